@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! capdump: dump(8) for UFS file systems, from capability mode.
+
+fn main() -> std::process::ExitCode {
+    capdump::run()
+}
