@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The event queue's face: readable descriptors, children, timers, signals.

@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What a dump is written to: file, pipe, device.

@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The ring of workers: arena, chunks, frames and their order.
