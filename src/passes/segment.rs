@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! A file's block addresses in the pieces that dump writes them in: the direct ones, then each indirect block's.
+
+use std::rc::Rc;
+
+use super::{Error, Notice, damage};
+use crate::ufs::{self, Dinode, FileSystem, ReadAt, Superblock};
+use crate::units::{FragAddr, Ino, TP_BSIZE};
+
+/// Direct block addresses of an inode (`UFS_NDADDR`, ufs/ufs/dinode.h).
+const NDADDR: u64 = 12;
+
+/// Levels of indirect blocks (`UFS_NIADDR`).
+const NIADDR: usize = 3;
+
+/// Consecutive file system blocks of a file, under headers of their own.
+#[derive(Clone, Debug)]
+pub(super) struct Segment {
+    /// Fragment address of each block, 0 for a hole; none at all: everything is a hole.
+    pub addresses: Option<Rc<[u64]>>,
+    /// Tape blocks to be written.
+    pub tape_blocks: u64,
+    /// Whether the file ends here.
+    pub last: bool,
+}
+
+impl Segment {
+    /// The address of file system block `index` of the segment, 0 for a hole.
+    pub fn address(&self, index: u64) -> u64 {
+        let addresses = self.addresses.as_deref().unwrap_or_default();
+        usize::try_from(index).ok().and_then(|index| addresses.get(index)).copied().unwrap_or(0)
+    }
+
+    /// The extended attributes' blocks, `bytes` long.
+    pub fn attributes(sb: &Superblock, inode: &Dinode, bytes: u32) -> Segment {
+        Segment {
+            addresses: Some(Rc::from(inode.extb.as_slice())),
+            tape_blocks: trimmed_blocks(sb, u64::from(bytes)),
+            last: true,
+        }
+    }
+}
+
+/// Tape blocks of a file's last `bytes` bytes: whole fragments, but on UFS2 only what the last fragment needs.
+fn trimmed_blocks(sb: &Superblock, bytes: u64) -> u64 {
+    let tp = TP_BSIZE as u64;
+    let fsize = u64::from(sb.fsize);
+    let fragments = bytes.div_ceil(fsize);
+    let blocks = fragments.saturating_mul(fsize).div_ceil(tp);
+    let rest = (bytes % fsize).div_ceil(tp);
+    if sb.version == ufs::Version::Ufs2 && rest > 0 {
+        return blocks.saturating_sub(fsize.div_ceil(tp).saturating_sub(rest));
+    }
+    blocks
+}
+
+/// Walks the segments of a file. Small, and to be cloned.
+#[derive(Clone, Debug)]
+pub(super) struct Walker {
+    /// Bytes of the file that no segment has covered.
+    left: u64,
+    /// Direct blocks done?
+    direct: bool,
+    /// The level of indirect blocks under way: 0 single, 1 double, 2 triple.
+    level: usize,
+    /// Indirect blocks being read, outermost first: addresses (none: a hole), and which comes next.
+    stack: Vec<(Option<Rc<[u64]>>, usize)>,
+}
+
+impl Walker {
+    /// Begins at the start of a file of `size` bytes.
+    pub fn new(size: u64) -> Walker {
+        Walker { left: size, direct: false, level: 0, stack: Vec::new() }
+    }
+
+    /// The next segment, or none when the file (or what three levels of indirect blocks can hold) is at its end.
+    ///
+    /// An indirect block whose address is wrong counts as a hole, and is told. Errors: the disk cannot be read.
+    pub fn next<R: ReadAt>(
+        &mut self,
+        fs: &FileSystem<R>,
+        ino: Ino,
+        inode: &Dinode,
+        notify: &mut dyn FnMut(Notice),
+    ) -> Result<Option<Segment>, Error> {
+        let sb = fs.superblock();
+        if !self.direct {
+            self.direct = true;
+            return Ok(Some(self.cut(sb, Some(Rc::from(inode.db.as_slice())), NDADDR)));
+        }
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let Some(leaf) = self.next_leaf(fs, ino, inode, notify)? else { return Ok(None) };
+        Ok(Some(self.cut(sb, leaf, u64::from(sb.nindir()))))
+    }
+
+    /// Takes up to `blocks` file system blocks off the file.
+    fn cut(&mut self, sb: &Superblock, addresses: Option<Rc<[u64]>>, blocks: u64) -> Segment {
+        let room = blocks.saturating_mul(u64::from(sb.bsize));
+        let last = self.left <= room;
+        let tape_blocks = if last { trimmed_blocks(sb, self.left) } else { room / TP_BSIZE as u64 };
+        self.left = self.left.saturating_sub(room);
+        Segment { addresses, tape_blocks, last }
+    }
+
+    /// The addresses in the next indirect block that points to data; the outer `None` is the end.
+    #[expect(clippy::type_complexity, reason = "end, hole or addresses")]
+    fn next_leaf<R: ReadAt>(
+        &mut self,
+        fs: &FileSystem<R>,
+        ino: Ino,
+        inode: &Dinode,
+        notify: &mut dyn FnMut(Notice),
+    ) -> Result<Option<Option<Rc<[u64]>>>, Error> {
+        let nindir = fs.superblock().nindir() as usize;
+        loop {
+            let Some((addresses, at)) = self.stack.last_mut() else {
+                let Some(&root) = inode.ib.get(self.level).filter(|_| self.level < NIADDR) else {
+                    return Ok(None);
+                };
+                let block = read_indirect(fs, ino, root, notify)?;
+                self.level += 1;
+                if self.level == 1 {
+                    return Ok(Some(block));
+                }
+                self.stack.push((block, 0));
+                continue;
+            };
+            if *at == nindir {
+                self.stack.pop();
+                continue;
+            }
+            let address = addresses.as_deref().and_then(|all| all.get(*at)).copied().unwrap_or(0);
+            *at += 1;
+            let block = read_indirect(fs, ino, address, notify)?;
+            // The root of level L is L deep: its blocks' blocks hold data when the stack is L high.
+            if self.stack.len() + 1 == self.level {
+                return Ok(Some(block));
+            }
+            self.stack.push((block, 0));
+        }
+    }
+}
+
+fn read_indirect<R: ReadAt>(
+    fs: &FileSystem<R>,
+    ino: Ino,
+    address: u64,
+    notify: &mut dyn FnMut(Notice),
+) -> Result<Option<Rc<[u64]>>, Error> {
+    if address == 0 {
+        return Ok(None);
+    }
+    match fs.superblock().check_blocks(address, fs.superblock().frag) {
+        Ok(addr) => damage(fs.indirect(addr)).map(|read| match read {
+            Ok(block) => Some(block),
+            Err(error) => {
+                notify(Notice::Damaged(error));
+                None
+            }
+        }),
+        Err(_) => {
+            notify(Notice::Damaged(ufs::Error::BadAddress { ino, address }));
+            Ok(None)
+        }
+    }
+}
+
+/// The data that `blocks` tape blocks at fragment `address` hold, if all of it is inside the file system.
+pub(super) fn data_address(sb: &Superblock, address: u64, blocks: u64) -> Option<FragAddr> {
+    // A tape block may be longer than a fragment; what is past the last one is not the file's.
+    let fragments = (blocks * TP_BSIZE as u64).div_ceil(u64::from(sb.fsize)).max(1);
+    let whole = u32::try_from(fragments).ok()?;
+    sb.check_blocks(address, whole).or_else(|_| sb.check_blocks(address, whole.saturating_sub(1).max(1))).ok()
+}
