@@ -6,6 +6,7 @@
 //! - `format`     headers, maps and checksums of the dump stream; pure
 //! - `passes`     what to dump (passes I and II) and the stream of it (III and IV); pure
 //! - `volume`     where tape blocks go: records, size limits, volume headers; pure
+//! - `disk`       reading the disk, and what is done when it cannot be read
 //! - `ring`       chunks, their order and what workers are told; the state machine is pure
 //! - `media`      file, pipe, tape: how records are written
 //! - `dumpdates`  the record of earlier dumps; pure
@@ -18,6 +19,7 @@
 //! - `cli`        the command line, made into a job
 
 pub mod cli;
+pub mod disk;
 pub mod dumpdates;
 pub mod event;
 pub mod format;

@@ -6,6 +6,9 @@
 
 use std::fmt;
 
+use crate::disk::Fault;
+use crate::media::Kind;
+
 /// Bytes of a frame.
 pub const FRAME_BYTES: usize = 64;
 
@@ -16,6 +19,8 @@ pub enum Frame {
     Medium {
         /// The epoch that begins.
         epoch: u32,
+        /// How it is written to.
+        kind: Kind,
     },
     /// Worker to planner: the medium has been taken, and no slot is touched any more.
     Ready {
@@ -79,21 +84,6 @@ pub enum Outcome {
     },
 }
 
-/// What went wrong with a read, as dump tells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Whether it was the reading of a single sector after a larger read had failed.
-    pub sector: bool,
-    /// Errno, or 0 for a short read.
-    pub errno: i32,
-    /// The disk block, counted in the file system's units (`dev_bsize`).
-    pub block: u64,
-    /// Bytes asked for.
-    pub count: u32,
-    /// Bytes that came, where it was short.
-    pub got: u32,
-}
-
 /// A frame that says nothing known, or says it wrongly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadFrame {
@@ -124,7 +114,7 @@ impl Frame {
     /// How it goes over a socket: a tag, then its numbers in turn, 8 bytes each.
     pub fn encode(&self) -> [u8; FRAME_BYTES] {
         match *self {
-            Frame::Medium { epoch } => pack(MEDIUM, [epoch.into(), 0, 0, 0, 0]),
+            Frame::Medium { epoch, kind } => pack(MEDIUM, [epoch.into(), kind.code().into(), 0, 0, 0]),
             Frame::Ready { epoch } => pack(READY, [epoch.into(), 0, 0, 0, 0]),
             Frame::Assign { sequence, epoch, slot, blocks, extents } => {
                 pack(ASSIGN, [sequence, epoch.into(), slot.into(), blocks.into(), extents.into()])
@@ -167,7 +157,7 @@ fn parse(tag: u32, words: &[u64; FRAME_BYTES / 8]) -> Option<Frame> {
     let sequence = words[1];
     let done = |outcome| Some(Frame::Done { sequence, epoch: small(2)?, outcome });
     match tag {
-        MEDIUM => Some(Frame::Medium { epoch: small(1)? }),
+        MEDIUM => Some(Frame::Medium { epoch: small(1)?, kind: Kind::from_code(small(2)?)? }),
         READY => Some(Frame::Ready { epoch: small(1)? }),
         ASSIGN => Some(Frame::Assign {
             sequence,
@@ -215,7 +205,7 @@ mod tests {
     fn frames_come_back_as_they_were() {
         let fault = Fault { sector: true, errno: 5, block: 1 << 40, count: 65536, got: 512 };
         for frame in [
-            Frame::Medium { epoch: 3 },
+            Frame::Medium { epoch: 3, kind: Kind::Tape },
             Frame::Ready { epoch: 3 },
             Frame::Assign { sequence: 1 << 50, epoch: 2, slot: 5, blocks: 1020, extents: 99 },
             Frame::Token { sequence: 7, epoch: 1 },
