@@ -166,7 +166,13 @@ impl Crew {
         (0..self.slots.workers).try_for_each(|worker| self.send(worker, Frame::Medium { epoch, kind }, Some(fd)))
     }
 
-    /// Whether all workers have the medium, and touch no slot.
+    /// Has all workers close the medium and forget the chunks of it. They answer, see [`Crew::is_ready`].
+    pub fn release_medium(&mut self) -> Result<(), Broken> {
+        let epoch = self.order.begin_epoch();
+        (0..self.slots.workers).try_for_each(|worker| self.send(worker, Frame::Release { epoch }, None))
+    }
+
+    /// Whether all workers have taken or closed the medium, and touch no slot.
     pub fn is_ready(&self) -> bool {
         self.members.iter().all(|member| member.ready == self.order.epoch())
     }

@@ -133,14 +133,14 @@ impl Worker<'_> {
     /// Takes one frame, if there is one.
     fn receive(&mut self, state: &mut State) -> Result<bool, End> {
         let mut bytes = [0; FRAME_BYTES];
-        if let Some((length, fd)) = recv_frame(self.planner, &mut bytes)? {
-            let frame = Frame::decode(&bytes[..length]).map_err(End::Frame)?;
-            self.from_planner(state, frame, fd)?;
+        if let Some(received) = recv_frame(self.planner, &mut bytes)? {
+            let frame = Frame::decode(&bytes[..received.len]).map_err(End::Frame)?;
+            self.from_planner(state, frame, received.fd)?;
             return Ok(true);
         }
         let Some(left) = self.left else { return Ok(false) };
-        let Some((length, _)) = recv_frame(left, &mut bytes)? else { return Ok(false) };
-        match Frame::decode(&bytes[..length]).map_err(End::Frame)? {
+        let Some(received) = recv_frame(left, &mut bytes)? else { return Ok(false) };
+        match Frame::decode(&bytes[..received.len]).map_err(End::Frame)? {
             Frame::Token { sequence, epoch } => take_token(state, sequence, epoch),
             other => return Err(End::Unexpected(other)),
         }
@@ -151,12 +151,9 @@ impl Worker<'_> {
         match frame {
             Frame::Medium { epoch, kind } => {
                 let Some(fd) = fd else { return Err(End::Unexpected(frame)) };
-                state.medium = Some(Medium { fd, kind });
-                state.epoch = epoch;
-                state.chunks.clear();
-                state.token = None;
-                self.tell(Frame::Ready { epoch })
+                self.begin_epoch(state, epoch, Some(Medium { fd, kind }))
             }
+            Frame::Release { epoch } => self.begin_epoch(state, epoch, None),
             Frame::Token { sequence, epoch } => {
                 take_token(state, sequence, epoch);
                 Ok(())
@@ -175,6 +172,15 @@ impl Worker<'_> {
             }
             other => Err(End::Unexpected(other)),
         }
+    }
+
+    /// Takes or closes the medium; all that was given before is forgotten.
+    fn begin_epoch(&self, state: &mut State, epoch: u32, medium: Option<Medium>) -> Result<(), End> {
+        state.medium = medium;
+        state.epoch = epoch;
+        state.chunks.clear();
+        state.token = None;
+        self.tell(Frame::Ready { epoch })
     }
 
     /// Reads the first chunk that is not read yet, if there is one.

@@ -22,7 +22,12 @@ pub enum Frame {
         /// How it is written to.
         kind: Kind,
     },
-    /// Worker to planner: the medium has been taken, and no slot is touched any more.
+    /// Planner to worker: the medium is to be closed, and all chunks of earlier epochs forgotten.
+    Release {
+        /// The epoch that begins.
+        epoch: u32,
+    },
+    /// Worker to planner: the medium has been taken or closed, and no slot is touched any more.
     Ready {
         /// The epoch that began.
         epoch: u32,
@@ -109,12 +114,14 @@ const FAULT: u32 = 5;
 const WRITTEN: u32 = 6;
 const END_OF_MEDIUM: u32 = 7;
 const FAILED: u32 = 8;
+const RELEASE: u32 = 9;
 
 impl Frame {
     /// How it goes over a socket: a tag, then its numbers in turn, 8 bytes each.
     pub fn encode(&self) -> [u8; FRAME_BYTES] {
         match *self {
             Frame::Medium { epoch, kind } => pack(MEDIUM, [epoch.into(), kind.code().into(), 0, 0, 0]),
+            Frame::Release { epoch } => pack(RELEASE, [epoch.into(), 0, 0, 0, 0]),
             Frame::Ready { epoch } => pack(READY, [epoch.into(), 0, 0, 0, 0]),
             Frame::Assign { sequence, epoch, slot, blocks, extents } => {
                 pack(ASSIGN, [sequence, epoch.into(), slot.into(), blocks.into(), extents.into()])
@@ -158,6 +165,7 @@ fn parse(tag: u32, words: &[u64; FRAME_BYTES / 8]) -> Option<Frame> {
     let done = |outcome| Some(Frame::Done { sequence, epoch: small(2)?, outcome });
     match tag {
         MEDIUM => Some(Frame::Medium { epoch: small(1)?, kind: Kind::from_code(small(2)?)? }),
+        RELEASE => Some(Frame::Release { epoch: small(1)? }),
         READY => Some(Frame::Ready { epoch: small(1)? }),
         ASSIGN => Some(Frame::Assign {
             sequence,
@@ -206,6 +214,7 @@ mod tests {
         let fault = Fault { sector: true, errno: 5, block: 1 << 40, count: 65536, got: 512 };
         for frame in [
             Frame::Medium { epoch: 3, kind: Kind::Tape },
+            Frame::Release { epoch: 4 },
             Frame::Ready { epoch: 3 },
             Frame::Assign { sequence: 1 << 50, epoch: 2, slot: 5, blocks: 1020, extents: 99 },
             Frame::Token { sequence: 7, epoch: 1 },
