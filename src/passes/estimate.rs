@@ -2,11 +2,8 @@
 //! How many tape blocks a file will take, as dump guesses it.
 
 use super::SF_SNAPSHOT;
-use crate::ufs::{FileType, Superblock};
+use crate::ufs::{FileType, NDADDR, Superblock};
 use crate::units::{DEV_BSIZE, TP_BSIZE, TP_NINDIR};
-
-/// Direct block addresses of an inode (`UFS_NDADDR`, ufs/ufs/dinode.h).
-const NDADDR: u64 = 12;
 
 /// Tape blocks for an inode that pass I wants: one for what is not a file, directory or link.
 pub(super) fn of_inode(sb: &Superblock, kind: FileType, size: u64, blocks: u64, flags: u32) -> i64 {
@@ -27,7 +24,7 @@ pub(super) fn of_file(sb: &Superblock, size: u64, blocks: u64, flags: u32) -> i6
     let tp = TP_BSIZE as u64;
     let by_size = size.div_ceil(tp);
     let mut estimate = blocks.saturating_mul(DEV_BSIZE).div_ceil(tp).min(by_size);
-    let direct = NDADDR * u64::from(sb.bsize);
+    let direct = NDADDR as u64 * u64::from(sb.bsize);
     if size > direct {
         estimate = estimate.saturating_add((by_size - direct / tp).div_ceil(TP_NINDIR as u64));
     }

@@ -9,13 +9,12 @@ use super::stream::Step;
 use super::{Error, Notice};
 use crate::format::{Header, RecordType};
 use crate::ufs::{self, Dinode, FileSystem, ReadAt, Superblock};
-use crate::units::{Ino, TP_BSIZE, TP_NINDIR};
+use crate::units::{FileBlock, TP_BSIZE, TP_NINDIR};
 
 /// What of an inode has still to be written.
 #[derive(Clone, Debug)]
 pub(super) struct File {
-    pub ino: Ino,
-    pub inode: Rc<Dinode>,
+    inode: Rc<Dinode>,
     /// Bytes of extended attributes still to be announced.
     attributes: u32,
     walker: Option<Walker>,
@@ -30,13 +29,13 @@ pub(super) struct File {
 
 impl File {
     /// A file whose blocks are on the disk: a regular file, a directory or a long link.
-    pub fn with_blocks(ino: Ino, inode: Rc<Dinode>, size: u64, attributes: u32) -> File {
-        File::new(ino, inode, attributes, Some(Walker::new(size)))
+    pub fn with_blocks(inode: Rc<Dinode>, size: u64, attributes: u32) -> File {
+        File::new(inode, attributes, Some(Walker::new(size)))
     }
 
     /// A file that has no blocks: the header in `header` is its only one, with attributes if they fit.
-    pub fn without_blocks(sb: &Superblock, ino: Ino, inode: Rc<Dinode>, attributes: u32, header: &mut Header) -> File {
-        let mut file = File::new(ino, inode, attributes, None);
+    pub fn without_blocks(sb: &Superblock, inode: Rc<Dinode>, attributes: u32, header: &mut Header) -> File {
+        let mut file = File::new(inode, attributes, None);
         file.begun = true;
         file.ready.push_back(Step::Header);
         if header.count > 0 {
@@ -46,8 +45,8 @@ impl File {
         file
     }
 
-    fn new(ino: Ino, inode: Rc<Dinode>, attributes: u32, walker: Option<Walker>) -> File {
-        File { ino, inode, attributes, walker, segment: None, at: 0, begun: false, ready: VecDeque::new() }
+    fn new(inode: Rc<Dinode>, attributes: u32, walker: Option<Walker>) -> File {
+        File { inode, attributes, walker, segment: None, at: 0, begun: false, ready: VecDeque::new() }
     }
 
     /// The next step, or none when the file is done. `header` is changed before [`Step::Header`] is returned.
@@ -67,7 +66,7 @@ impl File {
             }
             if let Some(walker) = &mut self.walker {
                 self.at = 0;
-                match walker.next(fs, self.ino, &self.inode, notify)? {
+                match walker.next(fs, &self.inode, notify)? {
                     Some(segment) => self.segment = Some(segment),
                     None => self.walker = None,
                 }
@@ -99,7 +98,7 @@ impl File {
             let address = segment.address(block);
             header.addr[(from - first) as usize..(to - first) as usize].fill(u8::from(address != 0));
             if address != 0 {
-                self.data(sb, address, to - from, notify);
+                self.data(sb, &segment, block, address, to - from, notify);
             }
         }
         self.at = end;
@@ -111,11 +110,26 @@ impl File {
         }
     }
 
-    fn data(&mut self, sb: &Superblock, address: u64, blocks: u64, notify: &mut dyn FnMut(Notice)) {
+    fn data(
+        &mut self,
+        sb: &Superblock,
+        segment: &Segment,
+        block: u64,
+        address: u64,
+        blocks: u64,
+        notify: &mut dyn FnMut(Notice),
+    ) {
         let step = match data_address(sb, address, blocks) {
             Some(addr) => Step::Data { offset: sb.offset_of(addr), blocks: blocks as u32 },
             None => {
-                notify(Notice::Damaged(ufs::Error::BadAddress { ino: self.ino, address }));
+                notify(Notice::Damaged(ufs::Error::BadBlock {
+                    ino: self.inode.ino,
+                    level: 0,
+                    block: FileBlock(segment.first.0 + block),
+                    count: 1,
+                    addr: address,
+                    size: sb.size.0,
+                }));
                 Step::Lost { blocks: blocks as u32 }
             }
         };

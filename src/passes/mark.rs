@@ -2,7 +2,7 @@
 //! Pass I: looks at every inode; finds those to dump, and the directories.
 
 use super::{Criteria, Error, Maps, Notice, damage, estimate};
-use crate::ufs::{CylinderGroup, FileSystem, FileType, ReadAt, Superblock, Version};
+use crate::ufs::{CylinderGroup, FileSystem, FileType, InodeTable, ReadAt, Superblock};
 use crate::units::Ino;
 
 /// Inodes that are read at once.
@@ -48,9 +48,7 @@ impl MarkFiles {
         self.group += 1;
         let inodes = match damage(fs.cylinder_group(group))? {
             Ok(cg) => {
-                if let Some(warning) = cg.warning.clone() {
-                    notify(Notice::Warning(warning));
-                }
+                cg.warnings.iter().cloned().for_each(|warning| notify(Notice::Warning(warning)));
                 initialised_inodes(sb, group, &cg)?
             }
             Err(error) if sb.soft_updates => {
@@ -78,7 +76,7 @@ impl MarkFiles {
         while first < inodes {
             let count = INODES_PER_READ.min(inodes - first);
             match damage(fs.inode_table(group, first, count, &mut buffer))? {
-                Ok(table) => self.scan_table(fs.superblock(), table),
+                Ok(table) => self.scan_table(fs.superblock(), &table),
                 Err(error) => notify(Notice::Damaged(error)),
             }
             first += count;
@@ -87,8 +85,9 @@ impl MarkFiles {
         Ok(())
     }
 
-    fn scan_table<'a>(&mut self, sb: &Superblock, table: impl Iterator<Item = (Ino, crate::ufs::RawDinode<'a>)>) {
-        for (ino, inode) in table {
+    fn scan_table(&mut self, sb: &Superblock, table: &InodeTable<'_>) {
+        for inode in table.iter() {
+            let ino = inode.ino;
             let kind = inode.file_type();
             if ino < Ino::ROOT || kind == FileType::Free {
                 continue;
@@ -115,15 +114,8 @@ impl MarkFiles {
 /// How many inodes of a group are to be looked at: those that were ever initialised (UFS2), and with soft updates
 /// not those after the last one in use, since then the map of inodes can be trusted.
 fn initialised_inodes(sb: &Superblock, group: u32, cg: &CylinderGroup) -> Result<u32, Error> {
-    let initialised = match sb.version {
-        Version::Ufs1 => sb.ipg,
-        Version::Ufs2 => cg.initediblk.min(sb.ipg),
-    };
     if !sb.soft_updates {
-        return Ok(initialised);
+        return Ok(cg.initialized);
     }
-    if !cg.magic_ok {
-        return Err(Error::GroupMagic(group));
-    }
-    Ok((0..initialised).rev().find(|&index| cg.inode_in_use(index)).map_or(0, |last| last + 1))
+    cg.used().map_err(|_| Error::GroupMagic(group))
 }

@@ -6,7 +6,7 @@
 //! A directory that is in `dirs` but not in `used` has the flag nodump, or inherits it: all that is in it is taken off the dump.
 
 use super::{Criteria, Error, Maps, Notice, damage, estimate};
-use crate::ufs::{BlockMap, Dinode, DirEntry, FileSystem, FileType, ReadAt, dir_entries};
+use crate::ufs::{BlockMap, Dinode, FileSystem, FileType, ReadAt, dir_entries};
 use crate::units::{FragAddr, Ino};
 
 /// Directories that one step reads at most.
@@ -123,7 +123,7 @@ impl MarkDirs {
         if nodump && !self.first_time(fs, ino) {
             return Ok(found);
         }
-        let mut map = match BlockMap::new(fs.superblock(), ino, inode) {
+        let mut map = match BlockMap::new(fs.superblock(), inode) {
             Ok(map) => map,
             Err(error) => {
                 notify(Notice::Damaged(error));
@@ -181,19 +181,20 @@ impl MarkDirs {
         notify: &mut dyn FnMut(Notice),
     ) -> Result<(), Error> {
         let sb = fs.superblock();
-        for entry in dir_entries(&self.block, sb) {
-            let DirEntry { ino, name, .. } = match entry {
+        for entry in dir_entries(&self.block, sb.order, sb.old_directories) {
+            let entry = match entry {
                 Ok(entry) => entry,
                 Err(_) => {
                     notify(Notice::CorruptDirectory(directory));
                     return Ok(());
                 }
             };
+            let ino = entry.ino;
             if u64::from(ino.0) >= sb.max_inodes() {
                 notify(Notice::CorruptEntry(ino, sb.max_inodes()));
                 return Ok(());
             }
-            if name == b"." || name == b".." {
+            if entry.is_dot() {
                 continue;
             }
             if nodump {

@@ -11,13 +11,10 @@ mod mark_dirs;
 mod segment;
 mod stream;
 
-#[cfg(test)]
-mod tests;
-
 use std::fmt;
 
 use crate::format::InodeMap;
-use crate::ufs::{self, Dinode};
+use crate::ufs;
 use crate::units::Ino;
 
 pub use mark::MarkFiles;
@@ -113,9 +110,4 @@ fn damage<T>(result: Result<T, ufs::Error>) -> Result<Result<T, ufs::Error>, Err
         Err(ufs::Error::Read(error)) => Err(Error::Read(error)),
         other => Ok(other),
     }
-}
-
-/// Extended attribute bytes that are dumped: none where the size is more than two blocks can hold.
-fn attribute_bytes(inode: &Dinode, sb: &ufs::Superblock) -> Option<u32> {
-    (inode.extsize <= sb.bsize.saturating_mul(2)).then_some(inode.extsize)
 }

@@ -4,18 +4,14 @@
 use std::rc::Rc;
 
 use super::{Error, Notice, damage};
-use crate::ufs::{self, Dinode, FileSystem, ReadAt, Superblock};
-use crate::units::{FragAddr, Ino, TP_BSIZE};
-
-/// Direct block addresses of an inode (`UFS_NDADDR`, ufs/ufs/dinode.h).
-const NDADDR: u64 = 12;
-
-/// Levels of indirect blocks (`UFS_NIADDR`).
-const NIADDR: usize = 3;
+use crate::ufs::{self, Dinode, FileSystem, NDADDR, NIADDR, ReadAt, Superblock};
+use crate::units::{FileBlock, FragAddr, TP_BSIZE};
 
 /// Consecutive file system blocks of a file, under headers of their own.
 #[derive(Clone, Debug)]
 pub(super) struct Segment {
+    /// The first of them.
+    pub first: FileBlock,
     /// Fragment address of each block, 0 for a hole; none at all: everything is a hole.
     pub addresses: Option<Rc<[u64]>>,
     /// Tape blocks to be written.
@@ -34,6 +30,7 @@ impl Segment {
     /// The extended attributes' blocks, `bytes` long.
     pub fn attributes(sb: &Superblock, inode: &Dinode, bytes: u32) -> Segment {
         Segment {
+            first: FileBlock(0),
             addresses: Some(Rc::from(inode.extb.as_slice())),
             tape_blocks: trimmed_blocks(sb, u64::from(bytes)),
             last: true,
@@ -57,8 +54,12 @@ fn trimmed_blocks(sb: &Superblock, bytes: u64) -> u64 {
 /// Walks the segments of a file. Small, and to be cloned.
 #[derive(Clone, Debug)]
 pub(super) struct Walker {
+    /// Bytes of the file.
+    size: u64,
     /// Bytes of the file that no segment has covered.
     left: u64,
+    /// Blocks with an address that were given out: a file that has more of them than the file system is damaged.
+    given: u64,
     /// Direct blocks done?
     direct: bool,
     /// The level of indirect blocks under way: 0 single, 1 double, 2 triple.
@@ -70,7 +71,7 @@ pub(super) struct Walker {
 impl Walker {
     /// Begins at the start of a file of `size` bytes.
     pub fn new(size: u64) -> Walker {
-        Walker { left: size, direct: false, level: 0, stack: Vec::new() }
+        Walker { size, left: size, given: 0, direct: false, level: 0, stack: Vec::new() }
     }
 
     /// The next segment, or none when the file (or what three levels of indirect blocks can hold) is at its end.
@@ -79,29 +80,43 @@ impl Walker {
     pub fn next<R: ReadAt>(
         &mut self,
         fs: &FileSystem<R>,
-        ino: Ino,
         inode: &Dinode,
         notify: &mut dyn FnMut(Notice),
     ) -> Result<Option<Segment>, Error> {
         let sb = fs.superblock();
         if !self.direct {
             self.direct = true;
-            return Ok(Some(self.cut(sb, Some(Rc::from(inode.db.as_slice())), NDADDR)));
+            return Ok(Some(self.cut(sb, Some(Rc::from(inode.db.as_slice())), NDADDR as u64)));
         }
         if self.left == 0 {
             return Ok(None);
         }
-        let Some(leaf) = self.next_leaf(fs, ino, inode, notify)? else { return Ok(None) };
+        if self.given > sb.size.0 / u64::from(sb.frag) {
+            let block = self.block(sb);
+            let count = sb.file_blocks(self.left);
+            notify(Notice::Damaged(ufs::Error::TooManyBlocks { ino: inode.ino, block, count }));
+            return Ok(None);
+        }
+        let Some(leaf) = self.next_leaf(fs, inode, notify)? else { return Ok(None) };
+        if let Some(addresses) = &leaf {
+            self.given += addresses.iter().filter(|&&address| address != 0).count() as u64;
+        }
         Ok(Some(self.cut(sb, leaf, u64::from(sb.nindir()))))
+    }
+
+    /// The first block of the file that no segment has covered.
+    fn block(&self, sb: &Superblock) -> FileBlock {
+        FileBlock((self.size - self.left) / u64::from(sb.bsize))
     }
 
     /// Takes up to `blocks` file system blocks off the file.
     fn cut(&mut self, sb: &Superblock, addresses: Option<Rc<[u64]>>, blocks: u64) -> Segment {
         let room = blocks.saturating_mul(u64::from(sb.bsize));
         let last = self.left <= room;
+        let first = self.block(sb);
         let tape_blocks = if last { trimmed_blocks(sb, self.left) } else { room / TP_BSIZE as u64 };
         self.left = self.left.saturating_sub(room);
-        Segment { addresses, tape_blocks, last }
+        Segment { first, addresses, tape_blocks, last }
     }
 
     /// The addresses in the next indirect block that points to data; the outer `None` is the end.
@@ -109,18 +124,18 @@ impl Walker {
     fn next_leaf<R: ReadAt>(
         &mut self,
         fs: &FileSystem<R>,
-        ino: Ino,
         inode: &Dinode,
         notify: &mut dyn FnMut(Notice),
     ) -> Result<Option<Option<Rc<[u64]>>>, Error> {
         let nindir = fs.superblock().nindir() as usize;
+        let first = self.block(fs.superblock());
         loop {
             let Some((addresses, at)) = self.stack.last_mut() else {
                 let Some(&root) = inode.ib.get(self.level).filter(|_| self.level < NIADDR) else {
                     return Ok(None);
                 };
-                let block = read_indirect(fs, ino, root, notify)?;
                 self.level += 1;
+                let block = read_indirect(fs, inode, root, self.level, first, notify)?;
                 if self.level == 1 {
                     return Ok(Some(block));
                 }
@@ -133,7 +148,8 @@ impl Walker {
             }
             let address = addresses.as_deref().and_then(|all| all.get(*at)).copied().unwrap_or(0);
             *at += 1;
-            let block = read_indirect(fs, ino, address, notify)?;
+            let level = self.level.saturating_sub(self.stack.len());
+            let block = read_indirect(fs, inode, address, level, first, notify)?;
             // The root of level L is L deep: its blocks' blocks hold data when the stack is L high.
             if self.stack.len() + 1 == self.level {
                 return Ok(Some(block));
@@ -143,28 +159,38 @@ impl Walker {
     }
 }
 
+/// Reads the indirect block at `address`, of `level` 1 to 3; `first` is the first block of the file that it leads to.
 fn read_indirect<R: ReadAt>(
     fs: &FileSystem<R>,
-    ino: Ino,
+    inode: &Dinode,
     address: u64,
+    level: usize,
+    first: FileBlock,
     notify: &mut dyn FnMut(Notice),
 ) -> Result<Option<Rc<[u64]>>, Error> {
+    let sb = fs.superblock();
     if address == 0 {
         return Ok(None);
     }
-    match fs.superblock().check_blocks(address, fs.superblock().frag) {
-        Ok(addr) => damage(fs.indirect(addr)).map(|read| match read {
-            Ok(block) => Some(block),
-            Err(error) => {
-                notify(Notice::Damaged(error));
-                None
-            }
-        }),
-        Err(_) => {
-            notify(Notice::Damaged(ufs::Error::BadAddress { ino, address }));
-            Ok(None)
+    let Ok(addr) = sb.check_blocks(address, sb.frag) else {
+        let count = u64::from(sb.nindir()).saturating_pow(level as u32);
+        notify(Notice::Damaged(ufs::Error::BadBlock {
+            ino: inode.ino,
+            level: level as u8,
+            block: first,
+            count: count.min(sb.file_blocks(inode.size).saturating_sub(first.0)),
+            addr: address,
+            size: sb.size.0,
+        }));
+        return Ok(None);
+    };
+    Ok(match damage(fs.indirect(addr))? {
+        Ok(block) => Some(block),
+        Err(error) => {
+            notify(Notice::Damaged(error));
+            None
         }
-    }
+    })
 }
 
 /// The data that `blocks` tape blocks at fragment `address` hold, if all of it is inside the file system.

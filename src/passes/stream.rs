@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use super::file::File;
-use super::{Error, Maps, Notice, SF_SNAPSHOT, attribute_bytes, damage};
+use super::{Error, Maps, Notice, SF_SNAPSHOT, damage};
 use crate::format::{Block, Header, InodeFields, RecordType};
 use crate::ufs::{self, Dinode, FileSystem, FileType, ReadAt};
 use crate::units::{ByteOffset, Ino, TP_BSIZE};
@@ -238,12 +238,12 @@ impl Stream {
         let snapshot = inode.flags & SF_SNAPSHOT != 0;
         let mut size = if snapshot { 0 } else { inode.size };
         let has_size = matches!(kind, FileType::Regular | FileType::Dir | FileType::Link);
-        if has_size && size > sb.maxfilesize {
-            notify(Notice::Damaged(ufs::Error::BadSize { ino, size }));
+        if has_size && size > 0 && let Err(error) = ufs::BlockMap::new(sb, &inode) {
+            notify(Notice::Damaged(error));
             size = 0;
         }
-        let attributes = attribute_bytes(&inode, sb).unwrap_or_else(|| {
-            notify(Notice::Damaged(ufs::Error::BadAttributeSize { ino, size: inode.extsize }));
+        let attributes = inode.ext_blocks(sb).map(|_| inode.extsize).unwrap_or_else(|error| {
+            notify(Notice::Damaged(error));
             0
         });
         self.header = Header::new(RecordType::Inode, ino);
@@ -254,16 +254,16 @@ impl Stream {
                 notify(Notice::UndefinedType(inode.mode));
                 None
             }
-            FileType::Link if size > 0 && size < u64::from(sb.maxsymlinklen) => {
-                self.link = Rc::from(&inode.short_link()[..size as usize]);
+            FileType::Link if size > 0 && inode.link_text(sb).is_some() => {
+                self.link = Rc::from(inode.link_text(sb).unwrap_or_default());
                 self.header.count = 1;
                 self.header.addr[0] = 1;
-                Some(File::without_blocks(sb, ino, Rc::new(inode), attributes, &mut self.header))
+                Some(File::without_blocks(sb, Rc::new(inode), attributes, &mut self.header))
             }
             FileType::Regular | FileType::Dir | FileType::Link if size > 0 => {
-                Some(File::with_blocks(ino, Rc::new(inode), size, attributes))
+                Some(File::with_blocks(Rc::new(inode), size, attributes))
             }
-            _ => Some(File::without_blocks(sb, ino, Rc::new(inode), attributes, &mut self.header)),
+            _ => Some(File::without_blocks(sb, Rc::new(inode), attributes, &mut self.header)),
         }
     }
 }
@@ -275,7 +275,7 @@ fn inode_fields(inode: &Dinode, size: u64, attributes: u32, no_access_time: bool
         size,
         atime: if no_access_time { mtime } else { (inode.atime, inode.atimensec) },
         mtime,
-        birthtime: (inode.birthtime, inode.birthtimensec),
+        birthtime: (inode.birthtime, inode.birthnsec),
         rdev: inode.rdev,
         extsize: attributes,
         file_flags: inode.flags & !SF_SNAPSHOT,

@@ -8,9 +8,6 @@
 mod filler;
 mod leftover;
 
-#[cfg(test)]
-mod tests;
-
 pub use filler::{Chunk, Ended, Filler, Piece, Shape, What};
 pub use leftover::Leftover;
 
