@@ -24,6 +24,7 @@ pub mod format;
 pub mod fstab;
 pub mod media;
 pub mod operator;
+#[allow(unsafe_code)]
 pub mod os;
 pub mod passes;
 pub mod proc;
