@@ -31,15 +31,18 @@ pub struct Geometry {
     pub unit: u32,
     /// Bytes of the file system: nothing is read past its end.
     pub end: u64,
+    /// Bytes of the disk or image, which may have been cut short of the file system.
+    pub media: u64,
     /// Bytes of the provider's sector; reads are whole sectors.
     pub sector: u32,
 }
 
 impl Geometry {
-    /// Before the superblock is known: sectors of `sector` bytes, and no end.
-    pub fn unknown(sector: u32) -> Geometry {
-        let sector = sector.max(512);
-        Geometry { fragment: sector, unit: sector, end: u64::MAX, sector }
+    /// Whether the disk has all fragments that `length` bytes from `offset` on are in. If not, dump tells so even where the
+    /// bytes themselves are there, since it reads whole fragments.
+    pub fn is_whole(&self, offset: ByteOffset, length: usize) -> bool {
+        let end = offset.0.saturating_add(length as u64).checked_next_multiple_of(self.fragment.max(1).into());
+        end.is_some_and(|end| end.min(self.end) <= self.media)
     }
 }
 
@@ -59,7 +62,8 @@ impl Disk<'_> {
         let length = usize::try_from(inside).unwrap_or(usize::MAX).min(buf.len());
         let (wanted, past) = buf.split_at_mut(length);
         past.fill(0);
-        if self.read_sectors(offset.0, wanted).ok() != Some(wanted.len()) {
+        let whole = self.geometry.is_whole(offset, wanted.len());
+        if !whole || self.read_sectors(offset.0, wanted).ok() != Some(wanted.len()) {
             self.read_carefully(offset.0, wanted, tell);
         }
     }

@@ -18,6 +18,7 @@ use linux as half;
 
 pub mod arena;
 pub mod disk;
+pub mod errno;
 pub mod event;
 pub mod host;
 pub mod mounts;
@@ -26,6 +27,7 @@ pub mod process;
 pub mod sandbox;
 pub mod signals;
 pub mod socket;
+pub mod spawn;
 pub mod tape;
 pub mod time;
 pub mod tty;

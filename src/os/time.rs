@@ -26,11 +26,8 @@ pub fn now() -> i64 {
 }
 
 /// Reads the time zone. To be called once at the start: in the sandbox its file cannot be opened.
-///
-/// # Safety
-/// The process must have one thread: this may set `TZ` in the environment.
-pub unsafe fn warm_up() {
-    // SAFETY: one thread, as the caller promised.
+pub fn warm_up() {
+    // SAFETY: this process has one thread; nothing in this program starts another, and tests do not come here.
     unsafe { half::time::pin_zone() };
     // SAFETY: tzset takes nothing; with one thread no one else reads the zone.
     unsafe { tzset() };

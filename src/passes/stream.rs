@@ -250,7 +250,7 @@ impl Stream {
         self.header.inode = inode_fields(&inode, size, attributes, self.no_access_time);
         match kind {
             FileType::Free => None,
-            FileType::Undefined(_) => {
+            FileType::Whiteout | FileType::Undefined(_) => {
                 notify(Notice::UndefinedType(inode.mode));
                 None
             }
@@ -263,7 +263,13 @@ impl Stream {
             FileType::Regular | FileType::Dir | FileType::Link if size > 0 => {
                 Some(File::with_blocks(Rc::new(inode), size, attributes))
             }
-            _ => Some(File::without_blocks(sb, Rc::new(inode), attributes, &mut self.header)),
+            FileType::Regular
+            | FileType::Dir
+            | FileType::Link
+            | FileType::Fifo
+            | FileType::Socket
+            | FileType::Char
+            | FileType::Block => Some(File::without_blocks(sb, Rc::new(inode), attributes, &mut self.header)),
         }
     }
 }

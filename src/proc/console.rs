@@ -12,13 +12,35 @@ use super::Stop;
 use crate::disk::Fault;
 use crate::event::{Child, Event, EventQueue, Sig};
 use crate::operator::{
-    Action, BREADEMAX, DiskMessage, MediaMessage, Operator, Query, Question, REMIND_AFTER,
+    Action, BREADEMAX, DiskMessage, Line, Operator, Query, Question, REMIND_AFTER, Remark, StopMessage,
 };
 use crate::passes::Notice;
 
 const TTY: u64 = 1;
 const REMINDER: u64 = 2;
 const CHILDREN: u64 = 3;
+
+/// Who read what could not be read. Dump has a master and three workers, which take records in turn, and each counts its own
+/// read errors: as many of them are forgiven here, however many workers there are.
+#[derive(Clone, Copy, Debug)]
+pub enum Reader {
+    /// The planner.
+    Planner,
+    /// Whoever reads this record of the dump (from 0).
+    Record(u64),
+}
+
+/// Readers that dump has.
+const READERS: usize = 4;
+
+impl Reader {
+    fn index(self) -> usize {
+        match self {
+            Reader::Planner => READERS - 1,
+            Reader::Record(record) => (record % (READERS as u64 - 1)) as usize,
+        }
+    }
+}
 
 /// Messages go to standard error, questions to the terminal that was opened at the start.
 pub struct Console {
@@ -28,7 +50,7 @@ pub struct Console {
     notify: bool,
     /// The disk's name in messages.
     disk: OsString,
-    faults: Cell<u32>,
+    faults: Cell<[u32; READERS]>,
     stopped: Cell<bool>,
     children: RefCell<Rc<[Child]>>,
 }
@@ -41,7 +63,7 @@ impl Console {
             tty,
             notify,
             disk,
-            faults: Cell::new(0),
+            faults: Cell::new([0; READERS]),
             stopped: Cell::new(false),
             children: RefCell::new(Rc::from([])),
         }
@@ -53,7 +75,7 @@ impl Console {
     }
 
     /// Says one line.
-    pub fn say(&self, message: impl std::fmt::Display) {
+    pub fn say(&self, message: impl Line) {
         self.operator.borrow_mut().say(message);
     }
 
@@ -67,13 +89,13 @@ impl Console {
         self.stopped.get()
     }
 
-    /// Tells of a read that went wrong. After 32 of them the operator is asked whether to go on.
-    pub fn fault(&self, fault: Fault) {
+    /// Tells of a read that went wrong. After 32 of a reader the operator is asked whether to go on.
+    pub fn fault(&self, reader: Reader, fault: Fault) {
         if self.is_stopped() {
             return;
         }
         let reason = io::Error::from_raw_os_error(fault.errno);
-        let reason = crate::os::host::strerror(&reason);
+        let reason = crate::os::errno::strerror(&reason);
         let block = i64::try_from(fault.block).unwrap_or(i64::MAX);
         let (count, got) = (u64::from(fault.count), u64::from(fault.got));
         let disk = &self.disk;
@@ -85,7 +107,7 @@ impl Console {
         };
         self.say(message);
         if !fault.sector {
-            self.count_fault();
+            self.count_fault(reader);
         }
     }
 
@@ -104,26 +126,33 @@ impl Console {
             Notice::UndefinedType(mode) => {
                 self.say(DiskMessage::UndefinedType { mode: u32::from(mode) & 0o170_000 });
             }
-            Notice::Warning(warning) => self.say(format_args!("WARNING: {warning}")),
+            Notice::Warning(warning) => self.say(Remark(format_args!("WARNING: {warning}"))),
             Notice::Damaged(error) => {
-                self.say(error);
-                self.count_fault();
+                self.say(Remark(format_args!("{error}")));
+                self.count_fault(Reader::Planner);
             }
         }
     }
 
-    fn count_fault(&self) {
-        self.faults.set(self.faults.get() + 1);
-        if self.faults.get() <= BREADEMAX {
+    fn count_fault(&self, reader: Reader) {
+        let mut faults = self.faults.get();
+        let count = &mut faults[reader.index()];
+        *count += 1;
+        let too_many = *count > BREADEMAX;
+        self.faults.set(faults);
+        if !too_many {
             return;
         }
         self.say(DiskMessage::TooManyReadErrors { disk: &self.disk });
         self.say(DiskMessage::Unrecoverable);
         match self.ask(Question::Continue) {
-            Ok(true) => self.faults.set(0),
+            Ok(true) => {
+                faults[reader.index()] = 0;
+                self.faults.set(faults);
+            }
             Ok(false) | Err(Stop::Told) => self.stopped.set(true),
             Err(Stop::Because(reason)) => {
-                self.say(reason);
+                self.say(Remark(format_args!("{reason}")));
                 self.stopped.set(true);
             }
         }
@@ -136,8 +165,8 @@ impl Console {
         let tty = match &self.tty {
             Ok(tty) => tty,
             Err(error) => {
-                let reason = crate::os::host::strerror(error);
-                self.say(MediaMessage::NoTty { reason: &reason });
+                let reason = crate::os::errno::strerror(error);
+                self.say(StopMessage::NoTty { reason: &reason });
                 return Err(Stop::Told);
             }
         };
@@ -180,7 +209,7 @@ impl Console {
                 Action::SetTimer => queue.add_timer(REMINDER, Duration::from_secs(REMIND_AFTER), false)?,
                 Action::Answer(answer) => return Ok(Some(answer)),
                 Action::GiveUp => {
-                    self.say(MediaMessage::ExcessiveQueries);
+                    self.say(StopMessage::ExcessiveQueries);
                     return Err(Stop::Told);
                 }
                 Action::Broadcast => {}

@@ -4,13 +4,14 @@
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 
 use super::worker::{End, Worker};
-use crate::disk::{Disk, Fault};
+use crate::disk::Disk;
 use crate::event::{Child, EventQueue, ExitStatus};
 use crate::media::Kind;
 use crate::os::arena::Arena;
-use crate::os::process::spawn;
+use crate::os::spawn::spawn;
 use crate::os::socket::{pair, recv_frame, send_frame, set_nonblocking};
 use crate::ring::extent::EXTENT_BYTES;
 use crate::ring::frame::{BadFrame, FRAME_BYTES};
@@ -22,8 +23,8 @@ use crate::volume::{Chunk, Leftover, What};
 /// What a worker has told.
 #[derive(Debug)]
 pub enum News {
-    /// Part of a chunk could not be read.
-    Fault(Fault),
+    /// Part of a chunk could not be read; it is told when the chunk is settled.
+    Fault,
     /// The worker has let go of everything of earlier epochs.
     Ready,
     /// A chunk has been answered for; see [`Crew::settle`].
@@ -69,7 +70,6 @@ impl From<io::Error> for Broken {
 }
 
 struct Member {
-    child: Child,
     socket: OwnedFd,
     ready: u32,
 }
@@ -84,6 +84,7 @@ pub struct Crew {
     arena: Arena,
     order: Order,
     members: Vec<Member>,
+    children: Rc<[Child]>,
 }
 
 impl Crew {
@@ -101,6 +102,7 @@ impl Crew {
             }
         }
         let mut members = Vec::new();
+        let mut children = Vec::new();
         for index in 0..count {
             let (ours, theirs) = nonblocking_pair()?;
             let left = ring.get(index).map(|(read, _)| read.as_fd());
@@ -114,13 +116,16 @@ impl Crew {
                 left,
                 right,
             })?;
-            members.push(Member { child, socket: ours, ready: 0 });
+            children.push(child);
+            members.push(Member { socket: ours, ready: 0 });
         }
         for (index, member) in members.iter().enumerate() {
             queue.add_readable(member.socket.as_fd(), SOCKETS + index as u64)?;
-            queue.add_child(&member.child, CHILDREN + index as u64)?;
         }
-        Ok(Crew { slots, arena, order: Order::new(slots), members })
+        for (index, child) in children.iter().enumerate() {
+            queue.add_child(child, CHILDREN + index as u64)?;
+        }
+        Ok(Crew { slots, arena, order: Order::new(slots), members, children: children.into() })
     }
 
     /// Whether the next chunk's slot is free.
@@ -214,7 +219,10 @@ impl Crew {
                 member.ready = epoch;
                 Ok(Some(News::Ready))
             }
-            Frame::Fault { sequence, fault } if self.order.is_with(worker, sequence) => Ok(Some(News::Fault(fault))),
+            Frame::Fault { sequence, record, fault } => {
+                self.order.fault(worker, sequence, record, fault).map_err(Broken::Unasked)?;
+                Ok(Some(News::Fault))
+            }
             Frame::Done { sequence, epoch, outcome } => {
                 self.order.answered(worker, sequence, epoch, outcome).map_err(Broken::Unasked)?;
                 Ok(Some(News::Done))
@@ -247,11 +255,16 @@ impl Crew {
         leftovers
     }
 
+    /// The workers' processes.
+    pub fn children(&self) -> Rc<[Child]> {
+        Rc::clone(&self.children)
+    }
+
     /// Kills the workers.
     pub fn kill(&self) {
-        for member in &self.members {
+        for child in self.children.iter() {
             // A worker that has ended already is as good.
-            let _ = member.child.kill();
+            let _ = child.kill();
         }
     }
 

@@ -13,9 +13,9 @@ use super::{Stop, exit};
 use crate::cli::estimate;
 use crate::event::{Event, EventQueue, Sig};
 use crate::format::Encoder;
-use crate::operator::{MediaMessage, Message, Question, Refusal, pass_title};
+use crate::operator::{Message, Question, Refusal, Remark, StopMessage, pass_title};
 use crate::os::process::set_title;
-use crate::os::host::strerror;
+use crate::os::errno::strerror;
 use crate::passes::{self, Criteria, Maps, MarkDirs, MarkFiles, Notice, Stream};
 use crate::ring::Slots;
 use crate::sandbox::{self, DescriptorKind, Entered, Role};
@@ -35,9 +35,9 @@ pub fn run(started: &Started) -> u8 {
         Ok(code) => code,
         Err(stop) => {
             if let Stop::Because(reason) = stop {
-                started.console.say(reason);
+                started.console.say(Remark(format_args!("{reason}")));
             }
-            started.console.say(MediaMessage::Aborted);
+            started.console.say(StopMessage::Aborted);
             exit::ABORTED
         }
     }
@@ -46,10 +46,10 @@ pub fn run(started: &Started) -> u8 {
 fn dump(started: &Started) -> Result<u8, Stop> {
     let console = &started.console;
     let mut queue = EventQueue::new()?;
-    queue.add_signals(&[Sig::Int, Sig::Term, Sig::Hup, Sig::Info, Sig::Pipe])?;
+    queue.add_signals(&[Sig::Int, Sig::Term, Sig::Hup, Sig::Info])?;
     enter_sandbox(started)?;
 
-    let source = Source::new(started.disk.as_fd(), started.sector, console);
+    let source = Source::new(started.disk.as_fd(), started.sector, started.media, console);
     let (sb, warnings) = match Superblock::find(&source) {
         Ok(found) => found,
         Err(error) => {
@@ -83,10 +83,12 @@ fn dump(started: &Started) -> Result<u8, Stop> {
 fn enter_sandbox(started: &Started) -> Result<(), Stop> {
     let console = &started.console;
     sandbox::limit(started.disk.as_fd(), DescriptorKind::Disk).map_err(Stop::because)?;
-    let entered = sandbox::enter(Role::Planner).map_err(Stop::because)?;
+    let entered = sandbox::enter(Role::PlannerForking).map_err(Stop::because)?;
     sandbox::assert_entered(&entered).map_err(Stop::because)?;
-    if let Entered::Unavailable(reason) = entered {
-        console.say(format_args!("WARNING: no sandbox: {reason}"));
+    match entered {
+        Entered::Full => {}
+        Entered::Partial(reason) => console.say(Remark(format_args!("WARNING: the sandbox is not whole: {reason}"))),
+        Entered::Unavailable(reason) => console.say(Remark(format_args!("WARNING: no sandbox: {reason}"))),
     }
     Ok(())
 }
@@ -142,13 +144,13 @@ pub(super) fn on_signal(started: &Started, signal: Sig) -> Result<(), Stop> {
     match signal {
         Sig::Term | Sig::Hup => Err(Stop::Told),
         Sig::Int => {
-            started.console.say(MediaMessage::Interrupted);
+            started.console.say(StopMessage::Interrupted);
             match started.console.ask(Question::AbortDump)? {
                 true => Err(Stop::Told),
                 false => Ok(()),
             }
         }
-        Sig::Info | Sig::Pipe => Ok(()),
+        Sig::Info => Ok(()),
     }
 }
 

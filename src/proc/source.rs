@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::os::fd::BorrowedFd;
 
-use super::console::Console;
+use super::console::{Console, Reader};
 use crate::disk::{Disk, Geometry};
 use crate::os::disk::pread;
 use crate::ufs::{ReadAt, ReadError, Superblock};
@@ -15,14 +15,15 @@ pub struct Source<'a> {
     fd: BorrowedFd<'a>,
     console: &'a Console,
     sector: u32,
+    media: u64,
     /// None until the superblock is known: until then a read that fails is an error.
     geometry: Cell<Option<Geometry>>,
 }
 
 impl<'a> Source<'a> {
-    /// Reads `fd`, a disk with sectors of `sector` bytes.
-    pub fn new(fd: BorrowedFd<'a>, sector: u32, console: &'a Console) -> Source<'a> {
-        Source { fd, console, sector, geometry: Cell::new(None) }
+    /// Reads `fd`, a disk of `media` bytes with sectors of `sector` bytes.
+    pub fn new(fd: BorrowedFd<'a>, sector: u32, media: u64, console: &'a Console) -> Source<'a> {
+        Source { fd, console, sector, media, geometry: Cell::new(None) }
     }
 
     /// From now on reads as dump does, in the units that the superblock gives.
@@ -31,6 +32,7 @@ impl<'a> Source<'a> {
             fragment: sb.fsize,
             unit: u32::try_from(sb.dev_bsize()).unwrap_or(u32::MAX),
             end: sb.offset_of(sb.size).0,
+            media: self.media,
             sector: self.sector,
         };
         self.geometry.set(Some(geometry));
@@ -53,7 +55,7 @@ impl ReadAt for Source<'_> {
             return self.read_or_fail(offset, buf);
         };
         let disk = Disk { fd: self.fd, geometry };
-        disk.read(offset, buf, &mut |fault| self.console.fault(fault));
+        disk.read(offset, buf, &mut |fault| self.console.fault(Reader::Planner, fault));
         if self.console.is_stopped() {
             return Err(ReadError { offset, reason: "the operator said stop".to_owned() });
         }

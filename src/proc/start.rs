@@ -12,7 +12,8 @@ use super::console::Console;
 use crate::cli::{Job, Output, Since};
 use crate::format::Identity;
 use crate::media;
-use crate::operator::{MediaMessage, Message, Operator, Question, Refusal};
+use crate::operator::{MediaMessage, Message, Operator, Question, Refusal, Remark, StopMessage};
+use crate::os::errno::strerror;
 use crate::os::{disk, host, output, tape, time, tty};
 
 /// A medium that has been opened.
@@ -41,6 +42,8 @@ pub struct Started {
     pub disk: OwnedFd,
     /// Its sectors, in bytes.
     pub sector: u32,
+    /// Its size in bytes, if that can be known.
+    pub media: u64,
     /// Its name in messages.
     pub disk_name: OsString,
     /// What all headers say.
@@ -60,22 +63,23 @@ pub fn start(job: Job, mut operator: Operator, clock: Clock) -> Result<Started, 
         None => return Err(Refused(super::exit::STARTUP)),
     };
     let sector = disk::sector_size(disk.as_fd()).unwrap_or(512);
-    let console = Console::new(operator, tty::open(), job.notify, disk_name.clone());
+    let media = disk::media_size(disk.as_fd()).unwrap_or(u64::MAX);
+    let console = Console::new(operator, tty::open_tty(), job.notify, disk_name.clone());
     let identity = identity(&job, clock, &disk_name);
     announce(&job, &console, &identity, &disk_name);
     let medium = if job.estimate_only { None } else { Some(open_output(&job, &console)?) };
-    Ok(Started { job, console, clock, disk, sector, disk_name, identity, medium })
+    Ok(Started { job, console, clock, disk, sector, media, disk_name, identity, medium })
 }
 
 fn open_disk(name: &OsStr, operator: &mut Operator) -> Option<OwnedFd> {
     let opened = disk::open_disk(Path::new(name));
     match opened.map(|fd| (disk::kind(fd.as_fd()), fd)) {
         Err(error) => {
-            operator.refuse(Refusal::CannotOpen { name, reason: &host::strerror(&error) });
+            operator.refuse(Refusal::CannotOpen { name, reason: &strerror(&error) });
             None
         }
         Ok((Err(error), _)) => {
-            operator.refuse(Refusal::CannotStat { name, reason: &host::strerror(&error) });
+            operator.refuse(Refusal::CannotStat { name, reason: &strerror(&error) });
             None
         }
         Ok((Ok(disk::Kind::Directory), _)) => {
@@ -130,7 +134,7 @@ fn open_output(job: &Job, console: &Console) -> Result<Medium, Refused> {
             Err(_) => {
                 console.say(MediaMessage::CannotOpenOutput(&name));
                 if !matches!(console.ask(Question::RetryOpen), Ok(true)) {
-                    console.say(MediaMessage::Aborted);
+                    console.say(StopMessage::Aborted);
                     return Err(Refused(super::exit::ABORTED));
                 }
             }
@@ -139,13 +143,13 @@ fn open_output(job: &Job, console: &Console) -> Result<Medium, Refused> {
 }
 
 fn stdout(console: &Console) -> Result<Medium, Refused> {
-    let medium = output::standard_output().and_then(|fd| {
+    let medium = std::io::stdout().as_fd().try_clone_to_owned().and_then(|fd| {
         let regular = disk::kind(fd.as_fd())? == disk::Kind::Regular;
         Ok(Medium { fd, kind: media::Kind::Stream, name: "standard output".into(), regular, stdout: true })
     });
     medium.map_err(|error| {
-        console.say(MediaMessage::WriteError(OsStr::new("standard output")));
-        console.say(error);
+        console.say(MediaMessage::WriteErrorOn(OsStr::new("standard output")));
+        console.say(Remark(format_args!("{error}")));
         Refused(super::exit::ABORTED)
     })
 }

@@ -7,18 +7,16 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::reader::Reader;
-use crate::disk::{Disk, Fault};
+use crate::disk::Disk;
 use crate::event::EventQueue;
 use crate::media::{Descriptor, Kind, Written, write_chunk};
 use crate::os::arena::Arena;
 use crate::os::socket::{recv_frame, send_frame};
 use crate::ring::extent::EXTENT_BYTES;
 use crate::ring::frame::{BadFrame, FRAME_BYTES};
+use crate::ring::order::most_faults;
 use crate::ring::{Extent, Frame, Outcome, Slots};
 use crate::units::TP_BSIZE;
-
-/// Most faults told of one chunk: a chunk has 1000 tape blocks or so, each of which can be two sectors.
-const MOST_FAULTS: usize = 4096;
 
 /// What a worker is given when it is forked.
 pub struct Worker<'a> {
@@ -195,21 +193,18 @@ impl Worker<'_> {
             };
             extents.push(extent);
         }
+        let sequence = chunk.sequence;
+        let blocks = chunk.blocks;
         let mut faults = Vec::new();
         let buffer = self.arena.slice_mut(self.slots.buffer(chunk.slot));
-        state.reader.read(&self.disk, buffer, self.slots.record_blocks, &mut |fault| {
-            if faults.len() < MOST_FAULTS {
-                faults.push(fault);
+        state.reader.read(&self.disk, buffer, self.slots.record_blocks, &mut |record, fault| {
+            if faults.len() < most_faults(blocks) {
+                faults.push(Frame::Fault { sequence, record, fault });
             }
         });
         chunk.read = true;
-        let sequence = chunk.sequence;
-        self.tell_faults(sequence, &faults)?;
+        faults.into_iter().try_for_each(|fault| self.tell(fault))?;
         Ok(true)
-    }
-
-    fn tell_faults(&self, sequence: u64, faults: &[Fault]) -> Result<(), End> {
-        faults.iter().try_for_each(|&fault| self.tell(Frame::Fault { sequence, fault }))
     }
 
     /// Writes the oldest chunk, if it is read and its turn has come.

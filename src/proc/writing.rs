@@ -3,16 +3,17 @@
 
 use std::os::fd::AsFd;
 
+use super::console::Reader;
 use super::crew::{Crew, News};
 use super::planner::{on_signal, reason, stopped};
 use super::source::Source;
 use super::start::{Medium, Started};
 use super::{Stop, exit};
-use crate::disk::Disk;
+use crate::disk::{Disk, Fault};
 use crate::event::{Event, EventQueue, Sig};
-use crate::operator::{MediaMessage, Message, Progress};
+use crate::operator::{MediaMessage, Message, Progress, Remark, StopMessage};
 use crate::os::{output, time};
-use crate::ring::order::Next;
+use crate::ring::order::{InFlight, Next};
 use crate::ring::{Outcome, Slots};
 use crate::sandbox::{self, Role};
 use crate::ufs::FileSystem;
@@ -47,9 +48,11 @@ impl<'a, 'd> Writing<'a, 'd> {
         queue: &'a mut EventQueue,
     ) -> Result<Writing<'a, 'd>, Stop> {
         let crew = Crew::start(slots, disk, queue)?;
-        sandbox::enter(Role::PlannerWithWorkers).map_err(Stop::because)?;
+        sandbox::enter(Role::Planner).map_err(Stop::because)?;
         started.console.watch(crew.children());
-        let progress = Progress::new(started.clock.now(), u64::try_from(estimate).unwrap_or(0));
+        let now = started.clock.now();
+        let progress = Progress::new(now, u64::try_from(estimate).unwrap_or(0));
+
         Ok(Writing { started, medium, fs, queue, crew, filler, written: 0, progress, events: Vec::new() })
     }
 
@@ -141,14 +144,8 @@ impl<'a, 'd> Writing<'a, 'd> {
     fn receive(&mut self, worker: u32) -> Result<(), Stop> {
         while let Some(news) = self.crew.receive(worker)? {
             match news {
-                News::Fault(fault) => {
-                    self.started.console.fault(fault);
-                    if self.started.console.is_stopped() {
-                        return Err(Stop::Told);
-                    }
-                }
                 News::Done => self.settle()?,
-                News::Ready => {}
+                News::Ready | News::Fault => {}
             }
         }
         Ok(())
@@ -157,7 +154,14 @@ impl<'a, 'd> Writing<'a, 'd> {
     fn settle(&mut self) -> Result<(), Stop> {
         while let Some(next) = self.crew.settle() {
             match next {
-                Next::Written(chunk) => {
+                Next::Written(InFlight { chunk, faults, .. }) => {
+                    self.tell_faults(&faults)?;
+                    if self.written == 0 {
+                        // Dump looks at the clock after each record, and first after the first one.
+                        self.written = u64::from(self.started.job.ntrec);
+                        self.tell_progress();
+                        self.written = 0;
+                    }
                     self.written += u64::from(chunk.blocks);
                     self.crew.recycle(chunk);
                     self.tell_progress();
@@ -166,6 +170,14 @@ impl<'a, 'd> Writing<'a, 'd> {
             }
         }
         Ok(())
+    }
+
+    fn tell_faults(&self, faults: &[(u64, Fault)]) -> Result<(), Stop> {
+        let console = &self.started.console;
+        for &(record, fault) in faults {
+            console.fault(Reader::Record(record), fault);
+        }
+        if console.is_stopped() { Err(Stop::Told) } else { Ok(()) }
     }
 
     fn tell_progress(&mut self) {
@@ -179,14 +191,14 @@ impl<'a, 'd> Writing<'a, 'd> {
     fn write_failed(&mut self, outcome: Outcome) -> Stop {
         let console = &self.started.console;
         match outcome {
-            Outcome::Failed { errno: libc::EPIPE, .. } => console.say(MediaMessage::BrokenPipe),
+            Outcome::Failed { errno: libc::EPIPE, .. } => console.say(StopMessage::BrokenPipe),
             Outcome::Failed { errno, .. } => {
-                console.say(MediaMessage::WriteError(&self.medium.name));
-                console.say(reason(errno));
+                console.say(MediaMessage::WriteErrorOn(&self.medium.name));
+                console.say(Remark(format_args!("{}", reason(errno))));
             }
             _ => {
                 console.say(MediaMessage::EndOfTape);
-                console.say(MediaMessage::WriteError(&self.medium.name));
+                console.say(MediaMessage::WriteErrorOn(&self.medium.name));
             }
         }
         console.say(MediaMessage::CannotRecover);
@@ -219,7 +231,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         let fd = self.medium.fd.as_fd();
         let safe = output::ftruncate(fd, self.written * TP_BSIZE as u64).and_then(|()| output::fsync(fd));
         safe.map_err(|error| {
-            self.started.console.say(MediaMessage::WriteError(&self.medium.name));
+            self.started.console.say(MediaMessage::WriteErrorOn(&self.medium.name));
             Stop::because(error)
         })
     }

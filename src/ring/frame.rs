@@ -56,6 +56,8 @@ pub enum Frame {
     Fault {
         /// The chunk.
         sequence: u64,
+        /// The record of the chunk, from 0.
+        record: u32,
         /// What happened.
         fault: Fault,
     },
@@ -127,8 +129,8 @@ impl Frame {
                 pack(ASSIGN, [sequence, epoch.into(), slot.into(), blocks.into(), extents.into()])
             }
             Frame::Token { sequence, epoch } => pack(TOKEN, [sequence, epoch.into(), 0, 0, 0]),
-            Frame::Fault { sequence, fault } => {
-                let errno = u64::from(fault.errno.cast_unsigned());
+            Frame::Fault { sequence, record, fault } => {
+                let errno = u64::from(fault.errno.cast_unsigned()) << 32 | u64::from(record);
                 let sizes = u64::from(fault.count) << 32 | u64::from(fault.got);
                 pack(FAULT, [sequence, fault.sector.into(), errno, fault.block, sizes])
             }
@@ -177,13 +179,14 @@ fn parse(tag: u32, words: &[u64; FRAME_BYTES / 8]) -> Option<Frame> {
         TOKEN => Some(Frame::Token { sequence, epoch: small(2)? }),
         FAULT => Some(Frame::Fault {
             sequence,
+            record: words[3] as u32,
             fault: Fault {
                 sector: match words[2] {
                     0 => false,
                     1 => true,
                     _ => return None,
                 },
-                errno: small(3)?.cast_signed(),
+                errno: ((words[3] >> 32) as u32).cast_signed(),
                 block: words[4],
                 count: (words[5] >> 32) as u32,
                 got: words[5] as u32,
@@ -218,7 +221,7 @@ mod tests {
             Frame::Ready { epoch: 3 },
             Frame::Assign { sequence: 1 << 50, epoch: 2, slot: 5, blocks: 1020, extents: 99 },
             Frame::Token { sequence: 7, epoch: 1 },
-            Frame::Fault { sequence: 7, fault },
+            Frame::Fault { sequence: 7, record: 9, fault },
             Frame::Done { sequence: 7, epoch: 1, outcome: Outcome::Written },
             Frame::Done { sequence: 7, epoch: 1, outcome: Outcome::EndOfMedium { records: 4 } },
             Frame::Done { sequence: 7, epoch: 1, outcome: Outcome::Failed { records: 0, errno: 28 } },

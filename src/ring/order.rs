@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use super::frame::Outcome;
+use crate::disk::Fault;
 use super::layout::Slots;
 use crate::volume::Chunk;
 
@@ -13,8 +14,12 @@ use crate::volume::Chunk;
 pub struct InFlight {
     /// Its number.
     pub sequence: u64,
+    /// The number of its first record within the dump, from 0.
+    pub first_record: u64,
     /// What it holds.
     pub chunk: Chunk,
+    /// What of it could not be read: the record within the dump (from 0), and the fault.
+    pub faults: Vec<(u64, Fault)>,
     outcome: Option<Outcome>,
 }
 
@@ -35,11 +40,16 @@ impl fmt::Display for Unasked {
 
 impl std::error::Error for Unasked {}
 
+/// Faults that a chunk of `blocks` tape blocks can have: one for each read, which is a tape block at least, and one for each sector.
+pub fn most_faults(blocks: u32) -> usize {
+    blocks as usize * 3
+}
+
 /// What is to be done with the oldest chunk that was answered for.
 #[derive(Debug)]
 pub enum Next {
     /// It is on the medium.
-    Written(Chunk),
+    Written(InFlight),
     /// The medium ended or failed in it. It and all chunks after it are to be taken back, oldest first.
     Stopped(Outcome),
 }
@@ -49,6 +59,7 @@ pub enum Next {
 pub struct Order {
     slots: Slots,
     next: u64,
+    next_record: u64,
     epoch: u32,
     in_flight: VecDeque<InFlight>,
     spare: Vec<Chunk>,
@@ -57,7 +68,7 @@ pub struct Order {
 impl Order {
     /// No chunk under way.
     pub fn new(slots: Slots) -> Order {
-        Order { slots, next: 0, epoch: 0, in_flight: VecDeque::new(), spare: Vec::new() }
+        Order { slots, next: 0, next_record: 0, epoch: 0, in_flight: VecDeque::new(), spare: Vec::new() }
     }
 
     /// The epoch under way; 0 before the first medium.
@@ -98,13 +109,33 @@ impl Order {
 
     /// Notes that the next chunk has been given to its worker.
     pub fn assigned(&mut self, chunk: Chunk) {
-        self.in_flight.push_back(InFlight { sequence: self.next, chunk, outcome: None });
+        let first_record = self.next_record;
+        self.next_record += u64::from(chunk.blocks / self.slots.record_blocks);
+        self.in_flight.push_back(InFlight { sequence: self.next, first_record, chunk, faults: Vec::new(), outcome: None });
         self.next += 1;
     }
 
     /// Whether chunk `sequence` is under way at `worker` and unanswered.
     pub fn is_with(&self, worker: u32, sequence: u64) -> bool {
         self.slots.worker_of(sequence) == worker && self.unanswered(sequence).is_some()
+    }
+
+    /// Takes a fault that `worker` met in record `record` of chunk `sequence`. It is kept until the chunk is settled, so that faults
+    /// are told in the order of the dump.
+    ///
+    /// Errors: the worker was not given that chunk, or the chunk has fewer records or sectors.
+    pub fn fault(&mut self, worker: u32, sequence: u64, record: u32, fault: Fault) -> Result<(), Unasked> {
+        let unasked = Unasked { worker, sequence };
+        if !self.is_with(worker, sequence) {
+            return Err(unasked);
+        }
+        let in_flight = self.unanswered(sequence).map(|index| &mut self.in_flight[index]).ok_or(unasked)?;
+        let blocks = in_flight.chunk.blocks;
+        if record >= blocks / self.slots.record_blocks || in_flight.faults.len() >= most_faults(blocks) {
+            return Err(unasked);
+        }
+        in_flight.faults.push((in_flight.first_record + u64::from(record), fault));
+        Ok(())
     }
 
     fn unanswered(&self, sequence: u64) -> Option<usize> {
@@ -136,7 +167,7 @@ impl Order {
     /// What the answers so far mean for the oldest chunk; none when it is unanswered.
     pub fn settle(&mut self) -> Option<Next> {
         match self.in_flight.front()?.outcome? {
-            Outcome::Written => self.in_flight.pop_front().map(|done| Next::Written(done.chunk)),
+            Outcome::Written => self.in_flight.pop_front().map(Next::Written),
             stopped => Some(Next::Stopped(stopped)),
         }
     }
@@ -145,6 +176,7 @@ impl Order {
     pub fn take_back(&mut self) -> impl Iterator<Item = InFlight> + '_ {
         if let Some(first) = self.in_flight.front() {
             self.next = first.sequence;
+            self.next_record = first.first_record;
         }
         self.in_flight.drain(..)
     }
