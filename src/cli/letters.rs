@@ -58,9 +58,10 @@ mod tests {
 
     #[test]
     fn arguments_follow_the_order_of_their_letters() {
-        let got = expanded(&["0ubf", "64", "-", "/u"]).unwrap();
+        let got = expanded(&["0ubf", "64", "-", "/u"]).expect("a good line");
         assert_eq!(got, ["-b", "64", "-f", "-", "-0u", "/u"]);
-        let got = expanded(&["TDs0hdBC", "t", "d", "s", "h", "D", "B", "C", "fs", "x"]).unwrap();
+        let got = expanded(&["TDs0hdBC", "t", "d", "s", "h", "D", "B", "C", "fs", "x"])
+            .expect("a good line");
         let want = "-T t -D d -s s -h h -d D -B B -C C -0 fs x"
             .split(' ')
             .collect::<Vec<_>>();
@@ -69,13 +70,13 @@ mod tests {
 
     #[test]
     fn p_takes_its_argument_anywhere() {
-        let got = expanded(&["0PbL", "cat >x", "32", "/u"]).unwrap();
+        let got = expanded(&["0PbL", "cat >x", "32", "/u"]).expect("a good line");
         assert_eq!(got, ["-P", "cat >x", "-b", "32", "-0L", "/u"]);
     }
 
     #[test]
     fn amanda_keys() {
-        let got = expanded(&["0ubLsf", "64", "1048576", "-", "/dev/da0"]).unwrap();
+        let got = expanded(&["0ubLsf", "64", "1048576", "-", "/dev/da0"]).expect("a good line");
         assert_eq!(
             got,
             ["-b", "64", "-s", "1048576", "-f", "-", "-0uL", "/dev/da0"]
@@ -85,19 +86,19 @@ mod tests {
     #[test]
     fn new_lines_and_paths_are_left_alone() {
         for line in [&["-0f", "x", "/u"][..], &["/u"], &["-"], &[]] {
-            assert_eq!(expanded(line).unwrap(), line);
+            assert_eq!(expanded(line).expect("a good line"), line);
         }
     }
 
     #[test]
     fn a_relative_operand_alone_is_taken_as_keys() {
-        assert_eq!(expanded(&["aWu"]).unwrap(), ["-aWu"]);
-        assert_eq!(expanded(&["", "/u"]).unwrap(), ["/u"]);
+        assert_eq!(expanded(&["aWu"]).expect("a good line"), ["-aWu"]);
+        assert_eq!(expanded(&["", "/u"]).expect("a good line"), ["/u"]);
     }
 
     #[test]
     fn a_letter_without_its_argument() {
-        let err = expanded(&["0bf", "64"]).unwrap_err();
+        let err = expanded(&["0bf", "64"]).expect_err("a bad line");
         assert_eq!(err, StartError::missing_argument(b'f'));
     }
 }

@@ -72,3 +72,6 @@ pub fn program_name(argv0: Option<&OsStr>) -> String {
         |name| name.to_string_lossy().into_owned(),
     )
 }
+
+#[cfg(test)]
+pub(crate) mod tests;
