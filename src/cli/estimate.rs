@@ -95,7 +95,7 @@ mod tests {
         ] {
             let got = estimate(&job(&format!("{options} fs")), 1, 1)
                 .tapes
-                .unwrap();
+                .expect("a tape");
             assert!(
                 (got - tapes).abs() < 1e-12,
                 "{options}: {got} is not {tapes}"
