@@ -15,6 +15,15 @@ pub struct Estimate {
     pub tapes: Option<f64>,
 }
 
+impl Estimate {
+    /// The volumes that the dump will take; 1 when a volume's size is not known.
+    pub fn volumes(&self) -> i64 {
+        // The cast cuts the fraction off, and values so large that they mean nothing.
+        self.tapes
+            .map_or(1, |tapes| (tapes as i64).saturating_add(1))
+    }
+}
+
 /// The estimate: `mapped` tape blocks as passes I and II counted them (the maps included), and
 /// `map_blocks` tape blocks in one map of inodes, without its header.
 pub fn estimate(job: &Job, mapped: i64, map_blocks: i64) -> Estimate {
@@ -23,19 +32,22 @@ pub fn estimate(job: &Job, mapped: i64, map_blocks: i64) -> Estimate {
         (_, Limit::BlocksPerFile(blocks)) => Some(mapped as f64 / blocks as f64),
         (_, Limit::Tape(tape)) => Some(tapes_of(tape, job.ntrec, mapped)),
     };
-    let Some(tapes) = tapes else {
+    if tapes.is_none() {
         return Estimate {
             blocks: mapped.saturating_add(TRAILER),
             tapes,
         };
-    };
-    // The cast cuts the fraction off, and so large a value that it means nothing.
-    let volumes = (tapes as i64).saturating_add(1);
+    }
+    let volumes = Estimate {
+        blocks: mapped,
+        tapes,
+    }
+    .volumes();
     let maps = (volumes - 1).saturating_mul(map_blocks.saturating_add(1));
     let headers = volumes.saturating_add(TRAILER);
     Estimate {
         blocks: mapped.saturating_add(maps).saturating_add(headers),
-        tapes: Some(tapes),
+        tapes,
     }
 }
 
@@ -80,6 +92,10 @@ mod tests {
         for &(options, mapped, map_blocks, blocks, tapes) in SEEN {
             let got = estimate(&job(&format!("{options} fs")), mapped, map_blocks);
             assert_eq!(got.blocks, blocks, "{options}");
+            assert_eq!(
+                got.volumes() as f64,
+                got.tapes.map_or(1.0, |t| t.floor() + 1.0)
+            );
             let got = got.tapes.map(|tapes| format!("{tapes:.2}"));
             assert_eq!(got.as_deref(), tapes, "{options}");
         }

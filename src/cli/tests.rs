@@ -422,3 +422,28 @@ fn the_programs_name() {
     assert_eq!(name(""), "capdump");
     assert_eq!(program_name(None), "capdump");
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_line_is_a_job_within_its_bounds_or_refused(
+        words in proptest::collection::vec("(-?[0-9aBbCcDdfhLnPRrSsTu]{0,3}|[0-9]{1,20}|.{0,4})", 0..8),
+    ) {
+        let args: Vec<OsString> = words.iter().map(OsString::from).collect();
+        match parse(&args, None, date) {
+            Ok(Request::Dump(job)) => {
+                assert!((1..=1000).contains(&job.ntrec));
+                assert!((1..=16).contains(&job.workers));
+                assert!((0..=10).contains(&job.honor_level));
+                assert!(job.level >= 0 && (job.rsync_friendly == 0 || job.level == 0));
+                assert!(!(job.update_dumpdates && job.since != Since::Dumpdates));
+                match job.limit {
+                    Limit::Unlimited => (),
+                    Limit::BlocksPerFile(n) => assert!(n > 0 && n % u64::from(job.ntrec) == 0),
+                    Limit::Tape(t) => assert!(t.density > 0 && t.tsize > 0 && t.tenths > 0),
+                }
+            }
+            Ok(_) => (),
+            Err(error) => assert!(error.render("dump").ends_with('\n')),
+        }
+    }
+}

@@ -342,7 +342,7 @@ fn disk_troubles() {
 #[test]
 fn files_and_snapshot() {
     use FilesMessage::*;
-    let disk = OsStr::new(DISK);
+    let too_long = crate::dumpdates::DumpdatesError::NameTooLong(DISK.into());
     let path = OsStr::new("/etc/dumpdates");
     check([
         (
@@ -382,10 +382,7 @@ fn files_and_snapshot() {
             "Unknown intermediate format in /etc/dumpdates, line 7",
         ),
         (
-            NameTooLong {
-                name: disk,
-                most: 53,
-            },
+            CannotRecord(&too_long),
             "Name '/dev/da0' exceeds DUMPFMTLEN (53) bytes",
         ),
         (

@@ -4,6 +4,8 @@
 use std::ffi::OsStr;
 use std::fmt;
 
+use crate::dumpdates::DumpdatesError;
+
 /// What is wrong with fstab, dumpdates and the snapshot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the fields are what the line says of them")]
@@ -20,8 +22,8 @@ pub enum FilesMessage<'a> {
     CannotRewriteDumpdates { path: &'a OsStr, reason: &'a str },
     /// A line of the dumpdates file that is none.
     UnknownFormat { path: &'a OsStr, line: u64 },
-    /// A name that does not fit the dumpdates file.
-    NameTooLong { name: &'a OsStr, most: usize },
+    /// The dump has no place in the dumpdates file.
+    CannotRecord(&'a DumpdatesError),
     /// `-L` with a file system that is mounted read-only.
     SnapshotOfReadOnly,
     /// No `-L` with a file system that is mounted for writing.
@@ -65,13 +67,7 @@ impl fmt::Display for FilesMessage<'_> {
                     path.display()
                 )
             }
-            NameTooLong { name, most } => {
-                write!(
-                    f,
-                    "Name '{}' exceeds DUMPFMTLEN ({most}) bytes",
-                    name.display()
-                )
-            }
+            CannotRecord(error) => error.fmt(f),
             SnapshotOfReadOnly => f.write_str("WARNING: -L ignored for read-only filesystem."),
             ShouldUseSnapshot => {
                 f.write_str("WARNING: should use -L when dumping live read-write filesystems!")
