@@ -41,7 +41,8 @@ impl Geometry {
     /// Whether the disk has all fragments that `length` bytes from `offset` on are in. If not, dump tells so even where the
     /// bytes themselves are there, since it reads whole fragments.
     pub fn is_whole(&self, offset: ByteOffset, length: usize) -> bool {
-        let end = offset.0.saturating_add(length as u64).checked_next_multiple_of(self.fragment.max(1).into());
+        let end =
+            offset.0.saturating_add(length as u64).checked_next_multiple_of(self.fragment.max(1).into());
         end.is_some_and(|end| end.min(self.end) <= self.media)
     }
 }

@@ -46,11 +46,7 @@ impl fmt::Display for DumpdatesError {
         match self {
             DumpdatesError::TooLarge => write!(f, "larger than {MAX_FILE} bytes"),
             DumpdatesError::NameTooLong(name) => {
-                write!(
-                    f,
-                    "Name '{}' exceeds DUMPFMTLEN ({NAME_WIDTH}) bytes",
-                    name.display()
-                )
+                write!(f, "Name '{}' exceeds DUMPFMTLEN ({NAME_WIDTH}) bytes", name.display())
             }
             DumpdatesError::NameNotAWord(name) => {
                 write!(f, "Name '{}' is empty or has blanks in it", name.display())
@@ -79,10 +75,7 @@ impl Dumpdates {
     /// Reads the text of the file. `parse_date` is given the rest of a line after the level.
     ///
     /// Errors: [`DumpdatesError::TooLarge`].
-    pub fn parse(
-        text: &[u8],
-        parse_date: impl Fn(&str) -> Option<i64>,
-    ) -> Result<Dumpdates, DumpdatesError> {
+    pub fn parse(text: &[u8], parse_date: impl Fn(&str) -> Option<i64>) -> Result<Dumpdates, DumpdatesError> {
         if text.len() > MAX_FILE {
             return Err(DumpdatesError::TooLarge);
         }
@@ -90,21 +83,15 @@ impl Dumpdates {
             return Ok(Dumpdates::default());
         }
         let text = text.strip_suffix(b"\n").unwrap_or(text);
-        let lines = text.split(|&b| b == b'\n').map(|text| Line {
-            text: text.to_vec(),
-            entry: parse_line(text, &parse_date),
-        });
-        Ok(Dumpdates {
-            lines: lines.collect(),
-        })
+        let lines = text
+            .split(|&b| b == b'\n')
+            .map(|text| Line { text: text.to_vec(), entry: parse_line(text, &parse_date) });
+        Ok(Dumpdates { lines: lines.collect() })
     }
 
     /// The numbers of the lines that are none of dump's, counted from 1.
     pub fn unknown_lines(&self) -> impl Iterator<Item = u64> {
-        (1..)
-            .zip(&self.lines)
-            .filter(|(_, line)| line.entry.is_none())
-            .map(|(number, _)| number)
+        (1..).zip(&self.lines).filter(|(_, line)| line.entry.is_none()).map(|(number, _)| number)
     }
 
     /// The dumps, in the file's order.
@@ -114,34 +101,23 @@ impl Dumpdates {
 
     /// The dump that one of this level builds on: the newest of any lower level. `None`: the epoch.
     pub fn newest_below(&self, name: &OsStr, level: i32) -> Option<&Entry> {
-        let lower = self
-            .entries()
-            .filter(|e| e.name == name && e.level < level && e.date > 0);
+        let lower = self.entries().filter(|e| e.name == name && e.level < level && e.date > 0);
         lower.reduce(|newest, e| if e.date > newest.date { e } else { newest })
     }
 
     /// Enters a dump in the place of the one with the same name and level, or at the end.
     ///
     /// Errors: those of [`check_name`].
-    pub fn record(
-        &mut self,
-        entry: Entry,
-        ctime: impl Fn(i64) -> String,
-    ) -> Result<(), DumpdatesError> {
+    pub fn record(&mut self, entry: Entry, ctime: impl Fn(i64) -> String) -> Result<(), DumpdatesError> {
         check_name(&entry.name)?;
         let mut text = entry.name.as_bytes().to_vec();
         text.resize(NAME_WIDTH, b' ');
         text.extend(format!(" {} {}", entry.level, ctime(entry.date)).bytes());
         let same = |line: &&mut Line| {
-            line.entry
-                .as_ref()
-                .is_some_and(|e| e.name == entry.name && e.level == entry.level)
+            line.entry.as_ref().is_some_and(|e| e.name == entry.name && e.level == entry.level)
         };
         let place = self.lines.iter_mut().find(same);
-        let line = Line {
-            text,
-            entry: Some(entry),
-        };
+        let line = Line { text, entry: Some(entry) };
         match place {
             Some(place) => *place = line,
             None => self.lines.push(line),
@@ -187,9 +163,7 @@ fn parse_line(text: &[u8], parse_date: impl Fn(&str) -> Option<i64>) -> Option<E
     let (name, rest) = cut(skip_blanks(text), |b| !blank(b));
     let (level, rest) = cut(skip_blanks(rest), |b| b.is_ascii_digit());
     let level = std::str::from_utf8(level).ok()?.parse().ok()?;
-    let date = std::str::from_utf8(skip_blanks(rest))
-        .ok()
-        .and_then(parse_date)?;
+    let date = std::str::from_utf8(skip_blanks(rest)).ok().and_then(parse_date)?;
     let name = OsStr::from_bytes(name).to_owned();
     (date >= 0).then_some(Entry { name, level, date })
 }

@@ -24,9 +24,7 @@ pub struct EventQueue {
 impl EventQueue {
     /// Makes an empty queue. Works before and after the sandbox.
     pub fn new() -> io::Result<EventQueue> {
-        Ok(EventQueue {
-            queue: Queue::new()?,
-        })
+        Ok(EventQueue { queue: Queue::new()? })
     }
 
     /// Tells [`Event::Readable`] when the descriptor can be read or has ended. [`EventQueue::remove`] it before it is closed.

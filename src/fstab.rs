@@ -30,9 +30,7 @@ impl Fstab {
     /// `root` is the device that `/` is mounted from, which getfsent(3) puts in the place of the one
     /// that the file gives for `/`.
     pub fn parse(text: &[u8], root: Option<&OsStr>) -> Fstab {
-        let lines = text
-            .split(|&b| b == b'\n')
-            .filter(|line| line.first() != Some(&b'#'));
+        let lines = text.split(|&b| b == b'\n').filter(|line| line.first() != Some(&b'#'));
         let mut entries: Vec<Entry> = lines.filter_map(entry).collect();
         if let Some(root) = root {
             for entry in entries.iter_mut().filter(|entry| entry.file == "/") {
@@ -48,13 +46,9 @@ impl Fstab {
         let operand = operand.as_bytes();
         let is_it = |name: &OsStr| {
             let name = name.as_bytes();
-            name == operand
-                || !operand.starts_with(b"/") && name.strip_prefix(b"/") == Some(operand)
+            name == operand || !operand.starts_with(b"/") && name.strip_prefix(b"/") == Some(operand)
         };
-        self.entries
-            .iter()
-            .rev()
-            .find(|entry| is_it(&entry.file) || is_it(&entry.spec))
+        self.entries.iter().rev().find(|entry| is_it(&entry.file) || is_it(&entry.spec))
     }
 }
 
@@ -63,9 +57,7 @@ fn entry(line: &[u8]) -> Option<Entry> {
     if !line.iter().any(|b| matches!(b, b' ' | b'\t')) {
         return old_entry(line);
     }
-    let mut fields = line
-        .split(|b| matches!(b, b' ' | b'\t'))
-        .filter(|field| !field.is_empty());
+    let mut fields = line.split(|b| matches!(b, b' ' | b'\t')).filter(|field| !field.is_empty());
     let spec = fields.next().filter(|spec| !spec.starts_with(b"#"))?;
     let file = fields.next()?;
     let (vfstype, options) = (fields.next()?, fields.next()?);
@@ -76,11 +68,7 @@ fn entry(line: &[u8]) -> Option<Entry> {
     if vfstype != b"ufs" || matches!(how, b"sw" | b"xx") {
         return None;
     }
-    Some(Entry {
-        spec: unvis(spec)?,
-        file: unvis(file)?,
-        freq,
-    })
+    Some(Entry { spec: unvis(spec)?, file: unvis(file)?, freq })
 }
 
 /// The old form, `spec:file:type:freq:passno`, which means UFS unless the type is `sw`.
@@ -98,14 +86,8 @@ fn old_entry(line: &[u8]) -> Option<Entry> {
 
 /// A number's digits at the start of a text, as atoi(3) reads them; 0 when too large.
 fn atoi(text: &[u8]) -> i32 {
-    let end = text
-        .iter()
-        .position(|b| !b.is_ascii_digit())
-        .unwrap_or(text.len());
-    std::str::from_utf8(&text[..end])
-        .ok()
-        .and_then(|digits| digits.parse().ok())
-        .unwrap_or(0)
+    let end = text.iter().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
+    std::str::from_utf8(&text[..end]).ok().and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
 /// Takes back vis(3)'s octal and C style escapes; `None` when there is another one.
@@ -118,15 +100,9 @@ fn unvis(text: &[u8]) -> Option<OsString> {
             plain.push(byte);
             continue;
         }
-        let digits = after
-            .iter()
-            .take(3)
-            .take_while(|b| matches!(b, b'0'..=b'7'))
-            .count();
+        let digits = after.iter().take(3).take_while(|b| matches!(b, b'0'..=b'7')).count();
         if digits > 0 {
-            let value = after[..digits]
-                .iter()
-                .fold(0u32, |n, b| n * 8 + u32::from(b - b'0'));
+            let value = after[..digits].iter().fold(0u32, |n, b| n * 8 + u32::from(b - b'0'));
             plain.push(u8::try_from(value).ok()?);
             rest = &after[digits..];
         } else {
@@ -178,9 +154,7 @@ mod tests {
     fn found(operand: &str) -> Option<(String, String, i32)> {
         let fstab = Fstab::parse(TEXT.as_bytes(), None);
         let text = |name: &OsStr| name.to_str().expect("the test's names are text").to_owned();
-        fstab
-            .search(OsStr::new(operand))
-            .map(|e| (text(&e.spec), text(&e.file), e.freq))
+        fstab.search(OsStr::new(operand)).map(|e| (text(&e.spec), text(&e.file), e.freq))
     }
 
     #[test]
@@ -219,14 +193,8 @@ mod tests {
     #[test]
     fn escapes() {
         let odd = found("/mnt/a b\\c ").expect("the escapes are taken back");
-        assert_eq!(
-            odd,
-            ("/dev/ufs/odd".to_owned(), "/mnt/a b\\c ".to_owned(), 0)
-        );
-        assert_eq!(
-            unvis(b"\\303\\2511\\00119"),
-            Some(OsString::from("é1\u{1}19"))
-        );
+        assert_eq!(odd, ("/dev/ufs/odd".to_owned(), "/mnt/a b\\c ".to_owned(), 0));
+        assert_eq!(unvis(b"\\303\\2511\\00119"), Some(OsString::from("é1\u{1}19")));
         for bad in [&b"\\777"[..], b"\\", b"\\q", b"a\\9"] {
             assert_eq!(unvis(bad), None, "{}", bad.escape_ascii());
         }
@@ -235,10 +203,7 @@ mod tests {
     #[test]
     fn the_last_entry_counts() {
         let fstab = Fstab::parse(b"/dev/a /x ufs rw 1 1\n/dev/b /x ufs rw 1 1\n", None);
-        assert_eq!(
-            fstab.search(OsStr::new("x")).map(|e| e.spec.clone()),
-            Some("/dev/b".into())
-        );
+        assert_eq!(fstab.search(OsStr::new("x")).map(|e| e.spec.clone()), Some("/dev/b".into()));
     }
 
     #[test]

@@ -77,7 +77,8 @@ fn dump(job: cli::Job, mut operator: Operator) -> ExitCode {
     let clock = match Clock::from_environment(std::env::var("SOURCE_DATE_EPOCH").ok()) {
         Ok(clock) => clock,
         Err(value) => {
-            operator.print(&format!("capdump: SOURCE_DATE_EPOCH is {value}, should be a number of seconds\n"));
+            operator
+                .print(&format!("capdump: SOURCE_DATE_EPOCH is {value}, should be a number of seconds\n"));
             return ExitCode::from(exit::STARTUP);
         }
     };

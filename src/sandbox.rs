@@ -75,14 +75,9 @@ impl DescriptorKind {
     pub const fn ioctls(self) -> &'static [Ioctl] {
         use crate::os::sandbox::Ioctl::*;
         match self {
-            DescriptorKind::TapeDevice => &[
-                TapeOperation,
-                TapeStatus,
-                TapeErrors,
-                TapeExtendedStatus,
-                TapePosition,
-                TapeEndModel,
-            ],
+            DescriptorKind::TapeDevice => {
+                &[TapeOperation, TapeStatus, TapeErrors, TapeExtendedStatus, TapePosition, TapeEndModel]
+            }
             DescriptorKind::Terminal | DescriptorKind::Stdio => &[WindowSize, TerminalAttributes],
             _ => &[],
         }
@@ -114,8 +109,7 @@ impl std::error::Error for Error {}
 
 /// Cuts a descriptor down to the rights of its kind. Once for each descriptor: what is gone does not come back.
 pub fn limit(fd: BorrowedFd<'_>, kind: DescriptorKind) -> Result<(), Error> {
-    crate::os::sandbox::limit(fd, kind.rights(), kind.ioctls())
-        .map_err(|err| Error::Limit(kind, err))
+    crate::os::sandbox::limit(fd, kind.rights(), kind.ioctls()).map_err(|err| Error::Limit(kind, err))
 }
 
 /// Enters the sandbox, or narrows it to a further role.
@@ -155,10 +149,7 @@ mod tests {
 
     #[test]
     fn a_process_that_did_not_enter_is_found() {
-        assert!(matches!(
-            assert_entered(&Entered::Full),
-            Err(Error::NotEntered)
-        ));
+        assert!(matches!(assert_entered(&Entered::Full), Err(Error::NotEntered)));
         assert!(assert_entered(&Entered::Unavailable(String::from("test"))).is_ok());
     }
 }

@@ -10,14 +10,8 @@ use super::error::StartError;
 
 /// Letters without an argument, with what `--help` says of them.
 const FLAGS: &[(&str, &str)] = &[
-    (
-        "0",
-        "full dump; digits add up to the level: -10 is level 10",
-    ),
-    (
-        "1",
-        "dump what changed since the newest dump of a lower level",
-    ),
+    ("0", "full dump; digits add up to the level: -10 is level 10"),
+    ("1", "dump what changed since the newest dump of a lower level"),
     ("2", "and so on"),
     ("3", ""),
     ("4", ""),
@@ -26,63 +20,28 @@ const FLAGS: &[(&str, &str)] = &[
     ("7", ""),
     ("8", ""),
     ("9", ""),
-    (
-        "a",
-        "take no account of the tape's length: write to its end",
-    ),
+    ("a", "take no account of the tape's length: write to its end"),
     ("c", "cartridge tape: 8000 bpi, 1700 feet"),
-    (
-        "L",
-        "take a snapshot of a mounted file system and dump that",
-    ),
+    ("L", "take a snapshot of a mounted file system and dump that"),
     ("n", "tell the operator group when the dump needs attention"),
-    (
-        "r",
-        "leave the dates of the dump out of the stream (level 0 only)",
-    ),
-    (
-        "R",
-        "as -r, and leave out access and modification times of the files",
-    ),
+    ("r", "leave the dates of the dump out of the stream (level 0 only)"),
+    ("R", "as -r, and leave out access and modification times of the files"),
     ("S", "estimate the size and stop"),
     ("u", "record the dump in the dumpdates file"),
-    (
-        "W",
-        "list the last dumps, marking file systems that are due, and stop",
-    ),
+    ("W", "list the last dumps, marking file systems that are due, and stop"),
     ("w", "list the file systems that are due, and stop"),
 ];
 
 /// Letters with an argument: its name and what `--help` says.
 const VALUES: &[(&str, &str, &str)] = &[
-    (
-        "B",
-        "records",
-        "KB in a volume, rounded down to whole records",
-    ),
+    ("B", "records", "KB in a volume, rounded down to whole records"),
     ("b", "blocksize", "KB in a record, 1 to 1000 [default: 10]"),
     ("C", "cachesize", "accepted, without effect"),
-    (
-        "D",
-        "dumpdates",
-        "the file of earlier dumps [default: /etc/dumpdates]",
-    ),
+    ("D", "dumpdates", "the file of earlier dumps [default: /etc/dumpdates]"),
     ("d", "density", "density of the tape in bits per inch"),
-    (
-        "f",
-        "file",
-        "write to file, \"-\", [user@]host:file, or a list with commas",
-    ),
-    (
-        "h",
-        "level",
-        "honor the nodump flag from this level on [default: 1]",
-    ),
-    (
-        "P",
-        "pipecommand",
-        "write each volume to a command's standard input",
-    ),
+    ("f", "file", "write to file, \"-\", [user@]host:file, or a list with commas"),
+    ("h", "level", "honor the nodump flag from this level on [default: 1]"),
+    ("P", "pipecommand", "write each volume to a command's standard input"),
     ("s", "feet", "length of the tape in feet"),
     ("T", "date", "dump what changed since this date (ctime(3))"),
 ];
@@ -113,31 +72,18 @@ pub struct Scan {
 
 /// The options as clap knows them. Each may be repeated; [`scan`] keeps their order.
 pub fn command() -> Command {
-    let flags = FLAGS.iter().map(|&(letter, help)| {
-        Arg::new(letter)
-            .short(letter.chars().next())
-            .help(help)
-            .num_args(0)
-    });
-    let long_flags = [
-        ("help", "say this and stop"),
-        ("version", "say the version and stop"),
-    ]
-    .map(|(name, help)| Arg::new(name).long(name).help(help).num_args(0));
-    let flags = flags
-        .chain(long_flags)
-        .map(|flag| flag.default_missing_value(""));
+    let flags = FLAGS
+        .iter()
+        .map(|&(letter, help)| Arg::new(letter).short(letter.chars().next()).help(help).num_args(0));
+    let long_flags = [("help", "say this and stop"), ("version", "say the version and stop")]
+        .map(|(name, help)| Arg::new(name).long(name).help(help).num_args(0));
+    let flags = flags.chain(long_flags).map(|flag| flag.default_missing_value(""));
     let values = VALUES.iter().map(|&(letter, name, help)| {
-        Arg::new(letter)
-            .short(letter.chars().next())
-            .value_name(name)
-            .help(help)
+        Arg::new(letter).short(letter.chars().next()).value_name(name).help(help)
     });
     let workers = Arg::new("workers").long("workers").value_name("N");
     let workers = workers.help("processes that read the disk, 1 to 16 [default: 3]");
-    let values = values
-        .chain([workers])
-        .map(|value| value.allow_hyphen_values(true).num_args(1));
+    let values = values.chain([workers]).map(|value| value.allow_hyphen_values(true).num_args(1));
     let options = flags
         .chain(values)
         .map(|option| option.action(ArgAction::Append))
@@ -161,10 +107,7 @@ pub fn command() -> Command {
 /// first operand or `--`, letters share a word, an argument is the rest of the word or the next one.
 pub fn scan(words: &[OsString]) -> Scan {
     let mut command = command();
-    let mut walk = Walk {
-        command: &command,
-        plain: Vec::new(),
-    };
+    let mut walk = Walk { command: &command, plain: Vec::new() };
     let (rest, stopped) = walk.options(words);
     let mut line = walk.plain;
     line.push("--".into());
@@ -172,18 +115,12 @@ pub fn scan(words: &[OsString]) -> Scan {
     match command.try_get_matches_from_mut(line) {
         Ok(matches) => {
             let options = in_order(&command, &matches);
-            Scan {
-                options,
-                operands: raw(&matches, OPERANDS),
-                stopped,
-            }
+            Scan { options, operands: raw(&matches, OPERANDS), stopped }
         }
         // The walk lets nothing through that clap does not know, so this is not seen.
-        Err(_) => Scan {
-            options: Vec::new(),
-            operands: Vec::new(),
-            stopped: stopped.or(Some(StartError::Usage)),
-        },
+        Err(_) => {
+            Scan { options: Vec::new(), operands: Vec::new(), stopped: stopped.or(Some(StartError::Usage)) }
+        }
     }
 }
 
@@ -241,11 +178,7 @@ impl Walk<'_> {
     }
 
     /// One long option (without its dashes). getopt(3) has none and reads `--x` as the letter `-`.
-    fn long<'w>(
-        &mut self,
-        text: &[u8],
-        after: &'w [OsString],
-    ) -> Result<&'w [OsString], StartError> {
+    fn long<'w>(&mut self, text: &[u8], after: &'w [OsString]) -> Result<&'w [OsString], StartError> {
         let equals = text.iter().position(|&b| b == b'=');
         let (name, value) = match equals {
             Some(at) => (&text[..at], Some(OsStr::from_bytes(&text[at + 1..]))),
@@ -286,15 +219,7 @@ fn in_order(command: &Command, matches: &ArgMatches) -> Vec<Given> {
         let name = arg.get_id().as_str();
         let indices = matches.indices_of(name).into_iter().flatten();
         let values = raw(matches, name).into_iter();
-        found.extend(indices.zip(values).map(|(at, value)| {
-            (
-                at,
-                Given {
-                    name: name.to_owned(),
-                    value,
-                },
-            )
-        }));
+        found.extend(indices.zip(values).map(|(at, value)| (at, Given { name: name.to_owned(), value })));
     }
     found.sort_by_key(|&(at, _)| at);
     found.into_iter().map(|(_, given)| given).collect()
@@ -302,12 +227,7 @@ fn in_order(command: &Command, matches: &ArgMatches) -> Vec<Given> {
 
 /// The values of one of clap's arguments.
 fn raw(matches: &ArgMatches, name: &str) -> Vec<OsString> {
-    matches
-        .get_raw(name)
-        .into_iter()
-        .flatten()
-        .map(OsStr::to_owned)
-        .collect()
+    matches.get_raw(name).into_iter().flatten().map(OsStr::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -318,16 +238,8 @@ mod tests {
         let words: Vec<OsString> = words.iter().map(OsString::from).collect();
         let scan = scan(&words);
         let text = |w: OsString| w.into_string().expect("the test's words are text");
-        let options = scan
-            .options
-            .into_iter()
-            .map(|g| format!("{}({})", g.name, text(g.value)))
-            .collect();
-        (
-            options,
-            scan.operands.into_iter().map(text).collect(),
-            scan.stopped,
-        )
+        let options = scan.options.into_iter().map(|g| format!("{}({})", g.name, text(g.value))).collect();
+        (options, scan.operands.into_iter().map(text).collect(), scan.stopped)
     }
 
     #[test]
@@ -341,11 +253,7 @@ mod tests {
             let with_argument = b"BbCDdfhPsT".contains(letter);
             let letter = char::from(*letter);
             let (options, operands, stopped) = scanned(&[&format!("-{letter}"), "x"]);
-            let want = if with_argument {
-                format!("{letter}(x)")
-            } else {
-                format!("{letter}()")
-            };
+            let want = if with_argument { format!("{letter}(x)") } else { format!("{letter}()") };
             assert_eq!((options, stopped), (want, None));
             assert_eq!(operands.is_empty(), with_argument);
         }
@@ -361,17 +269,11 @@ mod tests {
     #[test]
     fn options_end_at_the_first_operand() {
         let (options, operands, _) = scanned(&["-0", "/u", "-f", "x"]);
-        assert_eq!(
-            (options.as_str(), operands),
-            ("0()", vec!["/u".into(), "-f".into(), "x".into()])
-        );
+        assert_eq!((options.as_str(), operands), ("0()", vec!["/u".into(), "-f".into(), "x".into()]));
         let (options, operands, _) = scanned(&["-0", "--", "-u"]);
         assert_eq!((options.as_str(), operands), ("0()", vec!["-u".into()]));
         let (options, operands, _) = scanned(&["-0", "-", "-u"]);
-        assert_eq!(
-            (options.as_str(), operands),
-            ("0()", vec!["-".into(), "-u".into()])
-        );
+        assert_eq!((options.as_str(), operands), ("0()", vec!["-".into(), "-u".into()]));
     }
 
     #[test]
@@ -392,19 +294,13 @@ mod tests {
         assert_eq!((options.as_str(), operands.len()), ("W()a()", 0));
         assert_eq!(stopped, Some(StartError::illegal_option(b'Z')));
         let (options, _, stopped) = scanned(&["-0", "-b"]);
-        assert_eq!(
-            (options.as_str(), stopped),
-            ("0()", Some(StartError::missing_argument(b'b')))
-        );
+        assert_eq!((options.as_str(), stopped), ("0()", Some(StartError::missing_argument(b'b'))));
     }
 
     #[test]
     fn long_options() {
         let (options, operands, stopped) = scanned(&["--workers=4", "--workers", "5", "-0", "/u"]);
-        assert_eq!(
-            (options.as_str(), stopped),
-            ("workers(4)workers(5)0()", None)
-        );
+        assert_eq!((options.as_str(), stopped), ("workers(4)workers(5)0()", None));
         assert_eq!(operands, ["/u"]);
         for bad in ["--work=4", "--help=x", "--x"] {
             assert_eq!(scanned(&[bad]).2, Some(StartError::illegal_option(b'-')));
@@ -420,9 +316,6 @@ mod tests {
         assert_eq!(got.options[0].value.as_bytes(), [0xff, b'x']);
         assert_eq!(got.operands[0].as_bytes(), [0xfe]);
         let letter = scan(&[OsString::from_vec(vec![b'-', 0xe9])]);
-        assert_eq!(
-            letter.stopped,
-            Some(StartError::IllegalOption("\\xe9".into()))
-        );
+        assert_eq!(letter.stopped, Some(StartError::IllegalOption("\\xe9".into())));
     }
 }

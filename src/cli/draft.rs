@@ -97,10 +97,7 @@ impl Draft {
             "W" | "w" => {
                 let only_due = given.name == "w";
                 let dumpdates = std::mem::take(&mut self.dumpdates);
-                return Ok(Some(Request::LastDumps {
-                    only_due,
-                    dumpdates,
-                }));
+                return Ok(Some(Request::LastDumps { only_due, dumpdates }));
             }
             "help" => return Ok(Some(Request::Print(help()))),
             "version" => return Ok(Some(Request::Print(version()))),
@@ -114,10 +111,7 @@ impl Draft {
 
     /// One more digit of the level.
     fn add_digit(&mut self, digit: i32) -> Result<(), StartError> {
-        let level = self
-            .level
-            .checked_mul(10)
-            .and_then(|tens| tens.checked_add(digit));
+        let level = self.level.checked_mul(10).and_then(|tens| tens.checked_add(digit));
         self.level = level.ok_or(StartError::LevelTooLarge)?;
         Ok(())
     }
@@ -176,11 +170,7 @@ impl Draft {
             return Err(StartError::TimeAndUpdate);
         }
         let to_stdout = self.name(tape) == "-";
-        let limit = if to_stdout {
-            Limit::Unlimited
-        } else {
-            self.limit()?
-        };
+        let limit = if to_stdout { Limit::Unlimited } else { self.limit()? };
         let output = self.output(tape)?;
         Ok(Job {
             level: self.level,
@@ -205,10 +195,7 @@ impl Draft {
         if self.command.is_some() {
             return OsStr::new("");
         }
-        self.file
-            .as_deref()
-            .or(tape)
-            .unwrap_or(OsStr::new(DEFAULT_TAPE))
+        self.file.as_deref().or(tape).unwrap_or(OsStr::new(DEFAULT_TAPE))
     }
 
     /// When a volume is full; standard output is not asked.
@@ -224,27 +211,10 @@ impl Draft {
             };
         }
         // 1600 bpi and 2300 feet, or for a cartridge 8000 bpi and 1700 feet (sbin/dump/main.c).
-        let (density, feet) = if self.cartridge {
-            (100, 1700)
-        } else {
-            (160, 2300)
-        };
-        let density = if self.density == 0 {
-            density
-        } else {
-            self.density
-        };
-        let tsize = if self.tsize == 0 {
-            feet * TENTHS_PER_FOOT
-        } else {
-            self.tsize
-        };
-        Ok(Limit::Tape(Tape::new(
-            tsize,
-            density,
-            self.cartridge,
-            self.ntrec,
-        )))
+        let (density, feet) = if self.cartridge { (100, 1700) } else { (160, 2300) };
+        let density = if self.density == 0 { density } else { self.density };
+        let tsize = if self.tsize == 0 { feet * TENTHS_PER_FOOT } else { self.tsize };
+        Ok(Limit::Tape(Tape::new(tsize, density, self.cartridge, self.ntrec)))
     }
 
     /// Where the volumes go. A colon anywhere makes a remote tape of it, as in dump.
@@ -266,14 +236,8 @@ impl Draft {
                 };
                 let allowed = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
                 match user {
-                    Some(user) if !user.as_bytes().iter().all(allowed) => {
-                        Err(StartError::UserName(user))
-                    }
-                    user => Ok(Output::Remote(Remote {
-                        user,
-                        host: host.to_owned(),
-                        names: names(file),
-                    })),
+                    Some(user) if !user.as_bytes().iter().all(allowed) => Err(StartError::UserName(user)),
+                    user => Ok(Output::Remote(Remote { user, host: host.to_owned(), names: names(file) })),
                 }
             }
         }
@@ -283,9 +247,7 @@ impl Draft {
 /// The names of a list. A comma at the end means the name before it once more, as in dump.
 fn names(list: &OsStr) -> Vec<OsString> {
     let parts = list.as_bytes().split(|&b| b == b',');
-    let mut names: Vec<OsString> = parts
-        .map(|part| OsStr::from_bytes(part).to_owned())
-        .collect();
+    let mut names: Vec<OsString> = parts.map(|part| OsStr::from_bytes(part).to_owned()).collect();
     if let [.., before, last] = names.as_mut_slice()
         && last.is_empty()
     {
@@ -298,27 +260,18 @@ fn names(list: &OsStr) -> Vec<OsString> {
 fn split_once(text: &OsStr, byte: u8) -> Option<(&OsStr, &OsStr)> {
     let bytes = text.as_bytes();
     let at = bytes.iter().position(|&b| b == byte)?;
-    Some((
-        OsStr::from_bytes(&bytes[..at]),
-        OsStr::from_bytes(&bytes[at + 1..]),
-    ))
+    Some((OsStr::from_bytes(&bytes[..at]), OsStr::from_bytes(&bytes[at + 1..])))
 }
 
 /// `-T`'s date. Dates before 1970 are refused, as in dump.
 fn date(text: &OsStr, parse_date: fn(&str) -> Option<i64>) -> Result<Since, StartError> {
-    let seconds = text
-        .to_str()
-        .and_then(parse_date)
-        .filter(|&seconds| seconds >= 0);
-    seconds
-        .map(Since::Date)
-        .ok_or_else(|| StartError::BadTime(text.to_owned()))
+    let seconds = text.to_str().and_then(parse_date).filter(|&seconds| seconds >= 0);
+    seconds.map(Since::Date).ok_or_else(|| StartError::BadTime(text.to_owned()))
 }
 
 /// A number as strtol(3) reads it, within bounds; no upper bound if `most` is 0.
 fn number(text: &OsStr, meaning: &'static str, least: i64, most: i64) -> Result<i64, StartError> {
-    let value =
-        strtol(text.as_bytes()).ok_or_else(|| StartError::NotANumber(meaning, text.to_owned()))?;
+    let value = strtol(text.as_bytes()).ok_or_else(|| StartError::NotANumber(meaning, text.to_owned()))?;
     if value < least || (most != 0 && value > most) {
         return Err(StartError::OutOfRange(meaning, least, most));
     }

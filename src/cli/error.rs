@@ -62,16 +62,10 @@ impl StartError {
                 format!("{program}: illegal option -- {option}\n{}", usage(program))
             }
             StartError::MissingArgument(option) => {
-                format!(
-                    "{program}: option requires an argument -- {option}\n{}",
-                    usage(program)
-                )
+                format!("{program}: option requires an argument -- {option}\n{}", usage(program))
             }
             StartError::NotANumber(meaning, text) => {
-                format!(
-                    "{program}: illegal {meaning} -- {}\n",
-                    text.to_string_lossy()
-                )
+                format!("{program}: illegal {meaning} -- {}\n", text.to_string_lossy())
             }
             StartError::OutOfRange(meaning, least, most) => {
                 format!("{program}: {meaning} must be between {least} and {most}\n")
@@ -85,19 +79,16 @@ impl StartError {
             StartError::BadTime(text) => format!("bad time \"{}\"\n", text.to_string_lossy()),
             StartError::NoOperand => "Must specify disk or file system\n".to_owned(),
             StartError::ExtraOperands(words) => {
-                let words: String = words
-                    .iter()
-                    .map(|w| format!(" {}", w.to_string_lossy()))
-                    .collect();
+                let words: String = words.iter().map(|w| format!(" {}", w.to_string_lossy())).collect();
                 format!("Unknown arguments to dump:{words}\n")
             }
             StartError::RsyncLevel => {
                 "rsync friendly options can be used only with level 0 dumps.\n".to_owned()
             }
             StartError::TimeAndUpdate => "You cannot use the T and u flags together.\n".to_owned(),
-            StartError::VolumeTooSmall(ntrec) => format!(
-                "{program}: number of blocks per file must be at least {ntrec}, one record\n"
-            ),
+            StartError::VolumeTooSmall(ntrec) => {
+                format!("{program}: number of blocks per file must be at least {ntrec}, one record\n")
+            }
             StartError::TapeCharacters => "invalid characters in tape\n".to_owned(),
             StartError::UserName(user) => {
                 format!("  DUMP: invalid user name {}\n", user.to_string_lossy())
@@ -132,10 +123,7 @@ mod tests {
         let said = StartError::illegal_option(b'Z').render("dump");
         assert_eq!(said, format!("dump: illegal option -- Z\n{want}"));
         let said = StartError::missing_argument(b'f').render("dump");
-        assert_eq!(
-            said,
-            format!("dump: option requires an argument -- f\n{want}")
-        );
+        assert_eq!(said, format!("dump: option requires an argument -- f\n{want}"));
     }
 
     #[test]
@@ -144,14 +132,8 @@ mod tests {
         let number = StartError::NotANumber("density", "1x".into());
         assert_eq!(say(number), "capdump: illegal density -- 1x\n");
         let range = StartError::OutOfRange("number of blocks per file", 1, 0);
-        assert_eq!(
-            say(range),
-            "capdump: number of blocks per file must be between 1 and 0\n"
-        );
-        assert_eq!(
-            say(StartError::BadTime("soon".into())),
-            "bad time \"soon\"\n"
-        );
+        assert_eq!(say(range), "capdump: number of blocks per file must be between 1 and 0\n");
+        assert_eq!(say(StartError::BadTime("soon".into())), "bad time \"soon\"\n");
         let extra = StartError::ExtraOperands(vec!["a".into(), "b".into()]);
         assert_eq!(say(extra), "Unknown arguments to dump: a b\n");
     }

@@ -19,8 +19,7 @@ impl Estimate {
     /// The volumes that the dump will take; 1 when a volume's size is not known.
     pub fn volumes(&self) -> i64 {
         // The cast cuts the fraction off, and values so large that they mean nothing.
-        self.tapes
-            .map_or(1, |tapes| (tapes as i64).saturating_add(1))
+        self.tapes.map_or(1, |tapes| (tapes as i64).saturating_add(1))
     }
 }
 
@@ -33,22 +32,12 @@ pub fn estimate(job: &Job, mapped: i64, map_blocks: i64) -> Estimate {
         (_, Limit::Tape(tape)) => Some(tapes_of(tape, job.ntrec, mapped)),
     };
     if tapes.is_none() {
-        return Estimate {
-            blocks: mapped.saturating_add(TRAILER),
-            tapes,
-        };
+        return Estimate { blocks: mapped.saturating_add(TRAILER), tapes };
     }
-    let volumes = Estimate {
-        blocks: mapped,
-        tapes,
-    }
-    .volumes();
+    let volumes = Estimate { blocks: mapped, tapes }.volumes();
     let maps = (volumes - 1).saturating_mul(map_blocks.saturating_add(1));
     let headers = volumes.saturating_add(TRAILER);
-    Estimate {
-        blocks: mapped.saturating_add(maps).saturating_add(headers),
-        tapes,
-    }
+    Estimate { blocks: mapped.saturating_add(maps).saturating_add(headers), tapes }
 }
 
 /// The tapes for this many tape blocks, in dump's order of operations, which rounds the result.
@@ -92,10 +81,7 @@ mod tests {
         for &(options, mapped, map_blocks, blocks, tapes) in SEEN {
             let got = estimate(&job(&format!("{options} fs")), mapped, map_blocks);
             assert_eq!(got.blocks, blocks, "{options}");
-            assert_eq!(
-                got.volumes() as f64,
-                got.tapes.map_or(1.0, |t| t.floor() + 1.0)
-            );
+            assert_eq!(got.volumes() as f64, got.tapes.map_or(1.0, |t| t.floor() + 1.0));
             let got = got.tapes.map(|tapes| format!("{tapes:.2}"));
             assert_eq!(got.as_deref(), tapes, "{options}");
         }
@@ -109,13 +95,8 @@ mod tests {
             ("-b 1 -d 6250 -s 1", (1.6384 + 3.0) / 120.0),
             ("-c -s 1 -b 1", (10.24 + 15.48) / 120.0),
         ] {
-            let got = estimate(&job(&format!("{options} fs")), 1, 1)
-                .tapes
-                .expect("a tape");
-            assert!(
-                (got - tapes).abs() < 1e-12,
-                "{options}: {got} is not {tapes}"
-            );
+            let got = estimate(&job(&format!("{options} fs")), 1, 1).tapes.expect("a tape");
+            assert!((got - tapes).abs() < 1e-12, "{options}: {got} is not {tapes}");
         }
     }
 

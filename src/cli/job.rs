@@ -95,9 +95,7 @@ impl Output {
     /// The names of a list of outputs, for which dump says `Dumping volume %d on %s`.
     pub fn list(&self) -> Option<&[OsString]> {
         match self {
-            Output::Names(names) | Output::Remote(Remote { names, .. }) if names.len() > 1 => {
-                Some(names)
-            }
+            Output::Names(names) | Output::Remote(Remote { names, .. }) if names.len() > 1 => Some(names),
             _ => None,
         }
     }
@@ -136,12 +134,7 @@ impl Tape {
             (false, _) => 8,
         };
         let bytes = i64::from(ntrec) * 1024;
-        Tape {
-            tsize,
-            density,
-            cartridge,
-            tenths: bytes / i64::from(density.max(1)) + gap,
-        }
+        Tape { tsize, density, cartridge, tenths: bytes / i64::from(density.max(1)) + gap }
     }
 }
 
@@ -163,13 +156,8 @@ pub fn unsupported(job: &Job) -> Option<&'static str> {
         output if output.list().is_some() => Some("a list of outputs"),
         _ => None,
     };
-    let missing = [
-        (job.snapshot, "-L"),
-        (job.notify, "-n"),
-        (job.update_dumpdates && !job.estimate_only, "-u"),
-    ];
-    let missing = missing
-        .into_iter()
-        .find_map(|(wanted, name)| wanted.then_some(name));
+    let missing =
+        [(job.snapshot, "-L"), (job.notify, "-n"), (job.update_dumpdates && !job.estimate_only, "-u")];
+    let missing = missing.into_iter().find_map(|(wanted, name)| wanted.then_some(name));
     missing.or(output.filter(|_| !job.estimate_only))
 }

@@ -27,9 +27,7 @@ pub fn expand(args: &[OsString]) -> Result<Vec<OsString>, StartError> {
     let mut flags = vec![b'-'];
     for &letter in keys.as_bytes() {
         if WITH_ARGUMENT.contains(&letter) {
-            let argument = rest
-                .next()
-                .ok_or_else(|| StartError::missing_argument(letter))?;
+            let argument = rest.next().ok_or_else(|| StartError::missing_argument(letter))?;
             words.push(OsString::from_vec(vec![b'-', letter]));
             words.push(argument.clone());
         } else {
@@ -50,21 +48,15 @@ mod tests {
     fn expanded(args: &[&str]) -> Result<Vec<String>, StartError> {
         let args: Vec<OsString> = args.iter().map(OsString::from).collect();
         let words = expand(&args)?;
-        Ok(words
-            .into_iter()
-            .map(|w| w.into_string().expect("the test's words are text"))
-            .collect())
+        Ok(words.into_iter().map(|w| w.into_string().expect("the test's words are text")).collect())
     }
 
     #[test]
     fn arguments_follow_the_order_of_their_letters() {
         let got = expanded(&["0ubf", "64", "-", "/u"]).expect("a good line");
         assert_eq!(got, ["-b", "64", "-f", "-", "-0u", "/u"]);
-        let got = expanded(&["TDs0hdBC", "t", "d", "s", "h", "D", "B", "C", "fs", "x"])
-            .expect("a good line");
-        let want = "-T t -D d -s s -h h -d D -B B -C C -0 fs x"
-            .split(' ')
-            .collect::<Vec<_>>();
+        let got = expanded(&["TDs0hdBC", "t", "d", "s", "h", "D", "B", "C", "fs", "x"]).expect("a good line");
+        let want = "-T t -D d -s s -h h -d D -B B -C C -0 fs x".split(' ').collect::<Vec<_>>();
         assert_eq!(got, want);
     }
 
@@ -77,10 +69,7 @@ mod tests {
     #[test]
     fn amanda_keys() {
         let got = expanded(&["0ubLsf", "64", "1048576", "-", "/dev/da0"]).expect("a good line");
-        assert_eq!(
-            got,
-            ["-b", "64", "-s", "1048576", "-f", "-", "-0uL", "/dev/da0"]
-        );
+        assert_eq!(got, ["-b", "64", "-s", "1048576", "-f", "-", "-0uL", "/dev/da0"]);
     }
 
     #[test]

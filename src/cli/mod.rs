@@ -63,14 +63,8 @@ pub fn parse(
 
 /// The name of the program for messages: the last part of `argv[0]`.
 pub fn program_name(argv0: Option<&OsStr>) -> String {
-    let name = argv0
-        .map(Path::new)
-        .and_then(Path::file_name)
-        .filter(|n| !n.as_bytes().is_empty());
-    name.map_or_else(
-        || "capdump".to_owned(),
-        |name| name.to_string_lossy().into_owned(),
-    )
+    let name = argv0.map(Path::new).and_then(Path::file_name).filter(|n| !n.as_bytes().is_empty());
+    name.map_or_else(|| "capdump".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]

@@ -35,12 +35,7 @@ fn names(list: &[&str]) -> Output {
 
 #[test]
 fn the_defaults() {
-    let tape = Tape {
-        tsize: 276_000,
-        density: 160,
-        cartridge: false,
-        tenths: 72,
-    };
+    let tape = Tape { tsize: 276_000, density: 160, cartridge: false, tenths: 72 };
     let want = Job {
         level: 0,
         operand: "/usr".into(),
@@ -88,13 +83,7 @@ fn every_option_has_its_effect() {
 
 #[test]
 fn digits_of_the_level_add_up() {
-    for (line, level) in [
-        ("-10 x", 10),
-        ("-0 -1 x", 1),
-        ("-1u2 x", 12),
-        ("5 x", 5),
-        ("01 x", 1),
-    ] {
+    for (line, level) in [("-10 x", 10), ("-0 -1 x", 1), ("-1u2 x", 12), ("5 x", 5), ("01 x", 1)] {
         assert_eq!(job(line).level, level, "{line}");
     }
     assert_eq!(job("-2147483647 x").level, i32::MAX);
@@ -105,12 +94,7 @@ fn digits_of_the_level_add_up() {
 
 #[test]
 fn nodump_counts_from_the_honor_level_on() {
-    for (line, honored) in [
-        ("-0 x", false),
-        ("-1 x", true),
-        ("-0h0 x", true),
-        ("-1h2 x", false),
-    ] {
+    for (line, honored) in [("-0 x", false), ("-1 x", true), ("-0h0 x", true), ("-1h2 x", false)] {
         assert_eq!(job(line).honors_nodump(), honored, "{line}");
     }
 }
@@ -132,12 +116,7 @@ fn density_raises_the_record_unless_b_was_given() {
 #[test]
 fn tapes() {
     let tape = |line| match job(line).limit {
-        Limit::Tape(Tape {
-            tsize,
-            density,
-            cartridge,
-            tenths,
-        }) => (tsize, density, cartridge, tenths),
+        Limit::Tape(Tape { tsize, density, cartridge, tenths }) => (tsize, density, cartridge, tenths),
         other => panic!("{line}: {other:?}"),
     };
     assert_eq!(tape("-c x"), (204_000, 100, true, 118));
@@ -175,24 +154,14 @@ fn outputs() {
 fn remote_tapes() {
     let remote = |user: Option<&str>, host: &str, list: &[&str]| {
         let names = list.iter().map(OsString::from).collect();
-        Output::Remote(Remote {
-            user: user.map(Into::into),
-            host: host.into(),
-            names,
-        })
+        Output::Remote(Remote { user: user.map(Into::into), host: host.into(), names })
     };
     let got = job("-f me@far:/dev/nsa0 x").output;
     assert_eq!(got, remote(Some("me"), "far", &["/dev/nsa0"]));
-    assert_eq!(
-        (got.name(), got.host()),
-        ("/dev/nsa0".into(), Some("me@far".into()))
-    );
+    assert_eq!((got.name(), got.host()), ("/dev/nsa0".into(), Some("me@far".into())));
     let got = job("-f far:a:1,b x").output;
     assert_eq!(got, remote(None, "far", &["a:1", "b"]));
-    assert_eq!(
-        (got.name(), got.host()),
-        ("a:1,b".into(), Some("far".into()))
-    );
+    assert_eq!((got.name(), got.host()), ("a:1,b".into(), Some("far".into())));
     assert_eq!(refusal("-f a.b@far:x x"), "  DUMP: invalid user name a.b\n");
     let args = ["-f", "far:a\nb", "x"].map(OsString::from);
     assert_eq!(parse(&args, None, date), Err(StartError::TapeCharacters));
@@ -225,10 +194,7 @@ fn tape_of_the_environment() {
     assert_eq!(output("/x", "/dev/nsa1"), (names(&["/dev/nsa1"]), false));
     assert_eq!(output("/x", "-"), (Output::Stdout, true));
     assert_eq!(output("-f out x", "-"), (names(&["out"]), false));
-    assert_eq!(
-        output("-P cat x", "-"),
-        (Output::Command("cat".into()), false)
-    );
+    assert_eq!(output("-P cat x", "-"), (Output::Command("cat".into()), false));
 }
 
 #[test]
@@ -236,58 +202,25 @@ fn refusals_in_dumps_words() {
     for (line, want) in [
         ("-0", "Must specify disk or file system\n"),
         ("-0 a b c", "Unknown arguments to dump: b c\n"),
-        (
-            "-1r a",
-            "rsync friendly options can be used only with level 0 dumps.\n",
-        ),
+        ("-1r a", "rsync friendly options can be used only with level 0 dumps.\n"),
         ("-uT good a", "You cannot use the T and u flags together.\n"),
         ("-T bad a", "bad time \"bad\"\n"),
         ("-T old a", "bad time \"old\"\n"),
-        (
-            "-f x -P cat a",
-            "dump: You cannot use the P and f flags together.\n",
-        ),
-        (
-            "-P cat -f x a",
-            "dump: You cannot use the P and f flags together.\n",
-        ),
-        (
-            "-b 0 a",
-            "dump: number of blocks per write must be between 1 and 1000\n",
-        ),
-        (
-            "-b 1001 a",
-            "dump: number of blocks per write must be between 1 and 1000\n",
-        ),
-        (
-            "-b=64 a",
-            "dump: illegal number of blocks per write -- =64\n",
-        ),
-        (
-            "-b 64k a",
-            "dump: illegal number of blocks per write -- 64k\n",
-        ),
-        (
-            "-B 0 a",
-            "dump: number of blocks per file must be between 1 and 0\n",
-        ),
+        ("-f x -P cat a", "dump: You cannot use the P and f flags together.\n"),
+        ("-P cat -f x a", "dump: You cannot use the P and f flags together.\n"),
+        ("-b 0 a", "dump: number of blocks per write must be between 1 and 1000\n"),
+        ("-b 1001 a", "dump: number of blocks per write must be between 1 and 1000\n"),
+        ("-b=64 a", "dump: illegal number of blocks per write -- =64\n"),
+        ("-b 64k a", "dump: illegal number of blocks per write -- 64k\n"),
+        ("-B 0 a", "dump: number of blocks per file must be between 1 and 0\n"),
         ("-B - a", "dump: illegal number of blocks per file -- -\n"),
         ("-C -1 a", "dump: cachesize must be between 0 and 0\n"),
         ("-d 9 a", "dump: density must be between 10 and 327670\n"),
-        (
-            "-d 327671 a",
-            "dump: density must be between 10 and 327670\n",
-        ),
+        ("-d 327671 a", "dump: density must be between 10 and 327670\n"),
         ("-h 11 a", "dump: honor level must be between 0 and 10\n"),
         ("-s 0 a", "dump: tape size must be between 1 and 0\n"),
-        (
-            "-s -99999999999999999999 a",
-            "dump: tape size must be between 1 and 0\n",
-        ),
-        (
-            "--workers 17 a",
-            "dump: number of workers must be between 1 and 16\n",
-        ),
+        ("-s -99999999999999999999 a", "dump: tape size must be between 1 and 0\n"),
+        ("--workers 17 a", "dump: number of workers must be between 1 and 16\n"),
     ] {
         assert_eq!(refusal(line), want, "{line}");
     }
@@ -296,12 +229,7 @@ fn refusals_in_dumps_words() {
 
 #[test]
 fn numbers_as_strtol_reads_them() {
-    for (text, ntrec) in [
-        (" 64", Some(64)),
-        ("+64", Some(64)),
-        ("\t\r064", Some(64)),
-        ("", None),
-    ] {
+    for (text, ntrec) in [(" 64", Some(64)), ("+64", Some(64)), ("\t\r064", Some(64)), ("", None)] {
         let args = ["-b", text, "x"].map(OsString::from);
         let got = match parse(&args, None, date) {
             Ok(Request::Dump(job)) => Some(job.ntrec),
@@ -319,26 +247,16 @@ fn numbers_as_strtol_reads_them() {
 
 #[test]
 fn the_first_fault_is_the_one_reported() {
-    assert_eq!(
-        refusal("-b 0 -Z"),
-        "dump: number of blocks per write must be between 1 and 1000\n"
-    );
+    assert_eq!(refusal("-b 0 -Z"), "dump: number of blocks per write must be between 1 and 1000\n");
     assert!(refusal("-Z -b 0").starts_with("dump: illegal option -- Z\nusage: dump [-0"));
     assert_eq!(refusal("-1r"), "Must specify disk or file system\n");
-    assert_eq!(
-        refusal("-1ruT good x"),
-        "rsync friendly options can be used only with level 0 dumps.\n"
-    );
+    assert_eq!(refusal("-1ruT good x"), "rsync friendly options can be used only with level 0 dumps.\n");
 }
 
 #[test]
 fn listings_act_where_they_stand() {
-    let listing = |only_due, dumpdates: &str| {
-        Ok(Request::LastDumps {
-            only_due,
-            dumpdates: dumpdates.into(),
-        })
-    };
+    let listing =
+        |only_due, dumpdates: &str| Ok(Request::LastDumps { only_due, dumpdates: dumpdates.into() });
     assert_eq!(request("-W"), listing(false, "/etc/dumpdates"));
     assert_eq!(request("-D dd -w -D other"), listing(true, "dd"));
     assert_eq!(request("-D dd -WZ"), listing(false, "dd"));
@@ -349,16 +267,8 @@ fn listings_act_where_they_stand() {
 
 #[test]
 fn help_and_version() {
-    let Ok(Request::Print(help)) = request("--help") else {
-        panic!("no help")
-    };
-    for option in [
-        "-W ",
-        "--workers <N>",
-        "-T <date>",
-        "--version",
-        "[filesystem]...",
-    ] {
+    let Ok(Request::Print(help)) = request("--help") else { panic!("no help") };
+    for option in ["-W ", "--workers <N>", "-T <date>", "--version", "[filesystem]..."] {
         assert!(help.contains(option), "{option} is not in\n{help}");
     }
     let version = Request::Print(format!("capdump {}\n", env!("CARGO_PKG_VERSION")));
@@ -368,10 +278,7 @@ fn help_and_version() {
 #[test]
 fn amandas_lines() {
     let full = job("0ubLsf 64 1048576 - /dev/da0");
-    assert_eq!(
-        (full.level, full.ntrec, full.limit),
-        (0, 64, Limit::Unlimited)
-    );
+    assert_eq!((full.level, full.ntrec, full.limit), (0, 64, Limit::Unlimited));
     assert!(full.update_dumpdates && full.snapshot && full.output == Output::Stdout);
     // Its configure script compares what these say, which is to differ from the first one only.
     let fs = "/dev/null/invalid/fs";
@@ -379,20 +286,8 @@ fn amandas_lines() {
     let plain = job(&format!("9f /dev/null {fs}"));
     let estimate = job(&format!("9Sf /dev/null {fs}"));
     let honor = job(&format!("9hf 0 /dev/null {fs}"));
-    assert_eq!(
-        Job {
-            estimate_only: false,
-            ..estimate
-        },
-        plain
-    );
-    assert_eq!(
-        Job {
-            honor_level: 1,
-            ..honor.clone()
-        },
-        plain
-    );
+    assert_eq!(Job { estimate_only: false, ..estimate }, plain);
+    assert_eq!(Job { honor_level: 1, ..honor.clone() }, plain);
     assert_eq!((unsupported(&plain), unsupported(&honor)), (None, None));
 }
 

@@ -35,15 +35,10 @@ pub fn last_dumps(
         }
         let mark = if due && !only_due { '>' } else { ' ' };
         let name = entry.name.to_string_lossy();
-        let file = known
-            .map(|known| known.file.to_string_lossy())
-            .unwrap_or_default();
+        let file = known.map(|known| known.file.to_string_lossy()).unwrap_or_default();
         // The date without seconds and year.
         let (level, date) = (entry.level, date.get(..16).unwrap_or(&date));
-        _ = writeln!(
-            text,
-            "{mark} {name:>8}\t({file:>6}) Last dump: Level {level}, Date {date}"
-        );
+        _ = writeln!(text, "{mark} {name:>8}\t({file:>6}) Last dump: Level {level}, Date {date}");
     }
     text
 }
@@ -57,8 +52,5 @@ fn is_due(date: i64, freq: i32, now: i64, ctime: &str) -> bool {
 /// The seconds since midnight of ctime(3)'s `Www Mmm dd hh:mm:ss yyyy`; 0 if it is something else.
 fn time_of_day(ctime: &str) -> i64 {
     let clock = ctime.get(11..19).unwrap_or_default();
-    clock
-        .split(':')
-        .map(|part| part.parse().unwrap_or(0))
-        .fold(0, |sum, part: i64| sum * 60 + part)
+    clock.split(':').map(|part| part.parse().unwrap_or(0)).fold(0, |sum, part: i64| sum * 60 + part)
 }

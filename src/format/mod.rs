@@ -10,7 +10,7 @@ pub mod header;
 pub mod layout;
 pub mod map;
 
-pub use decode::{Decoded, DecodeError};
+pub use decode::{DecodeError, Decoded};
 pub use header::{Encoder, Header, Identity, InodeFields, Place, RecordType};
 pub use map::InodeMap;
 

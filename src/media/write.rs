@@ -51,7 +51,13 @@ impl<W: FnMut(BorrowedFd<'_>) -> io::Result<()>> Writer for Descriptor<'_, W> {
 ///
 /// The first write that gives 0, `ENOSPC` or, on a file or tape, less than it was asked to is the end of the medium:
 /// nothing is tried again. `page` is memory for a record that does not begin on a page.
-pub fn write_chunk(out: &mut impl Writer, kind: Kind, bytes: &[u8], record: usize, page: &mut Vec<u8>) -> Written {
+pub fn write_chunk(
+    out: &mut impl Writer,
+    kind: Kind,
+    bytes: &[u8],
+    record: usize,
+    page: &mut Vec<u8>,
+) -> Written {
     match kind {
         Kind::Tape => write_records(out, bytes, record, page),
         Kind::File | Kind::Stream => write_whole(out, kind, bytes, record),

@@ -8,7 +8,7 @@ mod refusal;
 
 use std::io::{self, Write};
 
-pub use message::{BREADEMAX, DiskMessage, FilesMessage, Line, MediaMessage, Message, StopMessage};
+pub use message::{BREADEMAX, DiskMessage, FilesMessage, Line, MediaMessage, Message, Remark, StopMessage};
 pub use progress::{Progress, State, pass_title, title};
 pub use query::{Action, Query, Question, REMIND_AFTER};
 pub use refusal::Refusal;
@@ -56,11 +56,7 @@ impl Operator {
     /// An operator who reads `stderr`. Each line is given to it in one call of `write_all`, so with
     /// [`io::stderr`], which has no buffer, a line is one write(2).
     pub fn new(program: String, stderr: Box<dyn Write>) -> Operator {
-        Operator {
-            program,
-            stderr,
-            last: String::new(),
-        }
+        Operator { program, stderr, last: String::new() }
     }
 
     /// Says one line.

@@ -37,16 +37,9 @@ impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             State::Soon => f.write_str("99.99% done, finished soon"),
-            State::Percent {
-                percent,
-                seconds,
-                date,
-            } => {
+            State::Percent { percent, seconds, date } => {
                 let (hours, minutes) = (seconds / 3600, seconds % 3600 / 60);
-                write!(
-                    f,
-                    "{percent:3.2}% done, finished in {hours}:{minutes:02} at {date}"
-                )
+                write!(f, "{percent:3.2}% done, finished in {hours}:{minutes:02} at {date}")
             }
         }
     }
@@ -55,11 +48,7 @@ impl fmt::Display for State {
 impl Progress {
     /// The dump starts to write at `started`, and `estimate` tape blocks are expected.
     pub fn new(started: i64, estimate: u64) -> Progress {
-        Progress {
-            started,
-            scheduled: 0,
-            estimate,
-        }
+        Progress { started, scheduled: 0, estimate }
     }
 
     /// Leaves out the seconds that a change of volumes took.
@@ -79,12 +68,7 @@ impl Progress {
 
     /// How far the dump is at `now`, with `written` tape blocks, and whether a line is due.
     /// A line is due at the first call and 300 s after that, but takes 500 blocks to be said.
-    pub fn report(
-        &mut self,
-        now: i64,
-        written: u64,
-        ctime: impl Fn(i64) -> String,
-    ) -> (State, bool) {
+    pub fn report(&mut self, now: i64, written: u64, ctime: impl Fn(i64) -> String) -> (State, bool) {
         let due = now >= self.scheduled;
         if due {
             self.scheduled = now.saturating_add(STEP);
@@ -98,14 +82,7 @@ impl Progress {
             estimate => written as f64 * 100.0 / estimate as f64,
         };
         let date = ctime(now.saturating_add(seconds));
-        (
-            State::Percent {
-                percent,
-                seconds,
-                date,
-            },
-            due && written >= LEAST_BLOCKS,
-        )
+        (State::Percent { percent, seconds, date }, due && written >= LEAST_BLOCKS)
     }
 
     /// The seconds for the rest at the speed so far.
@@ -120,11 +97,7 @@ impl Progress {
 
 /// The process title while nothing is written yet, and at the start of passes III and IV.
 pub fn pass_title(disk: &OsStr, pass: u8) -> String {
-    let what = if matches!(pass, 1 | 4) {
-        "regular files"
-    } else {
-        "directories"
-    };
+    let what = if matches!(pass, 1 | 4) { "regular files" } else { "directories" };
     format!("{}: pass {pass}: {what}", disk.display())
 }
 
@@ -192,17 +165,12 @@ mod tests {
 
     #[test]
     fn odd_numbers_do_no_harm() {
-        for (start, estimate, now, written) in [
-            (0, 0, 0, 0),
-            (i64::MIN, u64::MAX, i64::MAX, 1),
-            (100, 1000, 0, 600),
-        ] {
+        for (start, estimate, now, written) in
+            [(0, 0, 0, 0), (i64::MIN, u64::MAX, i64::MAX, 1), (100, 1000, 0, 600)]
+        {
             let mut progress = Progress::new(start, estimate);
             let (state, _) = progress.report(now, written, |_| String::new());
-            assert!(
-                state.to_string().contains("% done, finished in "),
-                "{state}"
-            );
+            assert!(state.to_string().contains("% done, finished in "), "{state}");
         }
     }
 
@@ -213,16 +181,9 @@ mod tests {
         assert_eq!(pass_title(disk, 2), "/dev/da0: pass 2: directories");
         assert_eq!(pass_title(disk, 3), "/dev/da0: pass 3: directories");
         assert_eq!(pass_title(disk, 4), "/dev/da0: pass 4: regular files");
-        let state = State::Percent {
-            percent: 1.5,
-            seconds: 7325,
-            date: "then".into(),
-        };
+        let state = State::Percent { percent: 1.5, seconds: 7325, date: "then".into() };
         let want = "/dev/da0: pass 3: 1.50% done, finished in 2:02 at then";
         assert_eq!(title(disk, 3, &state), want);
-        assert_eq!(
-            title(disk, 4, &State::Soon),
-            "/dev/da0: 99.99% done, finished soon"
-        );
+        assert_eq!(title(disk, 4, &State::Soon), "/dev/da0: 99.99% done, finished soon");
     }
 }

@@ -70,13 +70,7 @@ pub struct Query {
 impl Query {
     /// Asks. Returns the question and what to do first.
     pub fn ask(question: Question, notify: bool) -> (Query, Vec<Action>) {
-        let query = Query {
-            question,
-            notify,
-            failures: 0,
-            line: Vec::new(),
-            closed: false,
-        };
+        let query = Query { question, notify, failures: 0, line: Vec::new(), closed: false };
         let actions = vec![query.prompt(), Action::SetTimer];
         (query, actions)
     }
@@ -111,20 +105,12 @@ impl Query {
         if !self.notify {
             return vec![Action::Print("\x07\x07".into()), Action::SetTimer];
         }
-        vec![
-            Action::Print("\n".into()),
-            Action::Broadcast,
-            self.prompt(),
-            Action::SetTimer,
-        ]
+        vec![Action::Print("\n".into()), Action::Broadcast, self.prompt(), Action::SetTimer]
     }
 
     /// The question, with the cursor left behind it.
     fn prompt(&self) -> Action {
-        Action::Print(format!(
-            "  DUMP: {}: (\"yes\" or \"no\") ",
-            self.question.text()
-        ))
+        Action::Print(format!("  DUMP: {}: (\"yes\" or \"no\") ", self.question.text()))
     }
 
     /// Reads a whole line; its first letter counts.
@@ -174,18 +160,10 @@ mod tests {
 
     #[test]
     fn the_first_letter_answers() {
-        for (text, answer) in [
-            ("yes\n", true),
-            ("Y\n", true),
-            ("yup no\n", true),
-            ("No\n", false),
-            ("n\n", false),
-        ] {
-            assert_eq!(
-                ask(false).input(text.as_bytes()),
-                [Action::Answer(answer)],
-                "{text:?}"
-            );
+        for (text, answer) in
+            [("yes\n", true), ("Y\n", true), ("yup no\n", true), ("No\n", false), ("n\n", false)]
+        {
+            assert_eq!(ask(false).input(text.as_bytes()), [Action::Answer(answer)], "{text:?}");
         }
     }
 
@@ -239,12 +217,7 @@ mod tests {
     #[test]
     fn reminders() {
         assert_eq!(ask(false).remind(), [print("\x07\x07"), Action::SetTimer]);
-        let again = [
-            print("\n"),
-            Action::Broadcast,
-            print(PROMPT),
-            Action::SetTimer,
-        ];
+        let again = [print("\n"), Action::Broadcast, print(PROMPT), Action::SetTimer];
         let mut query = ask(true);
         assert_eq!(query.remind(), again);
         assert_eq!(query.remind(), again);

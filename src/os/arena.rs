@@ -28,14 +28,7 @@ impl Arena {
         let len = NonZeroUsize::new(len).ok_or_else(|| invalid("an arena of no bytes"))?;
         let flags = MapFlags::MAP_SHARED | half::arena::MAP_FLAGS;
         // SAFETY: no address is asked for, so the new mapping replaces nothing.
-        let base = unsafe {
-            mmap_anonymous(
-                None,
-                len,
-                ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
-                flags,
-            )?
-        };
+        let base = unsafe { mmap_anonymous(None, len, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, flags)? };
         let arena = Arena { base, len };
         half::arena::advise(arena.base, arena.len.get());
         Ok(arena)
@@ -69,9 +62,7 @@ impl Arena {
     pub fn slice_mut(&mut self, range: Range<usize>) -> &mut [u8] {
         let len = self.check(&range);
         // SAFETY: as in `slice`; and &mut self keeps any second slice of this process away.
-        unsafe {
-            std::slice::from_raw_parts_mut(self.base.as_ptr().cast::<u8>().add(range.start), len)
-        }
+        unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().cast::<u8>().add(range.start), len) }
     }
 
     /// The length of a range that must be within the arena.
@@ -124,9 +115,6 @@ mod tests {
 
     #[test]
     fn refuses_no_bytes() {
-        assert_eq!(
-            Arena::new(0).unwrap_err().kind(),
-            io::ErrorKind::InvalidInput
-        );
+        assert_eq!(Arena::new(0).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 }

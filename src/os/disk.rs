@@ -29,13 +29,7 @@ pub enum Kind {
 
 /// Opens the disk to read. Errors: those of open(2).
 pub fn open_disk(path: &Path) -> io::Result<OwnedFd> {
-    retry(|| {
-        Ok(open(
-            path,
-            OFlag::O_RDONLY | OFlag::O_CLOEXEC,
-            Mode::empty(),
-        )?)
-    })
+    retry(|| Ok(open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?))
 }
 
 /// What the descriptor is.
@@ -79,11 +73,7 @@ pub fn pread(fd: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> io::Result<u
 }
 
 /// Reads at `offset` (bytes) into several buffers in turn, at most `IOV_MAX` (1024) of them.
-pub fn preadv(
-    fd: BorrowedFd<'_>,
-    buffers: &mut [IoSliceMut<'_>],
-    offset: u64,
-) -> io::Result<usize> {
+pub fn preadv(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>], offset: u64) -> io::Result<usize> {
     let at = libc::off_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
     retry(|| Ok(nix::sys::uio::preadv(fd, buffers, at)?))
 }

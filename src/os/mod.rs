@@ -34,11 +34,7 @@ pub mod tty;
 
 /// What a system call answered, with -1 turned into `errno`.
 fn check<N: Copy + PartialOrd + From<i8>>(answer: N) -> io::Result<N> {
-    if answer < N::from(0) {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(answer)
-    }
+    if answer < N::from(0) { Err(io::Error::last_os_error()) } else { Ok(answer) }
 }
 
 /// Repeats a call that a signal broke off.

@@ -25,13 +25,7 @@ pub fn open_output(path: &Path, access: Access) -> io::Result<OwnedFd> {
         Access::WriteAndRead => OFlag::O_RDWR,
     };
     let mode = Mode::from_bits_truncate(0o666);
-    retry(|| {
-        Ok(open(
-            path,
-            access | OFlag::O_CREAT | OFlag::O_CLOEXEC,
-            mode,
-        )?)
-    })
+    retry(|| Ok(open(path, access | OFlag::O_CREAT | OFlag::O_CLOEXEC, mode)?))
 }
 
 /// One write(2), made again only when a signal broke it off before anything was written. The count may be short.
@@ -58,11 +52,7 @@ pub fn fsync(fd: BorrowedFd<'_>) -> io::Result<()> {
 
 /// Goes to `offset` (bytes from the start) of a file.
 pub fn seek(fd: BorrowedFd<'_>, offset: u64) -> io::Result<u64> {
-    move_to(
-        fd,
-        libc::off_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?,
-        Whence::SeekSet,
-    )
+    move_to(fd, libc::off_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?, Whence::SeekSet)
 }
 
 /// Where a file is read or written next, in bytes. Errors: `ESPIPE` for a pipe.
@@ -85,11 +75,7 @@ mod tests {
         std::fs::write(&path, b"old contents").unwrap();
         let fd = open_output(&path, Access::WriteAndRead).unwrap();
         let fd = fd.as_fd();
-        assert_eq!(
-            std::fs::read(&path).unwrap(),
-            b"old contents",
-            "open does not cut"
-        );
+        assert_eq!(std::fs::read(&path).unwrap(), b"old contents", "open does not cut");
         assert_eq!(write(fd, b"new").unwrap(), 3);
         ftruncate(fd, 5).unwrap();
         fsync(fd).unwrap();
@@ -114,10 +100,7 @@ mod tests {
     #[test]
     fn says_when_a_pipe_is_broken_or_cannot_seek() {
         let (reader, writer) = std::io::pipe().unwrap();
-        assert_eq!(
-            position(writer.as_fd()).unwrap_err().raw_os_error(),
-            Some(libc::ESPIPE)
-        );
+        assert_eq!(position(writer.as_fd()).unwrap_err().raw_os_error(), Some(libc::ESPIPE));
         assert!(fsync(writer.as_fd()).is_err());
         drop(reader);
         let err = write(writer.as_fd(), b"x").unwrap_err();

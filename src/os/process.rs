@@ -106,10 +106,7 @@ impl Drop for Child {
 /// The calling process must have one thread only: in the child the others are gone, and with them whatever
 /// they had locked.
 pub unsafe fn fork() -> io::Result<Fork> {
-    debug_assert!(
-        cfg!(test) || half::process::is_single_threaded(),
-        "fork with several threads"
-    );
+    debug_assert!(cfg!(test) || half::process::is_single_threaded(), "fork with several threads");
     let owner = std::process::id();
     // SAFETY: the caller keeps the same contract.
     match unsafe { half::process::fork()? } {
@@ -197,10 +194,7 @@ mod tests {
         // SAFETY: raise takes any signal number.
         let status = in_child(|| unsafe { libc::raise(libc::SIGTERM) });
         assert_eq!(status, ExitStatus::Signaled(libc::SIGTERM));
-        assert_eq!(
-            status.to_string(),
-            format!("was killed by signal {}", libc::SIGTERM)
-        );
+        assert_eq!(status.to_string(), format!("was killed by signal {}", libc::SIGTERM));
     }
 
     #[test]
@@ -219,10 +213,7 @@ mod tests {
         assert_eq!(child.exit_status().unwrap(), None);
         child.kill().unwrap();
         assert_eq!(wait(&child), ExitStatus::Signaled(libc::SIGKILL));
-        assert_eq!(
-            child.exit_status().unwrap(),
-            Some(ExitStatus::Signaled(libc::SIGKILL))
-        );
+        assert_eq!(child.exit_status().unwrap(), Some(ExitStatus::Signaled(libc::SIGKILL)));
         child.kill().unwrap();
     }
 

@@ -35,9 +35,7 @@ impl Sig {
 
     /// The signal of a number.
     pub(super) fn from_number(number: i32) -> Option<Sig> {
-        Sig::ALL
-            .into_iter()
-            .find(|sig| sig.signal() as i32 == number)
+        Sig::ALL.into_iter().find(|sig| sig.signal() as i32 == number)
     }
 
     fn bit(self) -> u8 {
@@ -83,11 +81,7 @@ pub fn reset_in_child() -> io::Result<()> {
         // SAFETY: SIG_DFL runs no code of ours.
         unsafe { signal(sig.signal(), SigHandler::SigDfl)? };
     }
-    Ok(sigprocmask(
-        SigmaskHow::SIG_SETMASK,
-        Some(&SigSet::empty()),
-        None,
-    )?)
+    Ok(sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?)
 }
 
 #[cfg(test)]

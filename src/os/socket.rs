@@ -22,12 +22,7 @@ pub struct Received {
 
 /// Two connected ends that keep frames apart; close-on-exec and blocking.
 pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
-    Ok(socketpair(
-        AddressFamily::Unix,
-        SockType::SeqPacket,
-        None,
-        SockFlag::SOCK_CLOEXEC,
-    )?)
+    Ok(socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?)
 }
 
 /// Makes a descriptor blocking or not. The flag belongs to the open file: a forked process shares it.
@@ -67,19 +62,12 @@ fn header(io: &mut libc::iovec, control: Option<&mut Control>) -> libc::msghdr {
 ///
 /// Errors: `InvalidInput` for an empty or too long frame, `WouldBlock` on a full non-blocking socket, `BrokenPipe` when
 /// the peer is gone.
-pub fn send_frame(
-    fd: BorrowedFd<'_>,
-    frame: &[u8],
-    pass: Option<BorrowedFd<'_>>,
-) -> io::Result<()> {
+pub fn send_frame(fd: BorrowedFd<'_>, frame: &[u8], pass: Option<BorrowedFd<'_>>) -> io::Result<()> {
     if frame.is_empty() || frame.len() > MAX_FRAME {
         return Err(invalid("a frame is empty or too long"));
     }
     let mut control = Control([0; 64]);
-    let mut io = libc::iovec {
-        iov_base: frame.as_ptr().cast_mut().cast(),
-        iov_len: frame.len(),
-    };
+    let mut io = libc::iovec { iov_base: frame.as_ptr().cast_mut().cast(), iov_len: frame.len() };
     let message = header(&mut io, pass.map(|_| &mut control));
     if let Some(pass) = pass {
         // SAFETY: the control buffer has room for one header with one i32 (CMSG_SPACE), so CMSG_FIRSTHDR is not
@@ -89,14 +77,11 @@ pub fn send_frame(
             (*first).cmsg_level = libc::SOL_SOCKET;
             (*first).cmsg_type = libc::SCM_RIGHTS;
             (*first).cmsg_len = libc::CMSG_LEN(size_of::<i32>() as u32) as _;
-            libc::CMSG_DATA(first)
-                .cast::<i32>()
-                .write_unaligned(pass.as_raw_fd());
+            libc::CMSG_DATA(first).cast::<i32>().write_unaligned(pass.as_raw_fd());
         }
     }
     // SAFETY: the message points to `io` and `control`, which outlive the call; sendmsg reads only.
-    let sent =
-        retry(|| check(unsafe { libc::sendmsg(fd.as_raw_fd(), &message, libc::MSG_NOSIGNAL) }))?;
+    let sent = retry(|| check(unsafe { libc::sendmsg(fd.as_raw_fd(), &message, libc::MSG_NOSIGNAL) }))?;
     if sent as usize != frame.len() {
         return Err(io::Error::new(io::ErrorKind::WriteZero, "a frame was cut"));
     }
@@ -112,10 +97,7 @@ pub fn recv_frame(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Option<Re
         return Err(invalid("no room for a frame"));
     }
     let mut control = Control([0; 64]);
-    let mut io = libc::iovec {
-        iov_base: buffer.as_mut_ptr().cast(),
-        iov_len: buffer.len(),
-    };
+    let mut io = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     let mut message = header(&mut io, Some(&mut control));
     let got = retry(|| {
         // SAFETY: the message points to `buffer` (through `io`) and `control` with their lengths; both outlive the call.
@@ -127,16 +109,10 @@ pub fn recv_frame(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Option<Re
     };
     let (passed, surplus) = take_descriptors(&message);
     if message.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) != 0 || surplus {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "a frame is longer than it may be",
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a frame is longer than it may be"));
     }
     if len == 0 {
-        return Err(io::Error::new(
-            io::ErrorKind::UnexpectedEof,
-            "the peer is gone",
-        ));
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the peer is gone"));
     }
     Ok(Some(Received { len, fd: passed }))
 }
@@ -188,10 +164,7 @@ mod tests {
         let err = recv_frame(b.as_fd(), &mut buffer).unwrap_err();
         assert_eq!(err.kind(), io::ErrorKind::UnexpectedEof);
         let err = send_frame(b.as_fd(), b"x", None).unwrap_err();
-        assert!(matches!(
-            err.kind(),
-            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
-        ));
+        assert!(matches!(err.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset));
     }
 
     #[test]
@@ -205,9 +178,7 @@ mod tests {
         let fd = got.fd.unwrap();
         let flags = fcntl(&fd, FcntlArg::F_GETFD).unwrap();
         assert_eq!(flags & libc::FD_CLOEXEC, libc::FD_CLOEXEC);
-        std::fs::File::from(fd)
-            .write_all(b"through the socket")
-            .unwrap();
+        std::fs::File::from(fd).write_all(b"through the socket").unwrap();
         let mut text = String::new();
         let mut again = std::fs::File::open(&path).unwrap();
         again.read_to_string(&mut text).unwrap();
@@ -222,15 +193,9 @@ mod tests {
         send_frame(a.as_fd(), &[1; 65], None).unwrap();
         let err = recv_frame(b.as_fd(), &mut [0; 64]).unwrap_err();
         assert_eq!(err.kind(), io::ErrorKind::InvalidData);
-        assert_eq!(
-            send_frame(a.as_fd(), b"", None).unwrap_err().kind(),
-            io::ErrorKind::InvalidInput
-        );
+        assert_eq!(send_frame(a.as_fd(), b"", None).unwrap_err().kind(), io::ErrorKind::InvalidInput);
         let long = [0; MAX_FRAME + 1];
-        assert_eq!(
-            send_frame(a.as_fd(), &long, None).unwrap_err().kind(),
-            io::ErrorKind::InvalidInput
-        );
+        assert_eq!(send_frame(a.as_fd(), &long, None).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 
     #[test]
@@ -259,9 +224,7 @@ mod tests {
     fn a_full_socket_would_block() {
         let (a, _b) = pair().unwrap();
         set_nonblocking(a.as_fd(), true).unwrap();
-        let err = (0..100_000)
-            .find_map(|_| send_frame(a.as_fd(), &[0; 256], None).err())
-            .unwrap();
+        let err = (0..100_000).find_map(|_| send_frame(a.as_fd(), &[0; 256], None).err()).unwrap();
         assert_eq!(err.kind(), io::ErrorKind::WouldBlock);
     }
 }

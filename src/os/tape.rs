@@ -107,18 +107,12 @@ mod tests {
         assert!(op(null.as_fd(), MtOp::Rewind, 1).is_err());
         assert!(position(null.as_fd()).is_err());
         assert_eq!(max_record(null.as_fd(), Path::new("/dev/null")), None);
-        assert_eq!(
-            op(null.as_fd(), MtOp::Rewind, u32::MAX).unwrap_err().kind(),
-            io::ErrorKind::InvalidInput
-        );
+        assert_eq!(op(null.as_fd(), MtOp::Rewind, u32::MAX).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 
     #[test]
     fn reads_sense_data() {
-        let mut errors = Errors {
-            residual: 0,
-            sense: [0; 32],
-        };
+        let mut errors = Errors { residual: 0, sense: [0; 32] };
         assert!(!errors.end_of_medium());
         assert_eq!(errors.sense_key(), None);
         errors.sense[0] = 0xf0;

@@ -13,9 +13,8 @@ unsafe extern "C" {
 }
 
 const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Seconds since the epoch.
 pub fn now() -> i64 {
@@ -95,10 +94,7 @@ fn local(secs: i64) -> Option<libc::tm> {
 }
 
 fn name(names: &[&'static str], at: i32) -> &'static str {
-    usize::try_from(at)
-        .ok()
-        .and_then(|at| names.get(at).copied())
-        .unwrap_or("???")
+    usize::try_from(at).ok().and_then(|at| names.get(at).copied()).unwrap_or("???")
 }
 
 #[cfg(test)]
@@ -145,13 +141,7 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_date() {
-        for text in [
-            "",
-            "yesterday",
-            "Tue Nov 14 22:13:20 2023 x",
-            "Tue Nov 14 22:13",
-            "a\0b",
-        ] {
+        for text in ["", "yesterday", "Tue Nov 14 22:13:20 2023 x", "Tue Nov 14 22:13", "a\0b"] {
             assert_eq!(parse_ctime(text), None, "{text:?}");
         }
         assert!(now() > 1_700_000_000);

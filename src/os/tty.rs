@@ -9,13 +9,7 @@ use std::os::fd::OwnedFd;
 
 /// Opens `/dev/tty` to ask and to read answers. Errors: `ENXIO` where there is no terminal.
 pub fn open_tty() -> io::Result<OwnedFd> {
-    retry(|| {
-        Ok(open(
-            "/dev/tty",
-            OFlag::O_RDWR | OFlag::O_CLOEXEC,
-            Mode::empty(),
-        )?)
-    })
+    retry(|| Ok(open("/dev/tty", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?))
 }
 
 #[cfg(test)]

@@ -83,7 +83,13 @@ impl File {
     }
 
     /// Makes ready the next header of `segment`, and up to 512 tape blocks behind it.
-    fn group(&mut self, sb: &Superblock, segment: Segment, header: &mut Header, notify: &mut dyn FnMut(Notice)) {
+    fn group(
+        &mut self,
+        sb: &Superblock,
+        segment: Segment,
+        header: &mut Header,
+        notify: &mut dyn FnMut(Notice),
+    ) {
         let per_block = u64::from(sb.bsize) / TP_BSIZE as u64;
         let end = segment.tape_blocks.min(self.at + TP_NINDIR as u64);
         if std::mem::replace(&mut self.begun, true) {

@@ -37,7 +37,11 @@ impl MarkFiles {
     /// Maps the next cylinder group; false when there is none left.
     ///
     /// Errors: the disk cannot be read; with soft updates, a group without its magic number.
-    pub fn step<R: ReadAt>(&mut self, fs: &FileSystem<R>, notify: &mut dyn FnMut(Notice)) -> Result<bool, Error> {
+    pub fn step<R: ReadAt>(
+        &mut self,
+        fs: &FileSystem<R>,
+        notify: &mut dyn FnMut(Notice),
+    ) -> Result<bool, Error> {
         let sb = fs.superblock();
         if self.group >= sb.ncg {
             // Restore gets very upset if the root is not dumped.

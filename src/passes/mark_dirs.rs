@@ -152,7 +152,9 @@ impl MarkDirs {
     }
 
     fn first_time<R: ReadAt>(&mut self, fs: &FileSystem<R>, ino: Ino) -> bool {
-        let done = self.handed_down.get_or_insert_with(|| crate::format::InodeMap::new(fs.superblock().max_inodes()));
+        let done = self
+            .handed_down
+            .get_or_insert_with(|| crate::format::InodeMap::new(fs.superblock().max_inodes()));
         let first = !done.contains(ino);
         done.insert(ino);
         first

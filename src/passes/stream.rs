@@ -238,7 +238,10 @@ impl Stream {
         let snapshot = inode.flags & SF_SNAPSHOT != 0;
         let mut size = if snapshot { 0 } else { inode.size };
         let has_size = matches!(kind, FileType::Regular | FileType::Dir | FileType::Link);
-        if has_size && size > 0 && let Err(error) = ufs::BlockMap::new(sb, &inode) {
+        if has_size
+            && size > 0
+            && let Err(error) = ufs::BlockMap::new(sb, &inode)
+        {
             notify(Notice::Damaged(error));
             size = 0;
         }

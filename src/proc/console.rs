@@ -119,7 +119,9 @@ impl Console {
         match notice {
             Notice::DumpingDirectories => self.say(crate::operator::Message::DumpingDirectories),
             Notice::DumpingFiles => self.say(crate::operator::Message::DumpingFiles),
-            Notice::CorruptDirectory(ino) => self.say(DiskMessage::CorruptedDirectory { inode: ino.0.into() }),
+            Notice::CorruptDirectory(ino) => {
+                self.say(DiskMessage::CorruptedDirectory { inode: ino.0.into() })
+            }
             Notice::CorruptEntry(ino, maxino) => {
                 self.say(DiskMessage::CorruptedEntry { inode: ino.0.into(), maxino });
             }
@@ -186,7 +188,9 @@ impl Console {
                 let actions = match event {
                     Event::Readable { .. } => query.input(&self.read_tty(tty)),
                     Event::Timer { .. } => query.remind(),
-                    Event::ChildExited { status, .. } => return Err(Stop::because(format!("a worker {status}"))),
+                    Event::ChildExited { status, .. } => {
+                        return Err(Stop::because(format!("a worker {status}")));
+                    }
                     Event::Signal(_) => return Err(Stop::Told),
                     Event::Writable { .. } => continue,
                 };

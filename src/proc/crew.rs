@@ -11,8 +11,8 @@ use crate::disk::Disk;
 use crate::event::{Child, EventQueue, ExitStatus};
 use crate::media::Kind;
 use crate::os::arena::Arena;
-use crate::os::spawn::spawn;
 use crate::os::socket::{pair, recv_frame, send_frame, set_nonblocking};
+use crate::os::spawn::spawn;
 use crate::ring::extent::EXTENT_BYTES;
 use crate::ring::frame::{BadFrame, FRAME_BYTES};
 use crate::ring::order::{Next, Unasked};
@@ -161,14 +161,19 @@ impl Crew {
         let epoch = self.order.epoch();
         let blocks = chunk.blocks;
         self.order.assigned(chunk);
-        self.send(self.slots.worker_of(sequence), Frame::Assign { sequence, epoch, slot, blocks, extents }, None)
+        self.send(
+            self.slots.worker_of(sequence),
+            Frame::Assign { sequence, epoch, slot, blocks, extents },
+            None,
+        )
     }
 
     /// Gives a medium to all workers, when no chunk is under way. They answer, see [`Crew::is_ready`]; then
     /// [`Crew::start_writing`] sets the token going.
     pub fn take_medium(&mut self, fd: BorrowedFd<'_>, kind: Kind) -> Result<(), Broken> {
         let epoch = self.order.begin_epoch();
-        (0..self.slots.workers).try_for_each(|worker| self.send(worker, Frame::Medium { epoch, kind }, Some(fd)))
+        (0..self.slots.workers)
+            .try_for_each(|worker| self.send(worker, Frame::Medium { epoch, kind }, Some(fd)))
     }
 
     /// Has all workers close the medium and forget the chunks of it. They answer, see [`Crew::is_ready`].
@@ -245,7 +250,9 @@ impl Crew {
     pub fn take_back(&mut self, outcome: Outcome) -> Vec<Leftover> {
         let mut written = match outcome {
             Outcome::Written => 0,
-            Outcome::EndOfMedium { records } | Outcome::Failed { records, .. } => records * self.slots.record_blocks,
+            Outcome::EndOfMedium { records } | Outcome::Failed { records, .. } => {
+                records * self.slots.record_blocks
+            }
         };
         let mut leftovers = Vec::new();
         for taken in self.order.take_back() {

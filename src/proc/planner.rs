@@ -14,8 +14,8 @@ use crate::cli::estimate;
 use crate::event::{Event, EventQueue, Sig};
 use crate::format::Encoder;
 use crate::operator::{Message, Question, Refusal, Remark, StopMessage, pass_title};
-use crate::os::process::set_title;
 use crate::os::errno::strerror;
+use crate::os::process::set_title;
 use crate::passes::{self, Criteria, Maps, MarkDirs, MarkFiles, Notice, Stream};
 use crate::ring::Slots;
 use crate::sandbox::{self, DescriptorKind, Entered, Role};
@@ -72,7 +72,11 @@ fn dump(started: &Started) -> Result<u8, Stop> {
     let Some(medium) = &started.medium else { return Ok(exit::DONE) };
 
     let slots = Slots::new(started.job.workers.into(), started.job.ntrec);
-    let shape = Shape { record_blocks: slots.record_blocks, chunk_blocks: slots.chunk_blocks, limit: Limit::Unlimited };
+    let shape = Shape {
+        record_blocks: slots.record_blocks,
+        chunk_blocks: slots.chunk_blocks,
+        limit: Limit::Unlimited,
+    };
     let no_access_time = started.job.rsync_friendly >= 2;
     let stream = Stream::new(Rc::new(mapped.maps), fs.superblock().max_inodes(), no_access_time);
     let filler = Filler::new(Encoder::new(&started.identity), shape, stream);
@@ -87,7 +91,9 @@ fn enter_sandbox(started: &Started) -> Result<(), Stop> {
     sandbox::assert_entered(&entered).map_err(Stop::because)?;
     match entered {
         Entered::Full => {}
-        Entered::Partial(reason) => console.say(Remark(format_args!("WARNING: the sandbox is not whole: {reason}"))),
+        Entered::Partial(reason) => {
+            console.say(Remark(format_args!("WARNING: the sandbox is not whole: {reason}")))
+        }
         Entered::Unavailable(reason) => console.say(Remark(format_args!("WARNING: no sandbox: {reason}"))),
     }
     Ok(())

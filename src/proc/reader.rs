@@ -28,7 +28,13 @@ impl Reader {
     /// the record of the chunk that it is in, and is zeros.
     ///
     /// `record_blocks` is where dump would split a read: at the end of each tape record.
-    pub fn read(&mut self, disk: &Disk<'_>, buffer: &mut [u8], record_blocks: u32, tell: &mut dyn FnMut(u32, Fault)) {
+    pub fn read(
+        &mut self,
+        disk: &Disk<'_>,
+        buffer: &mut [u8],
+        record_blocks: u32,
+        tell: &mut dyn FnMut(u32, Fault),
+    ) {
         merge::plan(&mut self.extents, &mut self.reads);
         self.failed.clear();
         for read in &self.reads {
@@ -49,7 +55,8 @@ fn read_merged(disk: &Disk<'_>, buffer: &mut [u8], extents: &[Extent], bytes: us
     let Some(first) = extents.first() else { return true };
     let geometry = &disk.geometry;
     let sector = u64::from(geometry.sector);
-    let past_the_end = first.offset.0 + bytes as u64 > geometry.end || !geometry.is_whole(first.offset, bytes);
+    let past_the_end =
+        first.offset.0 + bytes as u64 > geometry.end || !geometry.is_whole(first.offset, bytes);
     let odd = !first.offset.0.is_multiple_of(sector) || !(bytes as u64).is_multiple_of(sector);
     if past_the_end || odd {
         return false;
@@ -83,14 +90,22 @@ fn scatter<'a>(buffer: &'a mut [u8], extents: &[Extent]) -> Vec<IoSliceMut<'a>> 
 }
 
 /// Reads one extent as dump reads it: up to the end of a tape record at a time.
-fn read_alone(disk: &Disk<'_>, buffer: &mut [u8], extent: Extent, record_blocks: u32, tell: &mut dyn FnMut(u32, Fault)) {
+fn read_alone(
+    disk: &Disk<'_>,
+    buffer: &mut [u8],
+    extent: Extent,
+    record_blocks: u32,
+    tell: &mut dyn FnMut(u32, Fault),
+) {
     let mut done = 0;
     while done < extent.blocks {
         let at = extent.at + done;
         let blocks = (record_blocks - at % record_blocks).min(extent.blocks - done);
         let offset = ByteOffset(extent.offset.0 + u64::from(done) * TP_BSIZE as u64);
         let start = at as usize * TP_BSIZE;
-        disk.read(offset, &mut buffer[start..start + blocks as usize * TP_BSIZE], &mut |fault| tell(at / record_blocks, fault));
+        disk.read(offset, &mut buffer[start..start + blocks as usize * TP_BSIZE], &mut |fault| {
+            tell(at / record_blocks, fault)
+        });
         done += blocks;
     }
 }

@@ -65,7 +65,9 @@ impl std::error::Error for End {}
 impl From<io::Error> for End {
     fn from(error: io::Error) -> End {
         match error.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => End::Alone,
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
+                End::Alone
+            }
             _ => End::System(error),
         }
     }

@@ -73,7 +73,9 @@ impl<'a, 'd> Writing<'a, 'd> {
         self.wait_until_ready()?;
         self.crew.start_writing()?;
         if self.filler.volume() > 1 {
-            self.started.console.say(MediaMessage::VolumeBegins { volume: self.filler.volume(), inode: inode.0.into() });
+            self.started
+                .console
+                .say(MediaMessage::VolumeBegins { volume: self.filler.volume(), inode: inode.0.into() });
         }
         let mut ended = Ended::Full;
         loop {

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use super::frame::Outcome;
-use crate::disk::Fault;
 use super::layout::Slots;
+use crate::disk::Fault;
 use crate::volume::Chunk;
 
 /// A chunk that has been given to its worker.
@@ -111,7 +111,13 @@ impl Order {
     pub fn assigned(&mut self, chunk: Chunk) {
         let first_record = self.next_record;
         self.next_record += u64::from(chunk.blocks / self.slots.record_blocks);
-        self.in_flight.push_back(InFlight { sequence: self.next, first_record, chunk, faults: Vec::new(), outcome: None });
+        self.in_flight.push_back(InFlight {
+            sequence: self.next,
+            first_record,
+            chunk,
+            faults: Vec::new(),
+            outcome: None,
+        });
         self.next += 1;
     }
 
@@ -147,7 +153,13 @@ impl Order {
     /// Takes `worker`'s answer for chunk `sequence` of `epoch`.
     ///
     /// Errors: the worker was not given that chunk, or has answered already, or counts more records than the chunk has.
-    pub fn answered(&mut self, worker: u32, sequence: u64, epoch: u32, outcome: Outcome) -> Result<(), Unasked> {
+    pub fn answered(
+        &mut self,
+        worker: u32,
+        sequence: u64,
+        epoch: u32,
+        outcome: Outcome,
+    ) -> Result<(), Unasked> {
         let unasked = Unasked { worker, sequence };
         if epoch != self.epoch || !self.is_with(worker, sequence) {
             return Err(unasked);
@@ -220,7 +232,10 @@ mod tests {
         assert!(order.answered(1, 0, 1, Outcome::Written).is_err(), "another worker's chunk");
         assert!(order.answered(0, 3, 1, Outcome::Written).is_err(), "a chunk not given yet");
         assert!(order.answered(0, 0, 2, Outcome::Written).is_err(), "another epoch");
-        assert!(order.answered(0, 0, 1, Outcome::EndOfMedium { records: 3 }).is_err(), "more records than it has");
+        assert!(
+            order.answered(0, 0, 1, Outcome::EndOfMedium { records: 3 }).is_err(),
+            "more records than it has"
+        );
         order.answered(0, 0, 1, Outcome::Written).unwrap();
         assert!(order.answered(0, 0, 1, Outcome::Written).is_err(), "twice");
     }

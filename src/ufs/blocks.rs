@@ -55,18 +55,11 @@ impl BlockMap {
     ///
     /// Errors: [`Error::Inode`] when its size is more than a file can have.
     pub fn new(superblock: &Superblock, dinode: &Dinode) -> Result<BlockMap, Error> {
-        let room = superblock
-            .mappable_blocks()
-            .saturating_mul(superblock.bsize.into());
+        let room = superblock.mappable_blocks().saturating_mul(superblock.bsize.into());
         let most = room.min(superblock.maxfilesize);
         if dinode.size > most {
             let (ino, value, wanted) = (dinode.ino, dinode.size, format!("at most {most}"));
-            return Err(Error::Inode {
-                ino,
-                field: "di_size",
-                value,
-                wanted,
-            });
+            return Err(Error::Inode { ino, field: "di_size", value, wanted });
         }
         Ok(BlockMap {
             ino: dinode.ino,
@@ -106,11 +99,7 @@ impl BlockMap {
     /// The next run, of at most `most` blocks (at least 1 is taken).
     ///
     /// Errors: as [`Self::next`].
-    pub fn next_up_to<R: ReadAt>(
-        &mut self,
-        fs: &FileSystem<R>,
-        most: u64,
-    ) -> Result<Option<Run>, Error> {
+    pub fn next_up_to<R: ReadAt>(&mut self, fs: &FileSystem<R>, most: u64) -> Result<Option<Run>, Error> {
         let left = self.blocks.saturating_sub(self.next);
         if left == 0 {
             return Ok(None);
@@ -144,10 +133,7 @@ impl BlockMap {
         let mut addr = self.ib.get(index(level)).copied().unwrap_or(0);
         if addr == 0 {
             let span = sb.entry_span(level.saturating_add(1)).get();
-            return Ok(Found {
-                count: span.saturating_sub(rest).min(room),
-                addr: None,
-            });
+            return Ok(Found { count: span.saturating_sub(rest).min(room), addr: None });
         }
         loop {
             let entries = self.indirect(fs, level, addr, rest)?;
@@ -162,10 +148,7 @@ impl BlockMap {
             let holes = u64::try_from(holes).unwrap_or(0);
             if holes > 0 {
                 let count = holes.saturating_mul(span.get()).saturating_sub(rest);
-                return Ok(Found {
-                    count: count.min(room),
-                    addr: None,
-                });
+                return Ok(Found { count: count.min(room), addr: None });
             }
             addr = entries.first().copied().unwrap_or(0);
             level = level.saturating_sub(1);
@@ -220,10 +203,7 @@ impl BlockMap {
         };
         if first == 0 {
             let holes = addresses.iter().take_while(|&&addr| addr == 0).count();
-            return Ok(Found {
-                count: u64::try_from(holes).unwrap_or(1),
-                addr: None,
-            });
+            return Ok(Found { count: u64::try_from(holes).unwrap_or(1), addr: None });
         }
         let Ok(addr) = sb.check_blocks(first, self.frags(sb, self.next)) else {
             return Err(self.bad(sb, 0, 1, first));
@@ -239,10 +219,7 @@ impl BlockMap {
             expected = expected.saturating_add(sb.frag.into());
         }
         self.take(sb, count.saturating_mul(sb.frag.into()))?;
-        Ok(Found {
-            count,
-            addr: Some(addr),
-        })
+        Ok(Found { count, addr: Some(addr) })
     }
 
     /// Fragments of block `block`.
@@ -263,11 +240,7 @@ impl BlockMap {
     /// The rest of the file cannot be mapped.
     fn nowhere(&self) -> Error {
         let count = self.blocks.saturating_sub(self.next);
-        Error::TooManyBlocks {
-            ino: self.ino,
-            block: FileBlock(self.next),
-            count,
-        }
+        Error::TooManyBlocks { ino: self.ino, block: FileBlock(self.next), count }
     }
 
     fn bad(&self, sb: &Superblock, level: u32, count: u64, addr: u64) -> Error {

@@ -31,12 +31,7 @@ impl RawSuperblock<'_> {
         let value = value.into();
         match T::try_from(value) {
             Ok(number) if good(value) => Ok(number),
-            _ => Err(Error::Superblock {
-                location: self.location,
-                field,
-                value,
-                wanted: wanted(),
-            }),
+            _ => Err(Error::Superblock { location: self.location, field, value, wanted: wanted() }),
         }
     }
 
@@ -55,12 +50,7 @@ impl RawSuperblock<'_> {
 
     /// Takes `value` of `field` if it is `one`.
     fn exactly(&self, field: &'static str, value: u32, one: u32) -> Result<u32, Error> {
-        self.want(
-            field,
-            value,
-            |value| value == i128::from(one),
-            || one.to_string(),
-        )
+        self.want(field, value, |value| value == i128::from(one), || one.to_string())
     }
 }
 
@@ -97,11 +87,7 @@ pub(super) fn validate(raw: &RawSuperblock<'_>) -> Result<Superblock, Error> {
     // FS_44INODEFMT is 2; UFS2 never had another.
     let old_inodes = is_ufs1 && fields.i32::<1324>() < 2;
     let [old_flags] = fields.raw::<211, 1>();
-    let flags = if raw.updated {
-        fields.u32::<1312>()
-    } else {
-        u32::from(old_flags)
-    };
+    let flags = if raw.updated { fields.u32::<1312>() } else { u32::from(old_flags) };
     let [clean] = fields.raw::<209, 1>();
     let (cgoffset, cgmask) = stagger(raw, groups.fpg)?;
     let links = fields.i32::<1320>(); // fs_maxsymlinklen; 0 or less before 4.4BSD
@@ -131,11 +117,7 @@ pub(super) fn validate(raw: &RawSuperblock<'_>) -> Result<Superblock, Error> {
         soft_updates: flags & DOSOFTDEP != 0,
         group_hashes: !is_ufs1 && flags & METACKHASH != 0 && fields.u32::<1308>() & CK_CYLGRP != 0,
         clean: clean != 0,
-        time: if is_old_layout(raw) {
-            i64::from(fields.i32::<32>())
-        } else {
-            fields.i64::<1072>()
-        },
+        time: if is_old_layout(raw) { i64::from(fields.i32::<32>()) } else { fields.i64::<1072>() },
         mtime: fields.i64::<1208>(),
         old_inodes,
         old_directories: is_ufs1 && links <= 0,
@@ -150,19 +132,15 @@ fn is_old_layout(raw: &RawSuperblock<'_>) -> bool {
 
 fn sizes(raw: &RawSuperblock<'_>) -> Result<Sizes, Error> {
     let fields = &raw.fields;
-    let power = |low: i128, high: i128| {
-        move |value: i128| (low..=high).contains(&value) && value.count_ones() == 1
-    };
+    let power =
+        |low: i128, high: i128| move |value: i128| (low..=high).contains(&value) && value.count_ones() == 1;
     // MINBSIZE (ufs/ffs/fs.h) and MAXBSIZE (sys/param.h).
     let bsize: u32 = raw.want("fs_bsize", fields.i32::<48>(), power(4096, 65536), || {
         "a power of two from 4096 to 65536".to_owned()
     })?;
-    let fsize: u32 = raw.want(
-        "fs_fsize",
-        fields.i32::<52>(),
-        power(512, bsize.into()),
-        || format!("a power of two from 512 to {bsize}"),
-    )?;
+    let fsize: u32 = raw.want("fs_fsize", fields.i32::<52>(), power(512, bsize.into()), || {
+        format!("a power of two from 512 to {bsize}")
+    })?;
     let per_block = bsize.checked_div(fsize).unwrap_or(0);
     let frag = raw.want(
         "fs_frag",
@@ -179,13 +157,7 @@ fn sizes(raw: &RawSuperblock<'_>) -> Result<Sizes, Error> {
     };
     raw.exactly("fs_nindir", fields.u32::<116>(), address)?;
     let inopb = raw.exactly("fs_inopb", fields.u32::<120>(), inode)?;
-    Ok(Sizes {
-        bsize,
-        fsize,
-        frag,
-        fsbtodb,
-        inopb,
-    })
+    Ok(Sizes { bsize, fsize, frag, fsbtodb, inopb })
 }
 
 fn groups(raw: &RawSuperblock<'_>, sizes: &Sizes) -> Result<Groups, Error> {
@@ -210,27 +182,15 @@ fn groups(raw: &RawSuperblock<'_>, sizes: &Sizes) -> Result<Groups, Error> {
     let size = fs_size(raw, sizes, ncg, fpg)?;
     let cgsize: u32 = raw.between("fs_cgsize", fields.i32::<160>(), CG_LEN, sizes.bsize)?;
     let cg_frags = cgsize.div_ceil(sizes.fsize.max(1));
-    let inode_frags = ipg
-        .checked_div(sizes.inopb)
-        .and_then(|n| n.checked_mul(sizes.frag))
-        .unwrap_or(u32::MAX);
+    let inode_frags =
+        ipg.checked_div(sizes.inopb).and_then(|n| n.checked_mul(sizes.frag)).unwrap_or(u32::MAX);
     let sblkno: u32 = raw.between("fs_sblkno", fields.i32::<8>(), 0, fpg)?;
     let cblkno: u32 = raw.between("fs_cblkno", fields.i32::<12>(), sblkno, fpg)?;
     let first = cblkno.saturating_add(cg_frags);
     let iblkno: u32 = raw.between("fs_iblkno", fields.i32::<16>(), first, fpg)?;
     let first = iblkno.saturating_add(inode_frags);
     let dblkno = raw.between("fs_dblkno", fields.i32::<20>(), first, fpg)?;
-    Ok(Groups {
-        ncg,
-        ipg,
-        fpg,
-        size,
-        cgsize,
-        sblkno,
-        cblkno,
-        iblkno,
-        dblkno,
-    })
+    Ok(Groups { ncg, ipg, fpg, size, cgsize, sblkno, cblkno, iblkno, dblkno })
 }
 
 /// The file system ends in its last group, and its bytes can be counted in an `off_t`.
@@ -244,17 +204,9 @@ fn fs_size(raw: &RawSuperblock<'_>, sizes: &Sizes, ncg: u32, fpg: u32) -> Result
     let most = u64::from(ncg).saturating_mul(fpg.into());
     let addressable = match raw.version {
         Version::Ufs1 => u64::from(i32::MAX.unsigned_abs()),
-        Version::Ufs2 => i64::MAX
-            .unsigned_abs()
-            .checked_div(sizes.fsize.into())
-            .unwrap_or(0),
+        Version::Ufs2 => i64::MAX.unsigned_abs().checked_div(sizes.fsize.into()).unwrap_or(0),
     };
-    raw.between(
-        field,
-        value,
-        before_last.saturating_add(1),
-        most.min(addressable),
-    )
+    raw.between(field, value, before_last.saturating_add(1), most.min(addressable))
 }
 
 /// UFS1 moved each group's start a little, so that they are not all on one platter.
@@ -275,10 +227,7 @@ fn max_file_size(raw: &RawSuperblock<'_>, bsize: u32, old_inodes: bool) -> Resul
     }
     let value = raw.between("fs_maxfilesize", raw.fields.i64::<1328>(), 1, i64::MAX)?;
     Ok(match raw.version {
-        Version::Ufs1 => u64::min(
-            value,
-            u64::from(bsize).saturating_mul(1 << 31).saturating_sub(1),
-        ),
+        Version::Ufs1 => u64::min(value, u64::from(bsize).saturating_mul(1 << 31).saturating_sub(1)),
         Version::Ufs2 => value,
     })
 }

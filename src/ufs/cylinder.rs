@@ -36,12 +36,7 @@ impl CylinderGroup {
     pub(super) fn parse(sb: &Superblock, cg: u32, bytes: Vec<u8>) -> Result<Self, Error> {
         let Some(fields) = Fields::<168>::new(&bytes, sb.order) else {
             let wanted = "at least 168".to_owned();
-            return Err(Error::Group {
-                cg,
-                field: "fs_cgsize",
-                value: sb.cgsize.into(),
-                wanted,
-            });
+            return Err(Error::Group { cg, field: "fs_cgsize", value: sb.cgsize.into(), wanted });
         };
         let magic = fields.u32::<4>();
         let magic_ok = magic == CG_MAGIC;
@@ -51,33 +46,17 @@ impl CylinderGroup {
             Version::Ufs2 => fields.u32::<120>(),
         };
         if magic_ok && initialized > sb.ipg {
-            warnings.push(Warning::GroupInodes {
-                cg,
-                value: initialized,
-                ipg: sb.ipg,
-            });
+            warnings.push(Warning::GroupInodes { cg, value: initialized, ipg: sb.ipg });
         }
         let stored = fields.u32::<CKHASH>();
         if magic_ok && sb.group_hashes {
             let computed = crc32c::check_hash(&bytes, CKHASH);
             if stored != computed {
-                warnings.push(Warning::GroupHash {
-                    cg,
-                    stored,
-                    computed,
-                });
+                warnings.push(Warning::GroupHash { cg, stored, computed });
             }
         }
         let (initialized, iusedoff) = (initialized.min(sb.ipg), fields.u32::<92>());
-        Ok(CylinderGroup {
-            cg,
-            magic_ok,
-            initialized,
-            warnings,
-            magic,
-            iusedoff,
-            bytes,
-        })
+        Ok(CylinderGroup { cg, magic_ok, initialized, warnings, magic, iusedoff, bytes })
     }
 
     /// How many of the group's inodes to look at when the map of inodes in use can be trusted (soft
@@ -87,32 +66,19 @@ impl CylinderGroup {
     pub fn used(&self) -> Result<u32, Error> {
         let cg = self.cg;
         if !self.magic_ok {
-            return Err(Error::GroupMagic {
-                cg,
-                magic: self.magic,
-            });
+            return Err(Error::GroupMagic { cg, magic: self.magic });
         }
         let start = index(self.iusedoff);
         let length = index(self.initialized.div_ceil(8));
         let end = start.saturating_add(length);
-        let map = self
-            .bytes
-            .get(start..end)
-            .filter(|_| start >= 168)
-            .ok_or_else(|| {
-                let most = self.bytes.len().saturating_sub(length);
-                let wanted = format!("from 168 to {most}");
-                Error::Group {
-                    cg,
-                    field: "cg_iusedoff",
-                    value: self.iusedoff.into(),
-                    wanted,
-                }
-            })?;
-        let last = (0..self.initialized).rev().find(|&which| {
-            map.get(index(which / 8))
-                .is_some_and(|byte| byte & (1 << (which % 8)) != 0)
-        });
+        let map = self.bytes.get(start..end).filter(|_| start >= 168).ok_or_else(|| {
+            let most = self.bytes.len().saturating_sub(length);
+            let wanted = format!("from 168 to {most}");
+            Error::Group { cg, field: "cg_iusedoff", value: self.iusedoff.into(), wanted }
+        })?;
+        let last = (0..self.initialized)
+            .rev()
+            .find(|&which| map.get(index(which / 8)).is_some_and(|byte| byte & (1 << (which % 8)) != 0));
         Ok(last.map_or(0, |which| which.saturating_add(1)))
     }
 }

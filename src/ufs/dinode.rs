@@ -123,32 +123,20 @@ impl Dinode {
     /// Errors: [`Error::Inode`] when there are more attributes than two blocks hold, or an address is
     /// outside the file system.
     pub fn ext_blocks(&self, superblock: &Superblock) -> Result<[Option<FragAddr>; NXADDR], Error> {
-        let bad = |field, value, wanted| Error::Inode {
-            ino: self.ino,
-            field,
-            value,
-            wanted,
-        };
+        let bad = |field, value, wanted| Error::Inode { ino: self.ino, field, value, wanted };
         let most = superblock.bsize.saturating_mul(2);
         if self.extsize > most {
-            return Err(bad(
-                "di_extsize",
-                self.extsize.into(),
-                format!("at most {most}"),
-            ));
+            return Err(bad("di_extsize", self.extsize.into(), format!("at most {most}")));
         }
         let mut found = [None; NXADDR];
         let lengths = [0, superblock.bsize].map(|before| self.extsize.saturating_sub(before));
         for ((slot, addr), length) in found.iter_mut().zip(self.extb).zip(lengths) {
             if addr != 0 && length > 0 {
                 let frags = superblock.frags_of(length.min(superblock.bsize));
-                *slot = Some(superblock.check_blocks(addr, frags).map_err(|_| {
-                    bad(
-                        "di_extb",
-                        addr,
-                        format!("within {} fragments", superblock.size),
-                    )
-                })?);
+                *slot =
+                    Some(superblock.check_blocks(addr, frags).map_err(|_| {
+                        bad("di_extb", addr, format!("within {} fragments", superblock.size))
+                    })?);
             }
         }
         Ok(found)
@@ -192,13 +180,7 @@ macro_rules! field {
 impl<'a> RawDinode<'a> {
     /// The inode in the first bytes of `bytes`; `None` when they are too few.
     pub(super) fn new(superblock: &Superblock, ino: Ino, bytes: &'a [u8]) -> Option<Self> {
-        Self::decode(
-            superblock.version,
-            superblock.order,
-            superblock.old_inodes,
-            ino,
-            bytes,
-        )
+        Self::decode(superblock.version, superblock.order, superblock.old_inodes, ino, bytes)
     }
 
     #[inline]
@@ -213,11 +195,7 @@ impl<'a> RawDinode<'a> {
             Version::Ufs1 => Raw::Ufs1(Fields::new(bytes, order)?),
             Version::Ufs2 => Raw::Ufs2(Fields::new(bytes, order)?),
         };
-        Some(RawDinode {
-            ino,
-            raw,
-            old_inodes,
-        })
+        Some(RawDinode { ino, raw, old_inodes })
     }
 
     field!(
@@ -351,18 +329,11 @@ pub struct InodeTable<'b> {
 impl<'b> InodeTable<'b> {
     /// The inodes in order, free ones included.
     pub fn iter(&self) -> impl Iterator<Item = RawDinode<'b>> + use<'b> {
-        let InodeTable {
-            version,
-            order,
-            old_inodes,
-            ..
-        } = *self;
+        let InodeTable { version, order, old_inodes, .. } = *self;
         let each = index(self.inode_size).max(1);
         let numbers = self.first.0..=u32::MAX;
         numbers
             .zip(self.bytes.chunks_exact(each))
-            .filter_map(move |(ino, bytes)| {
-                RawDinode::decode(version, order, old_inodes, Ino(ino), bytes)
-            })
+            .filter_map(move |(ino, bytes)| RawDinode::decode(version, order, old_inodes, Ino(ino), bytes))
     }
 }

@@ -70,10 +70,7 @@ impl fmt::Display for DirError {
             }
             DirFault::NoName => f.write_str("d_namlen is 0"),
             DirFault::Name { namlen, reclen } => {
-                write!(
-                    f,
-                    "d_namlen is {namlen}, which does not fit into d_reclen, {reclen}"
-                )
+                write!(f, "d_namlen is {namlen}, which does not fit into d_reclen, {reclen}")
             }
         }
     }
@@ -86,12 +83,7 @@ impl std::error::Error for DirError {}
 ///
 /// An error is given once for a piece, which then is left; the next piece follows.
 pub fn dir_entries(block: &[u8], order: ByteOrder, old_format: bool) -> DirEntries<'_> {
-    DirEntries {
-        block,
-        at: 0,
-        order,
-        old_format,
-    }
+    DirEntries { block, at: 0, order, old_format }
 }
 
 /// Iterates over a directory's block: see [`dir_entries`].
@@ -110,10 +102,7 @@ impl<'a> Iterator for DirEntries<'a> {
         while self.at < self.block.len() {
             let offset = self.at;
             // The end of the piece that holds `offset`.
-            let end = offset
-                .saturating_add(1)
-                .next_multiple_of(DIRBLKSIZ)
-                .min(self.block.len());
+            let end = offset.saturating_add(1).next_multiple_of(DIRBLKSIZ).min(self.block.len());
             let rest = self.block.get(offset..end)?;
             match self.entry(rest) {
                 Ok((reclen, entry)) => {
@@ -144,14 +133,7 @@ impl<'a> DirEntries<'a> {
         }
         let record = rest.get(..length).ok_or(DirFault::Crosses(reclen))?;
         if ino == Ino(0) {
-            return Ok((
-                length,
-                DirEntry {
-                    ino,
-                    kind: 0,
-                    name: &[],
-                },
-            ));
+            return Ok((length, DirEntry { ino, kind: 0, name: &[] }));
         }
         let [kind, short_namlen] = fields.raw::<6, 2>();
         let (kind, namlen) = match self.old_format {

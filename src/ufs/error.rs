@@ -119,20 +119,11 @@ impl fmt::Display for Error {
         match self {
             Error::Read(error) => error.fmt(f),
             Error::NotUfs => f.write_str("no UFS superblock found"),
-            Error::Unfinished { location } => write!(
-                f,
-                "superblock at byte {location}: newfs did not finish making this file system"
-            ),
-            Error::Superblock {
-                location,
-                field,
-                value,
-                wanted,
-            } => {
-                write!(
-                    f,
-                    "superblock at byte {location}: {field} is {value}, should be {wanted}"
-                )
+            Error::Unfinished { location } => {
+                write!(f, "superblock at byte {location}: newfs did not finish making this file system")
+            }
+            Error::Superblock { location, field, value, wanted } => {
+                write!(f, "superblock at byte {location}: {field} is {value}, should be {wanted}")
             }
             Error::NoGroup { cg, ncg } => {
                 write!(f, "cylinder group {cg}: the file system has {ncg} groups")
@@ -140,36 +131,16 @@ impl fmt::Display for Error {
             Error::GroupMagic { cg, magic } => {
                 write!(f, "cylinder group {cg}: bad magic number {magic:#x}")
             }
-            Error::Group {
-                cg,
-                field,
-                value,
-                wanted,
-            } => {
-                write!(
-                    f,
-                    "cylinder group {cg}: {field} is {value}, should be {wanted}"
-                )
+            Error::Group { cg, field, value, wanted } => {
+                write!(f, "cylinder group {cg}: {field} is {value}, should be {wanted}")
             }
             Error::NoInode { ino, inodes } => {
                 write!(f, "inode {ino}: the file system has {inodes} inodes")
             }
-            Error::Inode {
-                ino,
-                field,
-                value,
-                wanted,
-            } => {
+            Error::Inode { ino, field, value, wanted } => {
                 write!(f, "inode {ino}: {field} is {value}, should be {wanted}")
             }
-            Error::BadBlock {
-                ino,
-                level,
-                block,
-                count,
-                addr,
-                size,
-            } => write!(
+            Error::BadBlock { ino, level, block, count, addr, size } => write!(
                 f,
                 "inode {ino}: {} {addr} of file blocks {block} to {} is outside the file system \
                  of {size} fragments",
@@ -240,32 +211,19 @@ pub enum Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Warning::SuperblockHash {
-                location,
-                stored,
-                computed,
-            } => write!(
+            Warning::SuperblockHash { location, stored, computed } => write!(
                 f,
                 "superblock at byte {location}: check hash is {stored:#010x}, should be {computed:#010x}"
             ),
             Warning::SuperblockPlace { location, stated } => {
-                write!(
-                    f,
-                    "superblock at byte {location}: fs_sblockloc says byte {stated}"
-                )
+                write!(f, "superblock at byte {location}: fs_sblockloc says byte {stated}")
             }
-            Warning::GroupHash {
-                cg,
-                stored,
-                computed,
-            } => write!(
-                f,
-                "cylinder group {cg}: check hash is {stored:#010x}, should be {computed:#010x}"
-            ),
-            Warning::GroupInodes { cg, value, ipg } => write!(
-                f,
-                "cylinder group {cg}: cg_initediblk is {value}, but a group has {ipg} inodes"
-            ),
+            Warning::GroupHash { cg, stored, computed } => {
+                write!(f, "cylinder group {cg}: check hash is {stored:#010x}, should be {computed:#010x}")
+            }
+            Warning::GroupInodes { cg, value, ipg } => {
+                write!(f, "cylinder group {cg}: cg_initediblk is {value}, but a group has {ipg} inodes")
+            }
         }
     }
 }

@@ -49,10 +49,7 @@ pub(crate) struct Fields<'a, const N: usize> {
 impl<'a, const N: usize> Fields<'a, N> {
     /// The structure at the start of `bytes`; `None` when they are too few.
     pub fn new(bytes: &'a [u8], order: ByteOrder) -> Option<Self> {
-        Some(Fields {
-            bytes: bytes.first_chunk()?,
-            order,
-        })
+        Some(Fields { bytes: bytes.first_chunk()?, order })
     }
 
     /// The `W` bytes at offset `O`.
@@ -136,14 +133,8 @@ mod tests {
         let big = Fields::<8>::new(&bytes, ByteOrder::Big).unwrap();
         assert_eq!((little.u16::<1>(), big.u16::<1>()), (0x0302, 0x0203));
         assert_eq!((little.i16::<0>(), big.i16::<0>()), (0x0281, -0x7efe));
-        assert_eq!(
-            (little.u32::<0>(), big.u32::<0>()),
-            (0x0403_0281, 0x8102_0304)
-        );
-        assert_eq!(
-            (little.i32::<4>(), big.i32::<4>()),
-            (-0x77f8_f9fb, 0x0506_0788)
-        );
+        assert_eq!((little.u32::<0>(), big.u32::<0>()), (0x0403_0281, 0x8102_0304));
+        assert_eq!((little.i32::<4>(), big.i32::<4>()), (-0x77f8_f9fb, 0x0506_0788));
         assert_eq!(big.u64::<0>(), 0x8102_0304_0506_0788);
         assert_eq!(little.i64::<0>(), 0x8807_0605_0403_0281_u64.cast_signed());
         assert_eq!(big.addresses32::<0, 8, 2>(), [0x8102_0304, 0x0506_0788]);

@@ -38,12 +38,7 @@ impl<R: ReadAt> FileSystem<R> {
 
     /// A file system whose superblock has been read.
     pub fn with_superblock(superblock: Superblock, disk: R) -> Self {
-        FileSystem {
-            superblock,
-            disk,
-            inodes: RefCell::default(),
-            scratch: RefCell::default(),
-        }
+        FileSystem { superblock, disk, inodes: RefCell::default(), scratch: RefCell::default() }
     }
 
     /// The superblock.
@@ -61,9 +56,7 @@ impl<R: ReadAt> FileSystem<R> {
     /// Errors: [`Error::Address`] when that goes past the file system; [`Error::Read`].
     pub fn read(&self, addr: FragAddr, buf: &mut [u8]) -> Result<(), Error> {
         let frags = buf.len().div_ceil(index(self.superblock.fsize).max(1));
-        let addr = self
-            .superblock
-            .check_blocks(addr.0, u32::try_from(frags).unwrap_or(u32::MAX))?;
+        let addr = self.superblock.check_blocks(addr.0, u32::try_from(frags).unwrap_or(u32::MAX))?;
         Ok(self.disk.read_at(self.superblock.offset_of(addr), buf)?)
     }
 
@@ -95,14 +88,8 @@ impl<R: ReadAt> FileSystem<R> {
             kept.addr = Some(addr);
         }
         let start = index(which.saturating_mul(sb.inode_size()));
-        let raw = kept
-            .bytes
-            .get(start..)
-            .and_then(|bytes| RawDinode::new(sb, ino, bytes));
-        raw.map(|raw| raw.to_dinode()).ok_or(Error::NoInode {
-            ino,
-            inodes: sb.max_inodes(),
-        })
+        let raw = kept.bytes.get(start..).and_then(|bytes| RawDinode::new(sb, ino, bytes));
+        raw.map(|raw| raw.to_dinode()).ok_or(Error::NoInode { ino, inodes: sb.max_inodes() })
     }
 
     /// Reads `count` inodes of group `cg`, from its inode number `first` on (0 is the group's first),
@@ -121,12 +108,7 @@ impl<R: ReadAt> FileSystem<R> {
         let start = sb.group_start(cg)?.0.saturating_add(sb.iblkno.into());
         if first.checked_add(count).is_none_or(|end| end > sb.ipg) {
             let (field, value) = ("fs_ipg", u64::from(first).saturating_add(count.into()));
-            return Err(Error::Group {
-                cg,
-                field,
-                value,
-                wanted: format!("at most {}", sb.ipg),
-            });
+            return Err(Error::Group { cg, field, value, wanted: format!("at most {}", sb.ipg) });
         }
         // Whole fragments around the inodes, so that the read is made of whole sectors.
         let each = u64::from(sb.inode_size());
@@ -134,12 +116,7 @@ impl<R: ReadAt> FileSystem<R> {
         let skipped = each.saturating_mul(first.into());
         let wanted = each.saturating_mul(count.into());
         let before = skipped.checked_rem(fsize).unwrap_or(0);
-        let addr = FragAddr(
-            skipped
-                .saturating_sub(before)
-                .checked_div(fsize)
-                .unwrap_or(0),
-        );
+        let addr = FragAddr(skipped.saturating_sub(before).checked_div(fsize).unwrap_or(0));
         let length = before.saturating_add(wanted).next_multiple_of(fsize);
         buf.resize(usize::try_from(length).unwrap_or(usize::MAX), 0);
         self.read(FragAddr(start.saturating_add(addr.0)), buf)?;
@@ -165,18 +142,8 @@ impl<R: ReadAt> FileSystem<R> {
         bytes.resize(index(sb.bsize), 0);
         self.read(addr, &mut bytes)?;
         Ok(match sb.version {
-            Version::Ufs1 => bytes
-                .as_chunks::<4>()
-                .0
-                .iter()
-                .map(|raw| sb.order.u32(*raw).into())
-                .collect(),
-            Version::Ufs2 => bytes
-                .as_chunks::<8>()
-                .0
-                .iter()
-                .map(|raw| sb.order.u64(*raw))
-                .collect(),
+            Version::Ufs1 => bytes.as_chunks::<4>().0.iter().map(|raw| sb.order.u32(*raw).into()).collect(),
+            Version::Ufs2 => bytes.as_chunks::<8>().0.iter().map(|raw| sb.order.u64(*raw)).collect(),
         })
     }
 

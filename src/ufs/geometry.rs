@@ -39,10 +39,7 @@ impl Superblock {
 
     /// Bytes of the disk's block, in which dump's messages count: `fs_fsize >> fs_fsbtodb`.
     pub fn dev_bsize(&self) -> u64 {
-        u64::from(self.fsize)
-            .checked_shr(self.fsbtodb_shift)
-            .unwrap_or(0)
-            .max(1)
+        u64::from(self.fsize).checked_shr(self.fsbtodb_shift).unwrap_or(0).max(1)
     }
 
     /// The disk's block that `addr` stands for (`fsbtodb`), in units of [`Self::dev_bsize`].
@@ -62,11 +59,7 @@ impl Superblock {
     pub fn check_blocks(&self, addr: u64, frags: u32) -> Result<FragAddr, Error> {
         match addr.checked_add(frags.into()) {
             Some(end) if end <= self.size.0 => Ok(FragAddr(addr)),
-            _ => Err(Error::Address {
-                addr,
-                frags,
-                size: self.size.0,
-            }),
+            _ => Err(Error::Address { addr, frags, size: self.size.0 }),
         }
     }
 
@@ -87,20 +80,14 @@ impl Superblock {
     /// Errors: [`Error::NoGroup`], or [`Error::Address`] when it is outside the file system.
     pub fn group_addr(&self, cg: u32) -> Result<FragAddr, Error> {
         let start = self.group_start(cg)?.0;
-        self.check_blocks(
-            start.saturating_add(self.cblkno.into()),
-            self.frags_of(self.cgsize),
-        )
+        self.check_blocks(start.saturating_add(self.cblkno.into()), self.frags_of(self.cgsize))
     }
 
     /// The group that holds `ino` (`ino_to_cg`), and which of its inodes it is.
     ///
     /// Errors: [`Error::NoInode`] past the last inode.
     pub fn group_of(&self, ino: Ino) -> Result<(u32, u32), Error> {
-        let nothing = Error::NoInode {
-            ino,
-            inodes: self.max_inodes(),
-        };
+        let nothing = Error::NoInode { ino, inodes: self.max_inodes() };
         match (ino.0.checked_div(self.ipg), ino.0.checked_rem(self.ipg)) {
             (Some(cg), Some(which)) if cg < self.ncg => Ok((cg, which)),
             _ => Err(nothing),
@@ -142,9 +129,7 @@ impl Superblock {
             return self.bsize;
         }
         let rest = u32::try_from(size.saturating_sub(before)).unwrap_or(self.bsize);
-        self.frags_of(rest)
-            .saturating_mul(self.fsize)
-            .min(self.bsize)
+        self.frags_of(rest).saturating_mul(self.fsize).min(self.bsize)
     }
 
     /// Blocks of a file that one entry of an indirect block of `level` maps: 1 for a single
@@ -158,8 +143,6 @@ impl Superblock {
     pub fn mappable_blocks(&self) -> u64 {
         let indirect = (1..=NIADDR).filter_map(|level| u32::try_from(level).ok());
         let direct = u64::try_from(NDADDR).unwrap_or(0);
-        indirect.fold(direct, |sum, level| {
-            sum.saturating_add(self.entry_span(level).get())
-        })
+        indirect.fold(direct, |sum, level| sum.saturating_add(self.entry_span(level).get()))
     }
 }

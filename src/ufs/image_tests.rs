@@ -19,11 +19,7 @@ fn images() -> Option<PathBuf> {
 }
 
 fn unpack(image: &Path) -> Vec<u8> {
-    let output = Command::new("zstd")
-        .arg("-dcq")
-        .arg(image)
-        .output()
-        .expect("zstd runs");
+    let output = Command::new("zstd").arg("-dcq").arg(image).output().expect("zstd runs");
     assert!(output.status.success(), "zstd -dc {}", image.display());
     output.stdout
 }
@@ -49,11 +45,7 @@ fn scan(fs: &FileSystem<&[u8]>) -> u32 {
                 expected += 1;
                 if check_inode(fs, &raw) {
                     in_use += 1;
-                    assert!(
-                        !sb.soft_updates || raw.ino.0 - cg * sb.ipg < used,
-                        "inode {}",
-                        raw.ino
-                    );
+                    assert!(!sb.soft_updates || raw.ino.0 - cg * sb.ipg < used, "inode {}", raw.ino);
                 }
             }
             assert_eq!(expected, cg * sb.ipg + first + count);
@@ -67,36 +59,13 @@ fn check_inode(fs: &FileSystem<&[u8]>, raw: &RawDinode<'_>) -> bool {
     let inode = fs.inode(raw.ino).unwrap();
     assert_eq!(raw.to_dinode(), inode);
     assert_eq!(
-        (
-            raw.mode(),
-            raw.nlink(),
-            raw.size(),
-            raw.blocks(),
-            raw.mtime(),
-            raw.ctime(),
-            raw.flags()
-        ),
-        (
-            inode.mode,
-            inode.nlink,
-            inode.size,
-            inode.blocks,
-            inode.mtime,
-            inode.ctime,
-            inode.flags
-        )
+        (raw.mode(), raw.nlink(), raw.size(), raw.blocks(), raw.mtime(), raw.ctime(), raw.flags()),
+        (inode.mode, inode.nlink, inode.size, inode.blocks, inode.mtime, inode.ctime, inode.flags)
     );
     if raw.ino < Ino::ROOT || raw.file_type() == FileType::Free {
         return false;
     }
-    let ext: u64 = inode
-        .ext_blocks(sb)
-        .unwrap()
-        .iter()
-        .flatten()
-        .count()
-        .try_into()
-        .unwrap();
+    let ext: u64 = inode.ext_blocks(sb).unwrap().iter().flatten().count().try_into().unwrap();
     assert_eq!(ext > 0, inode.extsize > 0);
     let has_blocks = match inode.file_type() {
         FileType::Regular | FileType::Dir => true,
@@ -125,14 +94,8 @@ fn walk(fs: &FileSystem<&[u8]>, inode: &Dinode) -> Vec<Run> {
     for run in runs.iter().filter(|run| run.count < 10_000) {
         short.seek(run.first);
         for n in 0..run.count {
-            let addr = run
-                .addr
-                .map(|addr| crate::units::FragAddr(addr.0 + n * u64::from(sb.frag)));
-            let expected = Run {
-                first: FileBlock(run.first.0 + n),
-                count: 1,
-                addr,
-            };
+            let addr = run.addr.map(|addr| crate::units::FragAddr(addr.0 + n * u64::from(sb.frag)));
+            let expected = Run { first: FileBlock(run.first.0 + n), count: 1, addr };
             assert_eq!(short.next_up_to(fs, 1).unwrap(), Some(expected));
         }
     }
@@ -171,15 +134,7 @@ fn tree(fs: &FileSystem<&[u8]>) -> Tree {
     while let Some((ino, path)) = todo.pop() {
         let inode = fs.inode(ino).unwrap();
         let (kind, links) = (inode.file_type(), inode.nlink);
-        let Dinode {
-            mode,
-            uid,
-            gid,
-            size,
-            mtime,
-            flags,
-            ..
-        } = inode;
+        let Dinode { mode, uid, gid, size, mtime, flags, .. } = inode;
         let mut line = format!("{kind:?} {mode:o} {links} {uid} {gid} {mtime} {flags:#x}");
         let mut bytes = Vec::new();
         match kind {
@@ -189,12 +144,7 @@ fn tree(fs: &FileSystem<&[u8]>) -> Tree {
                 for entry in dir_entries(&data(fs, &inode), sb.order, sb.old_directories) {
                     let entry = entry.unwrap();
                     let target = fs.inode(entry.ino).unwrap();
-                    assert_eq!(
-                        u16::from(entry.kind),
-                        target.mode >> 12,
-                        "type of {:?}",
-                        entry.name
-                    );
+                    assert_eq!(u16::from(entry.kind), target.mode >> 12, "type of {:?}", entry.name);
                     if !entry.is_dot() {
                         todo.push((entry.ino, [&path[..], b"/", entry.name].concat()));
                     }
@@ -202,9 +152,7 @@ fn tree(fs: &FileSystem<&[u8]>) -> Tree {
             }
             FileType::Regular => bytes = data(fs, &inode),
             FileType::Link => {
-                bytes = inode
-                    .link_text(sb)
-                    .map_or_else(|| data(fs, &inode), <[u8]>::to_vec);
+                bytes = inode.link_text(sb).map_or_else(|| data(fs, &inode), <[u8]>::to_vec);
             }
             FileType::Char | FileType::Block => line += &format!(" {:#x}", inode.rdev),
             _ => {}
@@ -223,12 +171,7 @@ fn every_reference_image_can_be_read() {
     let mut seen = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        let name = path
-            .file_name()
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .replace(".img.zst", "");
+        let name = path.file_name().unwrap().to_str().unwrap().replace(".img.zst", "");
         let image = unpack(&path);
         let (fs, warnings) = FileSystem::open(image.as_slice()).expect(&name);
         seen += 1;
@@ -240,23 +183,13 @@ fn every_reference_image_can_be_read() {
             name.starts_with("be1") || name[1..].starts_with('1'),
             "{name}"
         );
-        assert_eq!(
-            sb.soft_updates,
-            name.ends_with("_soft") || name.ends_with("_sd"),
-            "{name}"
-        );
+        assert_eq!(sb.soft_updates, name.ends_with("_soft") || name.ends_with("_sd"), "{name}");
         assert_eq!(sb.dev_bsize(), 512, "{name}");
         if let [_, bsize, fsize, ..] = name.split('_').collect::<Vec<_>>()[..] {
-            assert_eq!(
-                (sb.bsize.to_string(), sb.fsize.to_string()),
-                (bsize.into(), fsize.into())
-            );
+            assert_eq!((sb.bsize.to_string(), sb.fsize.to_string()), (bsize.into(), fsize.into()));
         }
         if name.starts_with("trunc") {
-            assert!(
-                sb.offset_of(sb.size) > ByteOffset(image.len() as u64),
-                "{name}"
-            );
+            assert!(sb.offset_of(sb.size) > ByteOffset(image.len() as u64), "{name}");
             continue;
         }
         let (in_use, tree) = (scan(&fs), tree(&fs));
@@ -278,12 +211,7 @@ fn the_big_endian_image_has_the_tree_of_its_twins() {
     };
     let big = read("be1");
     assert!(big.len() > 10 && big.values().any(|(_, data)| data.len() > 100_000));
-    for twin in [
-        "m1_8192_1024",
-        "m1_32768_4096",
-        "m2_8192_1024",
-        "m2_16384_2048",
-    ] {
+    for twin in ["m1_8192_1024", "m1_32768_4096", "m2_8192_1024", "m2_16384_2048"] {
         let twin_tree = read(twin);
         assert!(big.keys().eq(twin_tree.keys()), "names of {twin}");
         for ((path, one), other) in big.iter().zip(twin_tree.values()) {

@@ -8,11 +8,7 @@
 
 #![cfg_attr(
     not(test),
-    deny(
-        clippy::arithmetic_side_effects,
-        clippy::as_conversions,
-        clippy::indexing_slicing
-    )
+    deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::indexing_slicing)
 )]
 
 mod blocks;

@@ -35,9 +35,8 @@ impl std::error::Error for ReadError {}
 
 impl ReadAt for [u8] {
     fn read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), ReadError> {
-        let found = usize::try_from(offset.0)
-            .ok()
-            .and_then(|start| self.get(start..start.checked_add(buf.len())?));
+        let found =
+            usize::try_from(offset.0).ok().and_then(|start| self.get(start..start.checked_add(buf.len())?));
         match found {
             Some(bytes) => {
                 buf.copy_from_slice(bytes);
@@ -45,11 +44,7 @@ impl ReadAt for [u8] {
             }
             None => Err(ReadError {
                 offset,
-                reason: format!(
-                    "{} bytes wanted, but the image has {}",
-                    buf.len(),
-                    self.len()
-                ),
+                reason: format!("{} bytes wanted, but the image has {}", buf.len(), self.len()),
             }),
         }
     }

@@ -153,12 +153,7 @@ fn look_at(disk: &(impl ReadAt + ?Sized), location: ByteOffset) -> Result<Place,
         Version::Ufs2 if !is_here => return Ok(Place::Nothing),
         _ => {}
     }
-    let raw = RawSuperblock {
-        fields,
-        version,
-        location,
-        updated,
-    };
+    let raw = RawSuperblock { fields, version, location, updated };
     let superblock = Box::new(check::validate(&raw)?);
     let mut warnings = hash_warning(&block, &raw);
     if version == Version::Ufs1 && updated && !is_here {
@@ -202,14 +197,7 @@ fn hash_warning(block: &[u8; SBLOCKSIZE], raw: &RawSuperblock<'_>) -> Vec<Warnin
             let (stored, computed) = (fields.u32::<CKHASH>(), crc32c::check_hash(bytes, CKHASH));
             let location = raw.location;
             let wrong = stored != computed;
-            wrong
-                .then_some(Warning::SuperblockHash {
-                    location,
-                    stored,
-                    computed,
-                })
-                .into_iter()
-                .collect()
+            wrong.then_some(Warning::SuperblockHash { location, stored, computed }).into_iter().collect()
         }
         _ => Vec::new(),
     }

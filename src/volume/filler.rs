@@ -145,7 +145,11 @@ impl Filler {
         let first = self.place.volume == 0;
         self.place.volume += 1;
         self.on_volume = 0;
-        let ino = if first { Ino(0) } else { self.leftovers.front().map_or(self.stream.current_inode(), |left| left.ino) };
+        let ino = if first {
+            Ino(0)
+        } else {
+            self.leftovers.front().map_or(self.stream.current_inode(), |left| left.ino)
+        };
         let mut header = Header::new(RecordType::Tape, ino);
         header.count = if first { 1 } else { u32::try_from(self.blocks_before_header()).unwrap_or(u32::MAX) };
         self.volume_header = Some(header);
@@ -205,7 +209,9 @@ impl Filler {
         match self.shape.limit {
             Limit::Unlimited => self.shape.chunk_blocks,
             Limit::Records(records) => {
-                let left = records.saturating_mul(u64::from(self.shape.record_blocks)).saturating_sub(self.on_volume);
+                let left = records
+                    .saturating_mul(u64::from(self.shape.record_blocks))
+                    .saturating_sub(self.on_volume);
                 u32::try_from(left).unwrap_or(u32::MAX).min(self.shape.chunk_blocks)
             }
         }
@@ -302,7 +308,8 @@ impl Filler {
                 let fits = n.min(room - chunk.blocks);
                 self.placed_data(fits);
                 self.push(chunk, fits, ino, What::Disk(offset));
-                self.carry = (fits < n).then_some(Step::Data { offset: after(offset, fits), blocks: n - fits });
+                self.carry =
+                    (fits < n).then_some(Step::Data { offset: after(offset, fits), blocks: n - fits });
             }
             Step::End => self.place_end(ino, blocks, chunk),
         }

@@ -13,10 +13,7 @@ pub enum Message<'a> {
     /// The date that goes into the headers.
     DateOfThis { level: i32, date: Option<&'a str> },
     /// The dump that this one builds on; no level after `-T`.
-    DateOfLast {
-        level: Option<i32>,
-        date: Option<&'a str>,
-    },
+    DateOfLast { level: Option<i32>, date: Option<&'a str> },
     /// What is dumped, and where to.
     Dumping {
         snapshot: bool,
@@ -56,22 +53,13 @@ impl fmt::Display for Message<'_> {
             DateOfThis { level, date } => {
                 write!(f, "Date of this level {level} dump: {}", epoch(date))
             }
-            DateOfLast {
-                level: Some(level),
-                date,
-            } => {
+            DateOfLast { level: Some(level), date } => {
                 write!(f, "Date of last level {level} dump: {}", epoch(date))
             }
             DateOfLast { level: None, date } => {
                 write!(f, "Date of last (level unknown) dump: {}", epoch(date))
             }
-            Dumping {
-                snapshot,
-                disk,
-                mount_point,
-                output,
-                host,
-            } => {
+            Dumping { snapshot, disk, mount_point, output, host } => {
                 let snapshot = if snapshot { "snapshot of " } else { "" };
                 write!(f, "Dumping {snapshot}{} ", disk.display())?;
                 if let Some(path) = mount_point {
@@ -82,29 +70,17 @@ impl fmt::Display for Message<'_> {
             }
             MappingFiles => f.write_str("mapping (Pass I) [regular files]"),
             MappingDirectories => f.write_str("mapping (Pass II) [directories]"),
-            Estimated {
-                blocks,
-                tapes: None,
-            } => {
+            Estimated { blocks, tapes: None } => {
                 write!(f, "estimated {blocks} tape blocks.")
             }
-            Estimated {
-                blocks,
-                tapes: Some(tapes),
-            } => {
+            Estimated { blocks, tapes: Some(tapes) } => {
                 write!(f, "estimated {blocks} tape blocks on {tapes:3.2} tape(s).")
             }
             DumpingDirectories => f.write_str("dumping (Pass III) [directories]"),
             DumpingFiles => f.write_str("dumping (Pass IV) [regular files]"),
             Progress(state) => state.fmt(f),
-            Written {
-                blocks,
-                volumes: None,
-            } => write!(f, "DUMP: {blocks} tape blocks"),
-            Written {
-                blocks,
-                volumes: Some(volumes),
-            } => {
+            Written { blocks, volumes: None } => write!(f, "DUMP: {blocks} tape blocks"),
+            Written { blocks, volumes: Some(volumes) } => {
                 let plural = if volumes == 1 { "" } else { "s" };
                 write!(f, "DUMP: {blocks} tape blocks on {volumes} volume{plural}")
             }
@@ -113,10 +89,7 @@ impl fmt::Display for Message<'_> {
             }
             Finished { seconds, blocks } => {
                 let rate = blocks / seconds.unsigned_abs();
-                write!(
-                    f,
-                    "finished in {seconds} seconds, throughput {rate} KBytes/sec"
-                )
+                write!(f, "finished in {seconds} seconds, throughput {rate} KBytes/sec")
             }
             Recorded { level, date } => {
                 write!(f, "level {level} dump on {}", epoch(date))

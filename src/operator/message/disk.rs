@@ -12,33 +12,13 @@ pub const BREADEMAX: u32 = 32;
 #[allow(missing_docs, reason = "the fields are what the line says of them")]
 pub enum DiskMessage<'a> {
     /// A block could not be read. Blocks are of 512 bytes, `count` and `got` are bytes.
-    ReadError {
-        disk: &'a OsStr,
-        reason: &'a str,
-        block: i64,
-        count: u64,
-    },
+    ReadError { disk: &'a OsStr, reason: &'a str, block: i64, count: u64 },
     /// A block was not there in full.
-    ShortReadError {
-        disk: &'a OsStr,
-        block: i64,
-        count: u64,
-        got: u64,
-    },
+    ShortReadError { disk: &'a OsStr, block: i64, count: u64, got: u64 },
     /// A sector of such a block could not be read.
-    SectorReadError {
-        disk: &'a OsStr,
-        reason: &'a str,
-        sector: i64,
-        count: u64,
-    },
+    SectorReadError { disk: &'a OsStr, reason: &'a str, sector: i64, count: u64 },
     /// A sector of such a block was not there in full.
-    SectorShortRead {
-        disk: &'a OsStr,
-        sector: i64,
-        count: u64,
-        got: u64,
-    },
+    SectorShortRead { disk: &'a OsStr, sector: i64, count: u64, got: u64 },
     /// More than [`BREADEMAX`] of them.
     TooManyReadErrors { disk: &'a OsStr },
     /// Follows [`DiskMessage::TooManyReadErrors`].
@@ -59,60 +39,24 @@ impl fmt::Display for DiskMessage<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use DiskMessage::*;
         match *self {
-            ReadError {
-                disk,
-                reason,
-                block,
-                count,
-            } => {
+            ReadError { disk, reason, block, count } => {
                 let disk = disk.display();
-                write!(
-                    f,
-                    "read error from {disk}: {reason}: [block {block}]: count={count}"
-                )
+                write!(f, "read error from {disk}: {reason}: [block {block}]: count={count}")
             }
-            ShortReadError {
-                disk,
-                block,
-                count,
-                got,
-            } => {
+            ShortReadError { disk, block, count, got } => {
                 let disk = disk.display();
-                write!(
-                    f,
-                    "short read error from {disk}: [block {block}]: count={count}, got={got}"
-                )
+                write!(f, "short read error from {disk}: [block {block}]: count={count}, got={got}")
             }
-            SectorReadError {
-                disk,
-                reason,
-                sector,
-                count,
-            } => {
+            SectorReadError { disk, reason, sector, count } => {
                 let disk = disk.display();
-                write!(
-                    f,
-                    "read error from {disk}: {reason}: [sector {sector}]: count={count}"
-                )
+                write!(f, "read error from {disk}: {reason}: [sector {sector}]: count={count}")
             }
-            SectorShortRead {
-                disk,
-                sector,
-                count,
-                got,
-            } => {
+            SectorShortRead { disk, sector, count, got } => {
                 let disk = disk.display();
-                write!(
-                    f,
-                    "short read from {disk}: [sector {sector}]: count={count}, got={got}"
-                )
+                write!(f, "short read from {disk}: [sector {sector}]: count={count}, got={got}")
             }
             TooManyReadErrors { disk } => {
-                write!(
-                    f,
-                    "More than {BREADEMAX} block read errors from {}",
-                    disk.display()
-                )
+                write!(f, "More than {BREADEMAX} block read errors from {}", disk.display())
             }
             Unrecoverable => f.write_str("This is an unrecoverable error."),
             CorruptedDirectory { inode } => {

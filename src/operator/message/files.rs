@@ -45,11 +45,7 @@ impl fmt::Display for FilesMessage<'_> {
                 write!(f, "Can't open {path} for dump table information: {reason}")
             }
             NoDumpdates { path } => {
-                write!(
-                    f,
-                    "WARNING: no file `{}', making an empty one",
-                    path.display()
-                )
+                write!(f, "WARNING: no file `{}', making an empty one", path.display())
             }
             CannotReadDumpdates { path, reason } => {
                 write!(f, "WARNING: cannot read {}: {reason}", path.display())
@@ -61,11 +57,7 @@ impl fmt::Display for FilesMessage<'_> {
                 write!(f, "cannot rewrite {}: {reason}", path.display())
             }
             UnknownFormat { path, line } => {
-                write!(
-                    f,
-                    "Unknown intermediate format in {}, line {line}",
-                    path.display()
-                )
+                write!(f, "Unknown intermediate format in {}, line {line}", path.display())
             }
             CannotRecord(error) => error.fmt(f),
             SnapshotOfReadOnly => f.write_str("WARNING: -L ignored for read-only filesystem."),
@@ -73,18 +65,10 @@ impl fmt::Display for FilesMessage<'_> {
                 f.write_str("WARNING: should use -L when dumping live read-write filesystems!")
             }
             NoSnapDirectory(path) => {
-                write!(
-                    f,
-                    "WARNING: -L requested but snapshot location {}",
-                    path.display()
-                )
+                write!(f, "WARNING: -L requested but snapshot location {}", path.display())
             }
-            SnapshotDowngraded => {
-                f.write_str("         is not a directory: dump downgraded, -L ignored")
-            }
-            SnapshotOfUnmounted => {
-                f.write_str("WARNING: Cannot use -L on an unmounted filesystem.")
-            }
+            SnapshotDowngraded => f.write_str("         is not a directory: dump downgraded, -L ignored"),
+            SnapshotOfUnmounted => f.write_str("WARNING: Cannot use -L on an unmounted filesystem."),
         }
     }
 }

@@ -57,9 +57,7 @@ impl fmt::Display for MediaMessage<'_> {
             WriteErrorInVolume { blocks, volume } => {
                 write!(f, "write error {blocks} blocks into volume {volume}")
             }
-            ClosingVolume => {
-                f.write_str("Closing this volume.  Prepare to restart with new media;")
-            }
+            ClosingVolume => f.write_str("Closing this volume.  Prepare to restart with new media;"),
             WillBeRewritten => f.write_str("this dump volume will be rewritten."),
             WriteErrorOn(output) => write!(f, "write error on {}", output.display()),
             CannotRecover => f.write_str("Cannot recover"),

@@ -21,6 +21,16 @@ pub use stop::StopMessage;
 /// One line for the operator, without `  DUMP: ` and the newline.
 pub trait Line: fmt::Display {}
 
+/// A line that dump has not: what is wrong with a disk in more than its words, or with this program's own parts.
+pub struct Remark<'a>(pub fmt::Arguments<'a>);
+
+impl fmt::Display for Remark<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Line for Remark<'_> {}
 impl Line for Message<'_> {}
 impl Line for DiskMessage<'_> {}
 impl Line for FilesMessage<'_> {}

@@ -18,36 +18,21 @@ pub struct Queue {
     kqueue: Kqueue,
 }
 
-const NOW: libc::timespec = libc::timespec {
-    tv_sec: 0,
-    tv_nsec: 0,
-};
+const NOW: libc::timespec = libc::timespec { tv_sec: 0, tv_nsec: 0 };
 
 impl Queue {
     /// See [`crate::event::EventQueue::new`], as for all that follows. A kqueue is not inherited by fork(2); it is closed at exec
     /// with the process's memory map, being no plain descriptor.
     pub fn new() -> io::Result<Queue> {
-        Ok(Queue {
-            kqueue: Kqueue::new()?,
-        })
+        Ok(Queue { kqueue: Kqueue::new()? })
     }
 
     pub fn add_readable(&mut self, fd: BorrowedFd<'_>, key: u64) -> io::Result<()> {
-        self.change(descriptor(
-            fd,
-            EventFilter::EVFILT_READ,
-            EvFlags::EV_ADD,
-            udata(key)?,
-        ))
+        self.change(descriptor(fd, EventFilter::EVFILT_READ, EvFlags::EV_ADD, udata(key)?))
     }
 
     pub fn add_writable(&mut self, fd: BorrowedFd<'_>, key: u64) -> io::Result<()> {
-        self.change(descriptor(
-            fd,
-            EventFilter::EVFILT_WRITE,
-            EvFlags::EV_ADD,
-            udata(key)?,
-        ))
+        self.change(descriptor(fd, EventFilter::EVFILT_WRITE, EvFlags::EV_ADD, udata(key)?))
     }
 
     pub fn remove(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
@@ -70,9 +55,7 @@ impl Queue {
         self.cancel_timer(key)?;
         let mut flags = EvFlags::EV_ADD;
         flags.set(EvFlags::EV_ONESHOT, !repeating);
-        let micros = isize::try_from(after.as_micros())
-            .unwrap_or(isize::MAX)
-            .max(1);
+        let micros = isize::try_from(after.as_micros()).unwrap_or(isize::MAX).max(1);
         self.change(timer(key, flags, micros)?)
     }
 
@@ -86,14 +69,7 @@ impl Queue {
         for sig in sigs {
             let number = sig.signal() as usize;
             let (filter, flags) = (EventFilter::EVFILT_SIGNAL, EvFlags::EV_ADD);
-            self.change(KEvent::new(
-                number,
-                filter,
-                flags,
-                FilterFlag::empty(),
-                0,
-                0,
-            ))?;
+            self.change(KEvent::new(number, filter, flags, FilterFlag::empty(), 0, 0))?;
         }
         signals::taken(sigs);
         signals::ignore(sigs)
@@ -101,14 +77,7 @@ impl Queue {
 
     pub fn wait(&mut self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let empty = KEvent::new(
-            0,
-            EventFilter::EVFILT_READ,
-            EvFlags::empty(),
-            FilterFlag::empty(),
-            0,
-            0,
-        );
+        let empty = KEvent::new(0, EventFilter::EVFILT_READ, EvFlags::empty(), FilterFlag::empty(), 0, 0);
         let mut ready = [empty; 32];
         loop {
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
@@ -127,12 +96,7 @@ impl Queue {
 
     /// Makes one change. With no room for events, an error is the call's own.
     fn change(&self, change: KEvent) -> io::Result<()> {
-        retry(|| {
-            Ok(self
-                .kqueue
-                .kevent(&[change], &mut [], Some(NOW))
-                .map(drop)?)
-        })
+        retry(|| Ok(self.kqueue.kevent(&[change], &mut [], Some(NOW)).map(drop)?))
     }
 
     /// Takes a registration back; there may be none.
@@ -158,10 +122,7 @@ fn translate(event: &KEvent) -> io::Result<Option<Event>> {
     Ok(match event.filter()? {
         EventFilter::EVFILT_READ => Some(Event::Readable { key }),
         EventFilter::EVFILT_WRITE => Some(Event::Writable { key }),
-        EventFilter::EVFILT_PROCDESC => Some(Event::ChildExited {
-            key,
-            status: status_of(event)?,
-        }),
+        EventFilter::EVFILT_PROCDESC => Some(Event::ChildExited { key, status: status_of(event)? }),
         EventFilter::EVFILT_TIMER => Some(Event::Timer { key }),
         EventFilter::EVFILT_SIGNAL => {
             let number = i32::try_from(event.ident()).unwrap_or_default();
@@ -172,27 +133,13 @@ fn translate(event: &KEvent) -> io::Result<Option<Event>> {
 }
 
 fn descriptor(fd: BorrowedFd<'_>, filter: EventFilter, flags: EvFlags, key: isize) -> KEvent {
-    KEvent::new(
-        fd.as_raw_fd() as usize,
-        filter,
-        flags,
-        FilterFlag::empty(),
-        0,
-        key,
-    )
+    KEvent::new(fd.as_raw_fd() as usize, filter, flags, FilterFlag::empty(), 0, key)
 }
 
 fn timer(key: u64, flags: EvFlags, micros: isize) -> io::Result<KEvent> {
     let udata = udata(key)?;
     let (filter, unit) = (EventFilter::EVFILT_TIMER, FilterFlag::NOTE_USECONDS);
-    Ok(KEvent::new(
-        udata as usize,
-        filter,
-        flags,
-        unit,
-        micros,
-        udata,
-    ))
+    Ok(KEvent::new(udata as usize, filter, flags, unit, micros, udata))
 }
 
 /// A key as the kernel keeps it: all 64 bits where pointers have them.

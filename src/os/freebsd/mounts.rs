@@ -17,8 +17,8 @@ fn all() -> io::Result<Vec<libc::statfs>> {
     let mut room = 32_usize;
     loop {
         let mut list: Vec<libc::statfs> = Vec::with_capacity(room);
-        let bytes = c_long::try_from(room * size_of::<libc::statfs>())
-            .map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let bytes =
+            c_long::try_from(room * size_of::<libc::statfs>()).map_err(|_| io::ErrorKind::OutOfMemory)?;
         // SAFETY: the list has room for `bytes` bytes of statfs.
         let count = check(unsafe { libc::getfsstat(list.as_mut_ptr(), bytes, libc::MNT_NOWAIT) })?;
         let count = usize::try_from(count).map_err(|_| io::ErrorKind::InvalidData)?;

@@ -38,14 +38,7 @@ pub fn kill(fd: BorrowedFd<'_>) -> io::Result<()> {
 /// The registration that tells a child's end, once; `data` is then the status word of wait(2).
 pub fn exit_event(fd: BorrowedFd<'_>, flags: EvFlags, key: isize) -> KEvent {
     let ident = fd.as_raw_fd() as usize;
-    KEvent::new(
-        ident,
-        EventFilter::EVFILT_PROCDESC,
-        flags,
-        FilterFlag::NOTE_EXIT,
-        0,
-        key,
-    )
+    KEvent::new(ident, EventFilter::EVFILT_PROCDESC, flags, FilterFlag::NOTE_EXIT, 0, key)
 }
 
 /// How the child ended. Asked of a queue made for the question: wait4(2) is refused in capability mode, while a
@@ -54,10 +47,7 @@ pub fn exit_status(fd: BorrowedFd<'_>) -> io::Result<Option<ExitStatus>> {
     let queue = Kqueue::new()?;
     let change = [exit_event(fd, EvFlags::EV_ADD | EvFlags::EV_ONESHOT, 0)];
     let mut ready = change;
-    let now = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     if queue.kevent(&change, &mut ready, Some(now))? == 0 {
         return Ok(None);
     }

@@ -20,15 +20,11 @@ pub fn limit(fd: BorrowedFd<'_>, rights: &[Right], ioctls: &[Ioctl]) -> io::Resu
     }
     let held = FileRights::from_file(&fd)?;
     if !(held.contains(&wanted) && wanted.contains(&held)) {
-        return Err(invalid(
-            "a descriptor has other rights than it was limited to",
-        ));
+        return Err(invalid("a descriptor has other rights than it was limited to"));
     }
     // Without CAP_IOCTL the kernel has emptied the list already.
     if rights.contains(&Right::Ioctl) {
-        let list = ioctls.iter().fold(IoctlsBuilder::new(), |list, ioctl| {
-            list.allow(number(*ioctl))
-        });
+        let list = ioctls.iter().fold(IoctlsBuilder::new(), |list, ioctl| list.allow(number(*ioctl)));
         list.finalize().limit(&fd)?;
     }
     check_ioctls(fd, ioctls)
@@ -39,14 +35,11 @@ fn check_ioctls(fd: BorrowedFd<'_>, ioctls: &[Ioctl]) -> io::Result<()> {
     // The crate panics when there are more than it has room for; no kernel lets a list have more than 256 (IOCTLS_MAX_COUNT).
     match IoctlRights::from_file(&fd, 256)? {
         IoctlRights::Limited(held)
-            if held.len() == ioctls.len()
-                && ioctls.iter().all(|ioctl| held.contains(&number(*ioctl))) =>
+            if held.len() == ioctls.len() && ioctls.iter().all(|ioctl| held.contains(&number(*ioctl))) =>
         {
             Ok(())
         }
-        _ => Err(invalid(
-            "a descriptor has other ioctls than it was limited to",
-        )),
+        _ => Err(invalid("a descriptor has other ioctls than it was limited to")),
     }
 }
 
@@ -54,9 +47,9 @@ fn check_ioctls(fd: BorrowedFd<'_>, ioctls: &[Ioctl]) -> io::Result<()> {
 pub fn enter(_role: Role) -> io::Result<Entered> {
     match capsicum::enter() {
         Ok(()) => Ok(Entered::Full),
-        Err(err) if err.raw_os_error() == Some(libc::ENOSYS) => Ok(Entered::Unavailable(
-            String::from("the kernel has no capability mode"),
-        )),
+        Err(err) if err.raw_os_error() == Some(libc::ENOSYS) => {
+            Ok(Entered::Unavailable(String::from("the kernel has no capability mode")))
+        }
         Err(err) => Err(err),
     }
 }

@@ -26,10 +26,7 @@ fn number(op: MtOp) -> c_short {
 
 /// Does one operation.
 pub fn op(fd: BorrowedFd<'_>, op: MtOp, count: i32) -> io::Result<()> {
-    let arg = mtop {
-        mt_op: number(op),
-        mt_count: count,
-    };
+    let arg = mtop { mt_op: number(op), mt_count: count };
     // SAFETY: MTIOCTOP reads one mtop, which outlives the call.
     check(unsafe { libc::ioctl(fd.as_raw_fd(), mtio::MTIOCTOP, &arg) }).map(drop)
 }
@@ -57,17 +54,12 @@ pub fn position(fd: BorrowedFd<'_>) -> io::Result<u32> {
 
 /// What the drive said of the last read or write that failed; asking clears it.
 pub fn errors(fd: BorrowedFd<'_>) -> io::Result<Option<Errors>> {
-    let mut stat = mterrstat {
-        _reserved_padding: [0; 256],
-    };
+    let mut stat = mterrstat { _reserved_padding: [0; 256] };
     // SAFETY: MTIOCERRSTAT writes one mterrstat.
     check(unsafe { libc::ioctl(fd.as_raw_fd(), mtio::MTIOCERRSTAT, &mut stat) })?;
     // SAFETY: every field of scsi_tape_errors is a number, so all bytes of the union are values of it.
     let scsi = unsafe { stat.scsi_errstat };
-    Ok(Some(Errors {
-        residual: scsi.io_resid,
-        sense: scsi.io_sense,
-    }))
+    Ok(Some(Errors { residual: scsi.io_resid, sense: scsi.io_sense }))
 }
 
 /// The smaller of what driver and drive take, as far as they tell.
@@ -77,11 +69,7 @@ pub fn max_record(fd: BorrowedFd<'_>, path: &Path) -> Option<u64> {
         .or_else(|| path.file_name()?.to_str().map(str::to_owned))
         .and_then(|name| unit(&name))
         .and_then(driver_maxio);
-    [effective, driver]
-        .into_iter()
-        .flatten()
-        .filter(|size| *size != 0)
-        .min()
+    [effective, driver].into_iter().flatten().filter(|size| *size != 0).min()
 }
 
 /// The device's name without `/dev/`, whatever link it was opened by.
@@ -92,38 +80,20 @@ fn device_name(fd: BorrowedFd<'_>) -> Option<String> {
     }
     let mut name = [0 as c_char; 64];
     // SAFETY: the buffer and its length belong together; devname_r ends what it writes with NUL.
-    let answer = unsafe {
-        libc::devname_r(
-            stat.st_rdev,
-            libc::S_IFCHR,
-            name.as_mut_ptr(),
-            size_of_val(&name) as _,
-        )
-    };
+    let answer =
+        unsafe { libc::devname_r(stat.st_rdev, libc::S_IFCHR, name.as_mut_ptr(), size_of_val(&name) as _) };
     if answer.is_null() {
         return None;
     }
     let bytes: Vec<u8> = name.iter().map(|byte| *byte as u8).collect();
-    Some(
-        CStr::from_bytes_until_nul(&bytes)
-            .ok()?
-            .to_str()
-            .ok()?
-            .to_owned(),
-    )
+    Some(CStr::from_bytes_until_nul(&bytes).ok()?.to_str().ok()?.to_owned())
 }
 
 /// The unit of `sa0`, `nsa0`, `esa1.0` and the like.
 fn unit(name: &str) -> Option<u32> {
-    let name = name
-        .strip_prefix(['n', 'e'])
-        .unwrap_or(name)
-        .strip_prefix("sa")?;
+    let name = name.strip_prefix(['n', 'e']).unwrap_or(name).strip_prefix("sa")?;
     let digits = name.split('.').next()?;
-    digits
-        .bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| digits.parse().ok())?
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
 /// `kern.cam.sa.N.maxio`: an unsigned int.

@@ -49,10 +49,7 @@ pub struct Queue {
 impl Queue {
     /// See [`crate::event::EventQueue::new`], as for all that follows.
     pub fn new() -> io::Result<Queue> {
-        Ok(Queue {
-            epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
-            slots: Vec::new(),
-        })
+        Ok(Queue { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, slots: Vec::new() })
     }
 
     pub fn add_readable(&mut self, fd: BorrowedFd<'_>, key: u64) -> io::Result<()> {
@@ -73,11 +70,7 @@ impl Queue {
 
     pub fn add_child(&mut self, child: &Child, key: u64) -> io::Result<()> {
         let fd = child.as_fd().try_clone_to_owned()?;
-        self.insert(Slot::Child {
-            pid: child.pid(),
-            key,
-            fd,
-        })
+        self.insert(Slot::Child { pid: child.pid(), key, fd })
     }
 
     pub fn remove_child(&mut self, child: &Child) -> io::Result<()> {
@@ -87,17 +80,10 @@ impl Queue {
 
     pub fn add_timer(&mut self, key: u64, after: Duration, repeating: bool) -> io::Result<()> {
         self.cancel_timer(key)?;
-        let fd = TimerFd::new(
-            ClockId::CLOCK_MONOTONIC,
-            TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK,
-        )?;
+        let fd = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
         // A timerfd set to zero is stopped, not run out.
         let after = TimeSpec::from_duration(after.max(Duration::from_nanos(1)));
-        let expiration = if repeating {
-            Expiration::Interval(after)
-        } else {
-            Expiration::OneShot(after)
-        };
+        let expiration = if repeating { Expiration::Interval(after) } else { Expiration::OneShot(after) };
         fd.set(expiration, TimerSetTimeFlags::empty())?;
         self.insert(Slot::Timer { key, repeating, fd })
     }
@@ -139,9 +125,7 @@ impl Queue {
             return Ok(());
         };
         let spent = match slot {
-            Slot::Io {
-                readable, writable, ..
-            } => {
+            Slot::Io { readable, writable, .. } => {
                 push_io(ready.events(), *readable, *writable, events);
                 false
             }
@@ -174,23 +158,11 @@ impl Queue {
         if spent { self.discard(at) } else { Ok(()) }
     }
 
-    fn add_io(
-        &mut self,
-        fd: BorrowedFd<'_>,
-        read: Option<u64>,
-        write: Option<u64>,
-    ) -> io::Result<()> {
+    fn add_io(&mut self, fd: BorrowedFd<'_>, read: Option<u64>, write: Option<u64>) -> io::Result<()> {
         let Some(at) = self.find_io(fd) else {
-            return self.insert(Slot::Io {
-                number: fd.as_raw_fd(),
-                readable: read,
-                writable: write,
-            });
+            return self.insert(Slot::Io { number: fd.as_raw_fd(), readable: read, writable: write });
         };
-        if let Some(Slot::Io {
-            readable, writable, ..
-        }) = &mut self.slots[at]
-        {
+        if let Some(Slot::Io { readable, writable, .. }) = &mut self.slots[at] {
             *readable = read.or(*readable);
             *writable = write.or(*writable);
             let mut event = EpollEvent::new(interest(*readable, *writable), at as u64);
@@ -200,17 +172,13 @@ impl Queue {
     }
 
     fn find_io(&self, fd: BorrowedFd<'_>) -> Option<usize> {
-        self.slots.iter().position(
-            |slot| matches!(slot, Some(Slot::Io { number, .. }) if *number == fd.as_raw_fd()),
-        )
+        self.slots
+            .iter()
+            .position(|slot| matches!(slot, Some(Slot::Io { number, .. }) if *number == fd.as_raw_fd()))
     }
 
     fn insert(&mut self, slot: Slot) -> io::Result<()> {
-        let at = self
-            .slots
-            .iter()
-            .position(Option::is_none)
-            .unwrap_or(self.slots.len());
+        let at = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
         let event = EpollEvent::new(slot.interest(), at as u64);
         self.epoll.add(slot.as_fd(), event)?;
         if at == self.slots.len() {
@@ -222,11 +190,7 @@ impl Queue {
     }
 
     fn remove_where(&mut self, wanted: impl Fn(&Slot) -> bool) -> io::Result<()> {
-        match self
-            .slots
-            .iter()
-            .position(|slot| slot.as_ref().is_some_and(&wanted))
-        {
+        match self.slots.iter().position(|slot| slot.as_ref().is_some_and(&wanted)) {
             Some(at) => self.discard(at),
             None => Ok(()),
         }
@@ -250,9 +214,7 @@ impl AsFd for Queue {
 impl Slot {
     fn interest(&self) -> EpollFlags {
         match self {
-            Slot::Io {
-                readable, writable, ..
-            } => interest(*readable, *writable),
+            Slot::Io { readable, writable, .. } => interest(*readable, *writable),
             Slot::Child { .. } | Slot::Timer { .. } | Slot::Signals { .. } => EpollFlags::EPOLLIN,
         }
     }

@@ -12,9 +12,7 @@ pub fn ufs_mounts() -> io::Result<Vec<Mount>> {
 }
 
 fn parse(text: &[u8]) -> Vec<Mount> {
-    text.split(|byte| *byte == b'\n')
-        .filter_map(parse_line)
-        .collect()
+    text.split(|byte| *byte == b'\n').filter_map(parse_line).collect()
 }
 
 /// `36 35 98:0 /root /mnt rw,noatime shared:1 - ufs /dev/sda1 ro,ufstype=ufs2`: the fields before the dash vary.
@@ -36,9 +34,7 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
 }
 
 fn has_ro(options: &[u8]) -> bool {
-    options
-        .split(|byte| *byte == b',')
-        .any(|option| option == b"ro")
+    options.split(|byte| *byte == b',').any(|option| option == b"ro")
 }
 
 /// Blanks and backslashes are written as three octal digits: `\040`.

@@ -3,9 +3,7 @@
 
 use crate::os::check;
 use crate::os::process::ExitStatus;
-use rustix::process::{
-    PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
-};
+use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -69,10 +67,7 @@ pub fn finish(fd: BorrowedFd<'_>) {
     if let Ok(None) = exit_status(fd) {
         let _ = kill(fd);
     }
-    let _ = waitid(
-        WaitId::PidFd(fd),
-        WaitIdOptions::EXITED | WaitIdOptions::NOHANG,
-    );
+    let _ = waitid(WaitId::PidFd(fd), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
 }
 
 /// Whether this process has one thread. True where that cannot be seen.

@@ -7,8 +7,7 @@
 use super::syscalls;
 use crate::os::sandbox::{Entered, Ioctl, Right, Role};
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus,
-    Scope,
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus, Scope,
 };
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, SeccompRule, TargetArch};
 use std::collections::BTreeMap;
@@ -31,33 +30,21 @@ pub fn limit(_fd: BorrowedFd<'_>, _rights: &[Right], _ioctls: &[Ioctl]) -> io::R
 /// Enters or narrows.
 pub fn enter(role: Role) -> io::Result<Entered> {
     let Ok(arch) = TargetArch::try_from(std::env::consts::ARCH) else {
-        return Ok(Entered::Unavailable(format!(
-            "no system call filter for {}",
-            std::env::consts::ARCH
-        )));
+        return Ok(Entered::Unavailable(format!("no system call filter for {}", std::env::consts::ARCH)));
     };
     let mut missing = None;
     if !WALLED.load(Ordering::Relaxed) {
         missing = landlock()?;
         let probes = syscalls::probes().map_err(io::Error::other)?;
-        let filter = SeccompFilter::new(
-            probes,
-            SeccompAction::Allow,
-            SeccompAction::Errno(libc::EPERM as u32),
-            arch,
-        );
+        let filter =
+            SeccompFilter::new(probes, SeccompAction::Allow, SeccompAction::Errno(libc::EPERM as u32), arch);
         if let Err(reason) = install(filter)? {
             return Ok(Entered::Unavailable(reason));
         }
         WALLED.store(true, Ordering::Relaxed);
     }
     let allowed = syscalls::allowed(role).map_err(io::Error::other)?;
-    let filter = SeccompFilter::new(
-        allowed,
-        SeccompAction::KillProcess,
-        SeccompAction::Allow,
-        arch,
-    );
+    let filter = SeccompFilter::new(allowed, SeccompAction::KillProcess, SeccompAction::Allow, arch);
     Ok(match (install(filter)?, missing) {
         (Err(reason), _) => Entered::Unavailable(reason),
         (Ok(()), Some(reason)) => Entered::Partial(reason),
@@ -66,12 +53,8 @@ pub fn enter(role: Role) -> io::Result<Entered> {
 }
 
 /// Installs one filter; Err is a kernel without seccomp.
-fn install(
-    filter: Result<SeccompFilter, seccompiler::BackendError>,
-) -> io::Result<Result<(), String>> {
-    let program: BpfProgram = filter
-        .and_then(|filter| filter.try_into())
-        .map_err(io::Error::other)?;
+fn install(filter: Result<SeccompFilter, seccompiler::BackendError>) -> io::Result<Result<(), String>> {
+    let program: BpfProgram = filter.and_then(|filter| filter.try_into()).map_err(io::Error::other)?;
     match seccompiler::apply_filter(&program) {
         Ok(()) => Ok(Ok(())),
         Err(seccompiler::Error::Prctl(err) | seccompiler::Error::Seccomp(err))
@@ -105,11 +88,7 @@ fn landlock() -> io::Result<Option<String>> {
 /// Whether a seccomp filter and no_new_privs are on.
 pub fn is_entered() -> bool {
     // SAFETY: both calls take no argument and write no memory.
-    let (mode, privs) = unsafe {
-        (
-            libc::prctl(libc::PR_GET_SECCOMP),
-            libc::prctl(libc::PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0),
-        )
-    };
+    let (mode, privs) =
+        unsafe { (libc::prctl(libc::PR_GET_SECCOMP), libc::prctl(libc::PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)) };
     mode == 2 && privs == 1
 }

@@ -68,12 +68,8 @@ const COMMON_OLD: &[c_long] = &[];
 const PLANNER: &[c_long] = &[libc::SYS_flock, libc::SYS_pidfd_send_signal];
 
 /// Before its workers are forked: what fork, their first steps and their own filters need.
-const FORKING: &[c_long] = &[
-    libc::SYS_pidfd_open,
-    libc::SYS_seccomp,
-    libc::SYS_set_robust_list,
-    libc::SYS_socketpair,
-];
+const FORKING: &[c_long] =
+    &[libc::SYS_pidfd_open, libc::SYS_seccomp, libc::SYS_set_robust_list, libc::SYS_socketpair];
 
 /// Answered with `EPERM`: names that the C library or Rust's runtime looks up by itself.
 const PROBES: &[c_long] = &[
@@ -86,13 +82,8 @@ const PROBES: &[c_long] = &[
 ];
 
 #[cfg(target_arch = "x86_64")]
-const PROBES_OLD: &[c_long] = &[
-    libc::SYS_open,
-    libc::SYS_access,
-    libc::SYS_readlink,
-    libc::SYS_stat,
-    libc::SYS_lstat,
-];
+const PROBES_OLD: &[c_long] =
+    &[libc::SYS_open, libc::SYS_access, libc::SYS_readlink, libc::SYS_stat, libc::SYS_lstat];
 #[cfg(not(target_arch = "x86_64"))]
 const PROBES_OLD: &[c_long] = &[];
 
@@ -110,13 +101,7 @@ const PRCTLS: [i32; 5] = [
 ];
 
 /// `F_GETFD` and the like; nothing that locks, leases or signals.
-const FCNTLS: [i32; 5] = [
-    libc::F_GETFD,
-    libc::F_SETFD,
-    libc::F_GETFL,
-    libc::F_SETFL,
-    libc::F_DUPFD_CLOEXEC,
-];
+const FCNTLS: [i32; 5] = [libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_SETFL, libc::F_DUPFD_CLOEXEC];
 
 /// clone(2) flags of fork: a signal number and where to keep the thread's number; nothing shared, no namespace.
 const FORK_FLAGS: u64 = 0xff | libc::CLONE_CHILD_SETTID as u64 | libc::CLONE_CHILD_CLEARTID as u64;
@@ -132,18 +117,8 @@ pub fn allowed(role: Role) -> Result<Rules, BackendError> {
     always(&mut rules, PROBES);
     always(&mut rules, PROBES_OLD);
     any_of(&mut rules, libc::SYS_ioctl, 1, IOCTLS.map(u64::from))?;
-    any_of(
-        &mut rules,
-        libc::SYS_prctl,
-        0,
-        PRCTLS.map(|option| option as u64),
-    )?;
-    any_of(
-        &mut rules,
-        libc::SYS_fcntl,
-        1,
-        FCNTLS.map(|command| command as u64),
-    )?;
+    any_of(&mut rules, libc::SYS_prctl, 0, PRCTLS.map(|option| option as u64))?;
+    any_of(&mut rules, libc::SYS_fcntl, 1, FCNTLS.map(|command| command as u64))?;
     memory(&mut rules)?;
     if role != Role::Worker {
         always(&mut rules, PLANNER);
@@ -172,11 +147,7 @@ pub fn probes() -> Result<Rules, BackendError> {
 fn memory(rules: &mut Rules) -> Result<(), BackendError> {
     let no_exec = MaskedEq(libc::PROT_EXEC as u64);
     let anonymous = libc::MAP_ANONYMOUS as u64;
-    add(
-        rules,
-        libc::SYS_mmap,
-        [(2, no_exec.clone(), 0), (3, MaskedEq(anonymous), anonymous)],
-    )?;
+    add(rules, libc::SYS_mmap, [(2, no_exec.clone(), 0), (3, MaskedEq(anonymous), anonymous)])?;
     add(rules, libc::SYS_mprotect, [(2, no_exec, 0)])
 }
 
@@ -185,11 +156,7 @@ fn forking(rules: &mut Rules) -> Result<(), BackendError> {
     #[cfg(target_arch = "x86_64")]
     always(rules, &[libc::SYS_fork]);
     let kill_on_death = (1, Eq, libc::SIGKILL as u64);
-    add(
-        rules,
-        libc::SYS_prctl,
-        [(0, Eq, libc::PR_SET_PDEATHSIG as u64), kill_on_death],
-    )
+    add(rules, libc::SYS_prctl, [(0, Eq, libc::PR_SET_PDEATHSIG as u64), kill_on_death])
 }
 
 /// Matches a call whatever its arguments.
@@ -225,9 +192,6 @@ fn add<const N: usize>(
         .into_iter()
         .map(|(argument, op, value)| SeccompCondition::new(argument, Qword, op, value))
         .collect::<Result<Vec<_>, _>>()?;
-    rules
-        .entry(call)
-        .or_default()
-        .push(SeccompRule::new(conditions)?);
+    rules.entry(call).or_default().push(SeccompRule::new(conditions)?);
     Ok(())
 }

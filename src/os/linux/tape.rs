@@ -49,11 +49,9 @@ pub const MTIOCPOS: u32 = ioc(2, 3, size_of::<mtpos>());
 
 const _: () = assert!(size_of::<mtop>() == 8 && MTIOCTOP == 0x4008_6d01);
 #[cfg(target_pointer_width = "64")]
-const _: () =
-    assert!(size_of::<mtget>() == 48 && MTIOCGET == 0x8030_6d02 && MTIOCPOS == 0x8008_6d03);
+const _: () = assert!(size_of::<mtget>() == 48 && MTIOCGET == 0x8030_6d02 && MTIOCPOS == 0x8008_6d03);
 #[cfg(target_pointer_width = "32")]
-const _: () =
-    assert!(size_of::<mtget>() == 28 && MTIOCGET == 0x801c_6d02 && MTIOCPOS == 0x8004_6d03);
+const _: () = assert!(size_of::<mtget>() == 28 && MTIOCGET == 0x801c_6d02 && MTIOCPOS == 0x8004_6d03);
 
 /// `MT_ST_BLKSIZE_MASK`: the low 24 bits of `mt_dsreg` are the block size.
 const MT_ST_BLKSIZE_MASK: c_long = 0x00ff_ffff;
@@ -73,10 +71,7 @@ fn number(op: MtOp) -> c_short {
 }
 
 pub fn op(fd: BorrowedFd<'_>, op: MtOp, count: i32) -> io::Result<()> {
-    let arg = mtop {
-        mt_op: number(op),
-        mt_count: count,
-    };
+    let arg = mtop { mt_op: number(op), mt_count: count };
     // SAFETY: MTIOCTOP reads one mtop, which outlives the call.
     check(unsafe { libc::ioctl(fd.as_raw_fd(), MTIOCTOP as _, &arg) }).map(drop)
 }
