@@ -14,6 +14,7 @@
         clippy::indexing_slicing
     )
 )]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout))]
 
 mod blocks;
 mod check;
