@@ -254,3 +254,236 @@ impl BlockMap {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{ALL, SIZE, Sample, data, hole, runs};
+    use super::super::{ByteOrder, ReadError, Version};
+    use super::*;
+    use crate::units::ByteOffset;
+    use std::cell::RefCell;
+
+    const BLOCK: u64 = 4096;
+
+    #[test]
+    fn direct_blocks_run_together_until_the_size() {
+        for (version, order) in ALL {
+            let mut sample = Sample::new(version, order);
+            sample.file(
+                3,
+                BLOCK * 6 + 1,
+                &[100, 104, 0, 0, 108, 200, 499, 7],
+                [9, 9, 9],
+            );
+            let expected = [
+                data(0, 2, 100),
+                hole(2, 2),
+                data(4, 1, 108),
+                data(5, 1, 200),
+                data(6, 1, 499),
+            ];
+            assert_eq!(runs(&sample.open(), 3, 99), expected);
+            sample.file(4, 0, &[100], [0; 3]);
+            assert_eq!(runs(&sample.open(), 4, 99), []);
+        }
+    }
+
+    #[test]
+    fn all_levels_are_walked_and_holes_are_cheap() {
+        for (version, order) in ALL {
+            let mut sample = Sample::new(version, order);
+            let n = sample.nindir();
+            let end = 12 + n + n * n + n * n * n;
+            // Single: its last entry only. Double: entry 2, there entry 1. Triple: last of last of last.
+            sample.file(3, end * BLOCK, &[0; 12], [100, 104, 108]);
+            let last = n as usize - 1;
+            sample.entry(100, last, 300);
+            sample.entry(104, 2, 112);
+            sample.entry(112, 1, 304);
+            sample.entry(108, last, 116);
+            sample.entry(116, last, 120);
+            sample.entry(120, last, 308);
+            sample.entry(120, last - 1, 304);
+            let (double, triple) = (12 + n, 12 + n + n * n);
+            let expected = [
+                hole(0, 12),
+                hole(12, n - 1),
+                data(11 + n, 1, 300),
+                hole(double, 2 * n),
+                hole(double + 2 * n, 1),
+                data(double + 2 * n + 1, 1, 304),
+                hole(double + 2 * n + 2, n - 2),
+                hole(double + 3 * n, n * n - 3 * n),
+                hole(triple, (n - 1) * n * n),
+                hole(end - n * n, n * n - n),
+                hole(end - n, n - 2),
+                data(end - 2, 2, 304),
+            ];
+            assert_eq!(runs(&sample.open(), 3, 99), expected);
+        }
+    }
+
+    #[test]
+    fn a_zero_indirect_address_is_a_hole_up_to_the_size() {
+        let mut sample = Sample::new(Version::Ufs2, ByteOrder::Big);
+        sample.file(3, (12 + 512 + 700) * BLOCK, &[0; 12], [0, 0, 0]);
+        assert_eq!(
+            runs(&sample.open(), 3, 9),
+            [hole(0, 12), hole(12, 512), hole(524, 700)]
+        );
+    }
+
+    #[test]
+    fn bad_addresses_are_named_and_passed_over() {
+        for (version, order) in ALL {
+            let mut sample = Sample::new(version, order);
+            let n = sample.nindir();
+            let bad = if version == Version::Ufs1 {
+                0xffff_ffff
+            } else {
+                u64::MAX
+            };
+            let blocks = 12 + n + n + 1;
+            sample.file(3, blocks * BLOCK, &[100, 497, bad, 104], [bad, 108, 0]);
+            sample.entry(108, 0, SIZE);
+            sample.entry(108, 1, 112);
+            sample.entry(112, 0, 116);
+            let wrong = |level, block, count, addr| {
+                let (ino, block) = (Ino(3), FileBlock(block));
+                Err(Error::BadBlock {
+                    ino,
+                    level,
+                    block,
+                    count,
+                    addr,
+                    size: SIZE,
+                })
+            };
+            let found = runs(&sample.open(), 3, 99);
+            let expected = [
+                data(0, 1, 100),
+                wrong(0, 1, 1, 497), // its last fragment is outside
+                wrong(0, 2, 1, bad),
+                data(3, 1, 104),
+                hole(4, 8),
+                wrong(1, 12, n, bad),
+                wrong(1, 12 + n, n, SIZE),
+                data(12 + 2 * n, 1, 116),
+            ];
+            assert_eq!(found, expected);
+            assert_eq!(
+                found[6].as_ref().unwrap_err().to_string(),
+                format!(
+                    "inode 3: single indirect address 500 of file blocks {} to {} is outside the \
+                     file system of 500 fragments",
+                    12 + n,
+                    11 + 2 * n
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn a_block_that_points_to_itself_comes_to_an_end() {
+        for (version, order) in ALL {
+            let mut sample = Sample::new(version, order);
+            let n = sample.nindir();
+            let blocks = 12 + n + n * n + n * n * n;
+            sample.file(3, blocks * BLOCK, &[100; 12], [100, 100, 100]);
+            for which in 0..n as usize {
+                sample.entry(100, which, 100);
+            }
+            let found = runs(&sample.open(), 3, 100_000);
+            assert!(found.len() < SIZE as usize, "{} runs", found.len());
+            let (last, rest) = found.split_last().unwrap();
+            let left = blocks - rest.len() as u64;
+            let (ino, block) = (Ino(3), FileBlock(rest.len() as u64));
+            assert_eq!(
+                last,
+                &Err(Error::TooManyBlocks {
+                    ino,
+                    block,
+                    count: left
+                })
+            );
+        }
+    }
+
+    #[test]
+    fn a_size_that_no_file_can_have_is_refused() {
+        let mut sample = Sample::new(Version::Ufs2, ByteOrder::Little);
+        let most = (12 + 512 + 512 * 512 + 512 * 512 * 512) * BLOCK;
+        let refused = |sample: &Sample| {
+            let fs = sample.open();
+            BlockMap::new(fs.superblock(), &fs.inode(Ino(3)).unwrap()).err()
+        };
+        sample.file(3, most, &[], [0; 3]);
+        assert_eq!(refused(&sample), None);
+        for bad in [most + 1, 1 << 63, u64::MAX] {
+            sample.file(3, bad, &[], [0; 3]);
+            let message = format!("inode 3: di_size is {bad}, should be at most {most}");
+            assert_eq!(refused(&sample).unwrap().to_string(), message);
+        }
+        sample.sb(1328, 8, 10_000); // fs_maxfilesize
+        sample.file(3, 10_001, &[], [0; 3]);
+        assert!(matches!(
+            refused(&sample),
+            Some(Error::Inode { value: 10_001, .. })
+        ));
+    }
+
+    /// Notes where it is read.
+    struct Noted<'a>(&'a [u8], &'a RefCell<Vec<u64>>);
+
+    impl ReadAt for Noted<'_> {
+        fn read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), ReadError> {
+            self.1.borrow_mut().push(offset.0 / 1024);
+            self.0.read_at(offset, buf)
+        }
+    }
+
+    #[test]
+    fn indirect_blocks_are_read_once_and_a_clone_goes_on() {
+        let mut sample = Sample::new(Version::Ufs2, ByteOrder::Little);
+        sample.file(3, (12 + 512 + 512 + 20) * BLOCK, &[0; 12], [100, 104, 0]);
+        sample.entry(104, 0, 108);
+        sample.entry(104, 1, 112);
+        for which in 0..30 {
+            sample.entry(100, which, 120 + 8 * which as u64);
+            sample.entry(108, which, 124 + 8 * which as u64);
+            sample.entry(112, which, 360 + 4 * which as u64);
+        }
+        let reads = RefCell::default();
+        let (fs, _) = FileSystem::open(Noted(&sample.bytes, &reads)).unwrap();
+        let inode = fs.inode(Ino(3)).unwrap();
+        let mut map = BlockMap::new(fs.superblock(), &inode).unwrap();
+        reads.borrow_mut().clear();
+        let mut blocks = 0;
+        while map.position() < FileBlock(12 + 512 + 15) {
+            blocks += map.next_up_to(&fs, 4).unwrap().unwrap().count;
+        }
+        assert_eq!(*reads.borrow(), [100, 104, 108]);
+        let mut clone = map.clone();
+        let mut rest = Vec::new();
+        while let Some(run) = map.next(&fs).unwrap() {
+            rest.push(run);
+            blocks += run.count;
+        }
+        assert_eq!(blocks, map.blocks());
+        assert_eq!(*reads.borrow(), [100, 104, 108, 112]);
+        assert_eq!(rest.last(), data(12 + 1024, 20, 360).as_ref().ok());
+        let mut again = Vec::new();
+        while let Some(run) = clone.next(&fs).unwrap() {
+            again.push(run);
+        }
+        assert_eq!(again, rest);
+        map.seek(FileBlock(12 + 1024 + 19));
+        assert_eq!(
+            map.next(&fs).transpose(),
+            Some(data(12 + 1024 + 19, 1, 360 + 4 * 19))
+        );
+        assert_eq!(map.next(&fs), Ok(None));
+        map.seek(FileBlock(u64::MAX));
+        assert_eq!(map.next(&fs), Ok(None));
+    }
+}

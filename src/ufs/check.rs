@@ -231,3 +231,133 @@ fn max_file_size(raw: &RawSuperblock<'_>, bsize: u32, old_inodes: bool) -> Resul
         Version::Ufs2 => value,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{ALL, Sample};
+    use super::super::{ByteOrder, Version};
+    use super::*;
+
+    const MINUS_1: u64 = 0xffff_ffff;
+
+    /// Field, offset, width, and values that must not pass.
+    const BAD: [(&str, usize, usize, &[u64]); 20] = [
+        (
+            "fs_bsize",
+            48,
+            4,
+            &[0, 1, 2048, 4095, 4097, 12288, 131_072, 1 << 31, MINUS_1],
+        ),
+        (
+            "fs_fsize",
+            52,
+            4,
+            &[0, 1, 256, 1000, 8192, 1 << 31, MINUS_1],
+        ),
+        ("fs_frag", 56, 4, &[0, 1, 2, 8, 16, MINUS_1]),
+        ("fs_fsbtodb", 100, 4, &[2, 10, 31, 32, 64, MINUS_1]),
+        ("fs_nindir", 116, 4, &[0, 1, 511, 2048, MINUS_1]),
+        ("fs_inopb", 120, 4, &[0, 1, 15, 64, MINUS_1]),
+        ("fs_ncg", 44, 4, &[0, 1 << 31, MINUS_1]),
+        ("fs_ipg", 184, 4, &[0, 1, 17, MINUS_1]),
+        ("fs_fpg", 188, 4, &[0, 1 << 31, MINUS_1]),
+        (
+            "fs_size",
+            1080,
+            8,
+            &[0, 256, 513, 1 << 40, 1 << 63, u64::MAX],
+        ),
+        ("fs_cgsize", 160, 4, &[0, 167, 4097, 1 << 31, MINUS_1]),
+        ("fs_sblkno", 8, 4, &[257, 1 << 31, MINUS_1]),
+        ("fs_cblkno", 12, 4, &[0, 71, 257, MINUS_1]),
+        ("fs_iblkno", 16, 4, &[0, 80, 257, MINUS_1]),
+        ("fs_dblkno", 20, 4, &[0, 91, 257, MINUS_1]),
+        ("fs_iblkno", 12, 4, &[84, 256]), // fs_cblkno on fs_iblkno's place
+        ("fs_dblkno", 16, 4, &[85, 256]), // fs_iblkno too near to fs_dblkno
+        ("fs_maxsymlinklen", 1320, 4, &[121, 512, 0x7fff_ffff]),
+        ("fs_maxfilesize", 1328, 8, &[0, 1 << 63, u64::MAX]),
+        ("fs_size", 44, 4, &[1, 3]), // fs_ncg does not fit to fs_size
+    ];
+
+    #[test]
+    fn bad_fields_are_named_with_their_value() {
+        for (version, order) in ALL {
+            for (name, at, width, values) in BAD {
+                for &bad in values {
+                    let mut sample = Sample::new(version, order);
+                    sample.sb(at, width, bad);
+                    let error = sample.find().expect_err(name);
+                    let Error::Superblock {
+                        location, field, ..
+                    } = error
+                    else {
+                        panic!("{name} {bad}: {error}")
+                    };
+                    assert_eq!((field, location.0), (name, sample.location as u64), "{bad}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn messages_are_clear() {
+        let message = |at, value| {
+            let mut sample = Sample::new(Version::Ufs2, ByteOrder::Big);
+            sample.sb(at, 4, value);
+            sample.find().unwrap_err().to_string()
+        };
+        assert_eq!(
+            message(44, 0),
+            "superblock at byte 65536: fs_ncg is 0, should be from 1 to 4294967295"
+        );
+        assert_eq!(
+            message(48, 1 << 31),
+            "superblock at byte 65536: fs_bsize is -2147483648, should be a power of two from 4096 to 65536"
+        );
+    }
+
+    #[test]
+    fn two_to_the_32_inodes_and_no_more() {
+        let mut sample = Sample::new(Version::Ufs2, ByteOrder::Little);
+        let ncg = (1 << 32) / 32;
+        sample.sb(44, 4, ncg);
+        sample.sb(1080, 8, ncg * 256);
+        let (sb, _) = sample.find().unwrap();
+        assert_eq!(sb.max_inodes(), 1 << 32);
+        assert!(sb.group_of(crate::units::Ino(u32::MAX)).is_ok());
+        sample.sb(44, 4, ncg + 1);
+        sample.sb(1080, 8, (ncg + 1) * 256);
+        let error = sample.find().unwrap_err();
+        assert!(
+            matches!(
+                error,
+                Error::Superblock {
+                    field: "fs_ncg",
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn ufs1_is_limited_to_what_the_kernel_limits_it_to() {
+        let (sb, _) = Sample::new(Version::Ufs1, ByteOrder::Little)
+            .find()
+            .unwrap();
+        assert_eq!(sb.maxfilesize, 0x8000_0000 * 4096 - 1);
+        let mut sample = Sample::new(Version::Ufs1, ByteOrder::Little);
+        sample.sb(24, 4, 257); // fs_old_cgoffset
+        let error = sample.find().unwrap_err();
+        assert!(
+            matches!(
+                error,
+                Error::Superblock {
+                    field: "fs_old_cgoffset",
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
+}

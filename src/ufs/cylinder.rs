@@ -82,3 +82,102 @@ impl CylinderGroup {
         Ok(last.map_or(0, |which| which.saturating_add(1)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::ByteOrder;
+    use super::super::sample::{ALL, Sample};
+    use super::*;
+
+    #[test]
+    fn the_map_of_inodes_in_use_is_trimmed_at_its_end() {
+        for (version, order) in ALL {
+            let mut sample = Sample::new(version, order);
+            let all = u32::try_from(sample.inopb() * 2).unwrap();
+            let used = |sample: &Sample| {
+                let group = sample.open().cylinder_group(1).unwrap();
+                assert_eq!((group.initialized, group.magic_ok), (all, true));
+                group.used()
+            };
+            assert_eq!(used(&sample), Ok(0));
+            sample.cg(1, 168, 1, 0b0000_0111);
+            assert_eq!(used(&sample), Ok(3));
+            sample.cg(1, 169, 1, 0b0010_0000);
+            assert_eq!(used(&sample), Ok(14));
+            sample.cg(1, 168 + all as usize / 8 - 1, 1, 0x80);
+            assert_eq!(used(&sample), Ok(all));
+            sample.cg(1, 168 + all as usize / 8, 1, 0xff); // not in the map any more
+            assert_eq!(used(&sample), Ok(all));
+        }
+    }
+
+    #[test]
+    fn initialised_inodes_bound_the_map() {
+        let mut sample = Sample::new(Version::Ufs2, ByteOrder::Big);
+        sample.cg(0, 168, 4, 0xffff_ffff);
+        let check = |sample: &Sample, initialized, used| {
+            let group = sample.open().cylinder_group(0).unwrap();
+            assert_eq!((group.initialized, group.used()), (initialized, Ok(used)));
+            group.warnings
+        };
+        sample.cg(0, 120, 4, 16);
+        assert_eq!(check(&sample, 16, 16), []);
+        sample.cg(0, 120, 4, 0);
+        assert_eq!(check(&sample, 0, 0), []);
+        sample.cg(0, 120, 4, 33);
+        let warnings = check(&sample, 32, 32);
+        assert_eq!(
+            warnings,
+            [Warning::GroupInodes {
+                cg: 0,
+                value: 33,
+                ipg: 32
+            }]
+        );
+        assert_eq!(
+            warnings[0].to_string(),
+            "cylinder group 0: cg_initediblk is 33, but a group has 32 inodes"
+        );
+    }
+
+    #[test]
+    fn a_map_outside_the_group_and_a_bad_magic_number_are_named() {
+        let mut sample = Sample::new(Version::Ufs2, ByteOrder::Little);
+        for bad in [0, 167, 997, 1000, 0x7fff_ffff, 0xffff_ffff] {
+            sample.cg(1, 92, 4, bad); // cg_iusedoff
+            let wanted = "from 168 to 996".to_owned();
+            let error = Error::Group {
+                cg: 1,
+                field: "cg_iusedoff",
+                value: bad,
+                wanted,
+            };
+            assert_eq!(sample.open().cylinder_group(1).unwrap().used(), Err(error));
+        }
+        sample.cg(1, 92, 4, 996);
+        assert_eq!(sample.open().cylinder_group(1).unwrap().used(), Ok(0));
+        sample.cg(1, 4, 4, 0x1234);
+        let group = sample.open().cylinder_group(1).unwrap();
+        assert!(!group.magic_ok);
+        assert_eq!(
+            group.used().unwrap_err().to_string(),
+            "cylinder group 1: bad magic number 0x1234"
+        );
+    }
+
+    #[test]
+    fn a_wrong_check_hash_is_a_warning() {
+        let mut sample = Sample::new(Version::Ufs2, ByteOrder::Little);
+        sample.sb(1312, 4, 0x200); // FS_METACKHASH
+        sample.sb(1308, 4, 2); // CK_CYLGRP
+        let at = 80 * 1024;
+        let hash = crc32c::check_hash(&sample.bytes[at..at + 1000], CKHASH);
+        sample.cg(0, CKHASH, 4, hash.into());
+        assert_eq!(sample.open().cylinder_group(0).unwrap().warnings, []);
+        sample.cg(0, 999, 1, 1);
+        let warnings = sample.open().cylinder_group(0).unwrap().warnings;
+        assert!(
+            matches!(warnings[..], [Warning::GroupHash { cg: 0, stored, .. }] if stored == hash)
+        );
+    }
+}

@@ -337,3 +337,166 @@ impl<'b> InodeTable<'b> {
             .filter_map(move |(ino, bytes)| RawDinode::decode(version, order, old_inodes, Ino(ino), bytes))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{ALL, Sample};
+    use super::*;
+
+    /// Writes fields of inode 3: (offset on UFS1, width, offset on UFS2, width, value).
+    fn put(sample: &mut Sample, fields: &[(usize, usize, usize, usize, i64)]) {
+        for &(at1, width1, at2, width2, value) in fields {
+            let (at, width) = match sample.version {
+                Version::Ufs1 => (at1, width1),
+                Version::Ufs2 => (at2, width2),
+            };
+            if width > 0 {
+                let place = sample.inode_at(3) + at;
+                sample.put(place, width, value.cast_unsigned());
+            }
+        }
+    }
+
+    const FIELDS: [(usize, usize, usize, usize, i64); 19] = [
+        (0, 2, 0, 2, 0o060_640),
+        (2, 2, 2, 2, -2),
+        (8, 8, 16, 8, 1 << 40),
+        (104, 4, 24, 8, 0xfedc_ba98),
+        (112, 4, 4, 4, 70_000),
+        (116, 4, 8, 4, 0xffff_fffe),
+        (16, 4, 32, 8, -5),
+        (20, 4, 68, 4, 51),
+        (24, 4, 40, 8, -6),
+        (28, 4, 64, 4, 61),
+        (32, 4, 48, 8, -7),
+        (36, 4, 72, 4, 71),
+        (0, 0, 56, 8, -8),
+        (0, 0, 76, 4, 81),
+        (100, 4, 88, 4, 0x8000_0001),
+        (108, 4, 80, 4, 99),
+        (0, 0, 92, 4, 5000),
+        (40, 4, 112, 8, 0x8123_4567),
+        (96, 4, 224, 8, 13),
+    ];
+
+    #[test]
+    fn all_fields_are_decoded() {
+        for (version, order) in ALL {
+            let mut sample = Sample::new(version, order);
+            put(&mut sample, &FIELDS);
+            let inode = sample.open().inode(Ino(3)).unwrap();
+            let new = version == Version::Ufs2;
+            assert_eq!(
+                (inode.ino, inode.mode, inode.nlink),
+                (Ino(3), 0o060_640, -2)
+            );
+            assert_eq!(inode.file_type(), FileType::Block);
+            assert_eq!((inode.size, inode.blocks), (1 << 40, 0xfedc_ba98));
+            assert_eq!((inode.uid, inode.gid), (70_000, 0xffff_fffe));
+            assert_eq!((inode.atime, inode.mtime, inode.ctime), (-5, -6, -7));
+            assert_eq!(
+                (inode.atimensec, inode.mtimensec, inode.ctimensec),
+                (51, 61, 71)
+            );
+            assert_eq!(
+                (inode.birthtime, inode.birthnsec),
+                if new { (-8, 81) } else { (0, 0) }
+            );
+            assert_eq!(
+                (inode.flags, inode.generation, inode.rdev),
+                (0x8000_0001, 99, 0x8123_4567)
+            );
+            assert_eq!(inode.extsize, if new { 5000 } else { 0 });
+            assert_eq!(
+                (inode.db[0], inode.db[1], inode.ib),
+                (0x8123_4567, 0, [0, 0, 13])
+            );
+        }
+    }
+
+    #[test]
+    fn types_by_mode() {
+        assert_eq!(FileType::of(0o7777), FileType::Free);
+        assert_eq!(FileType::of(0o100_644), FileType::Regular);
+        assert_eq!(FileType::of(0o160_000), FileType::Whiteout);
+        assert_eq!(FileType::of(0o150_600), FileType::Undefined(0o150_000));
+    }
+
+    #[test]
+    fn short_links_are_in_the_inode() {
+        for (version, order) in ALL {
+            let mut sample = Sample::new(version, order);
+            let (base, area, most) = match version {
+                Version::Ufs1 => (sample.inode_at(3), 40, 60),
+                Version::Ufs2 => (sample.inode_at(3), 112, 120),
+            };
+            sample.bytes[base + area..base + area + most].fill(b'l');
+            let text = |sample: &Sample| {
+                let fs = sample.open();
+                let inode = fs.inode(Ino(3)).unwrap();
+                inode.link_text(fs.superblock()).map(<[u8]>::to_vec)
+            };
+            for (mode, size, expected) in [
+                (0o120_777, 0, None),
+                (0o120_777, 1, Some(1)),
+                (0o120_777, most - 1, Some(most - 1)),
+                (0o120_777, most, None),
+                (0o120_777, usize::MAX, None),
+                (0o100_644, 1, None),
+            ] {
+                put(
+                    &mut sample,
+                    &[(0, 2, 0, 2, mode), (8, 8, 16, 8, size as i64)],
+                );
+                assert_eq!(
+                    text(&sample),
+                    expected.map(|length| vec![b'l'; length]),
+                    "{size}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn owners_before_44bsd_have_16_bits() {
+        let mut sample = Sample::new(Version::Ufs1, ByteOrder::Big);
+        sample.sb(1324, 4, 0); // fs_old_inodefmt
+        put(
+            &mut sample,
+            &[(4, 2, 0, 0, 501), (6, 2, 0, 0, 20), (112, 4, 0, 0, 7)],
+        );
+        let inode = sample.open().inode(Ino(3)).unwrap();
+        assert_eq!((inode.uid, inode.gid), (501, 20));
+    }
+
+    #[test]
+    fn attribute_blocks_are_checked() {
+        let mut sample = Sample::new(Version::Ufs2, ByteOrder::Little);
+        let found = |sample: &Sample| {
+            let fs = sample.open();
+            fs.inode(Ino(3)).unwrap().ext_blocks(fs.superblock())
+        };
+        put(
+            &mut sample,
+            &[(0, 0, 92, 4, 4097), (0, 0, 96, 8, 400), (0, 0, 104, 8, 499)],
+        );
+        assert_eq!(
+            found(&sample),
+            Ok([Some(FragAddr(400)), Some(FragAddr(499))])
+        );
+        put(&mut sample, &[(0, 0, 92, 4, 100), (0, 0, 104, 8, 9999)]); // the second is not in use
+        assert_eq!(found(&sample), Ok([Some(FragAddr(400)), None]));
+        put(&mut sample, &[(0, 0, 92, 4, 5121)]);
+        let bad = |field, value, wanted: &str| {
+            Err(Error::Inode {
+                ino: Ino(3),
+                field,
+                value,
+                wanted: wanted.to_owned(),
+            })
+        };
+        assert_eq!(found(&sample), bad("di_extb", 9999, "within 500 fragments"));
+        put(&mut sample, &[(0, 0, 92, 4, 8193)]);
+        assert_eq!(found(&sample), bad("di_extsize", 8193, "at most 8192"));
+    }
+}

@@ -152,3 +152,118 @@ impl<R: ReadAt> FileSystem<R> {
         self.superblock.offset_of(addr)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{ALL, Sample, runs};
+    use super::super::{BlockMap, ByteOrder, dir_entries};
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn inode_tables_give_what_single_inodes_do() {
+        for (version, order) in ALL {
+            let mut sample = Sample::new(version, order);
+            for ino in 2..20 {
+                sample.file(ino, u64::from(ino) * 1000, &[100 + u64::from(ino)], [0; 3]);
+            }
+            let fs = sample.open();
+            let mut buf = Vec::new();
+            for (first, count) in [(0, 32), (3, 1), (5, 9), (17, 0), (0, 7), (31, 1)] {
+                let table = fs.inode_table(0, first, count, &mut buf).unwrap();
+                let found: Vec<Dinode> = table.iter().map(|raw| raw.to_dinode()).collect();
+                let expected: Vec<Dinode> = (first..first + count)
+                    .map(|ino| fs.inode(Ino(ino)).unwrap())
+                    .collect();
+                assert_eq!(found, expected);
+            }
+            let ipg = fs.superblock().ipg;
+            let table = fs.inode_table(1, ipg - 1, 1, &mut buf).unwrap();
+            assert_eq!(
+                table.iter().map(|raw| raw.ino).collect::<Vec<_>>(),
+                [Ino(2 * ipg - 1)]
+            );
+            for (first, count) in [(0, ipg + 1), (ipg, 1), (u32::MAX, 2), (1, u32::MAX)] {
+                let error = fs.inode_table(0, first, count, &mut buf).err();
+                assert!(
+                    matches!(
+                        error,
+                        Some(Error::Group {
+                            field: "fs_ipg",
+                            ..
+                        })
+                    ),
+                    "{error:?}"
+                );
+            }
+            assert!(matches!(
+                fs.inode_table(2, 0, 1, &mut buf),
+                Err(Error::NoGroup { .. })
+            ));
+        }
+    }
+
+    #[test]
+    fn a_failed_read_is_not_kept() {
+        let sample = Sample::new(Version::Ufs2, ByteOrder::Big);
+        let short = &sample.bytes[..(256 + 84) * 1024];
+        let (fs, _) = FileSystem::open(short).unwrap();
+        let zeros = fs.inode(Ino(3)).unwrap();
+        for _ in 0..2 {
+            assert!(matches!(fs.inode(Ino(32)), Err(Error::Read(_))));
+        }
+        assert_eq!(fs.inode(Ino(3)), Ok(zeros));
+        assert!(matches!(fs.indirect(FragAddr(400)), Err(Error::Read(_))));
+        assert!(matches!(
+            fs.indirect(FragAddr(497)),
+            Err(Error::Address { addr: 497, .. })
+        ));
+    }
+
+    /// Reads everything there is, without minding errors.
+    fn read_all(bytes: &[u8]) {
+        let Ok((fs, _)) = FileSystem::open(bytes) else {
+            return;
+        };
+        let (sb, mut buf) = (fs.superblock(), Vec::new());
+        for cg in 0..sb.ncg.min(4) {
+            let _ = fs.cylinder_group(cg).map(|group| group.used());
+            let Ok(table) = fs.inode_table(cg, 0, sb.ipg.min(64), &mut buf) else {
+                continue;
+            };
+            for inode in table.iter().map(|raw| raw.to_dinode()) {
+                let _ = inode.ext_blocks(sb);
+                let _ = inode.link_text(sb);
+                if BlockMap::new(sb, &inode).is_ok() && fs.inode(inode.ino).is_ok() {
+                    runs(&fs, inode.ino.0, 200);
+                }
+            }
+        }
+        for entry in dir_entries(&bytes[100 * 1024..], sb.order, sb.old_directories).flatten() {
+            let _ = fs.inode(entry.ino);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+        #[test]
+        fn no_value_on_the_disk_makes_it_panic(
+            which in 0..4usize,
+            changes in prop::collection::vec((0..5usize, 0..1400usize, any::<u64>(), 1..=8usize), 1..6),
+        ) {
+            let (version, order) = ALL[which];
+            let mut sample = Sample::new(version, order);
+            sample.file(3, 9_000_000, &[100, 104], [108, 112, 116]);
+            for (n, block) in [108, 112, 116].into_iter().enumerate() {
+                sample.entry(block, n, 112 + 4 * n as u64);
+            }
+            let starts =
+                [sample.location, 80 * 1024, 84 * 1024, sample.inode_at(3), 108 * 1024];
+            for (place, at, value, width) in changes {
+                let at = if place == 3 { at % 256 } else { at };
+                sample.put(starts[place] + at, width, value);
+            }
+            read_all(&sample.bytes);
+        }
+    }
+}

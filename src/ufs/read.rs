@@ -73,7 +73,10 @@ mod tests {
         disk.read_at(ByteOffset(2), &mut buf).unwrap();
         assert_eq!(buf, [3, 4]);
         for offset in [3, 4, 5, u64::MAX] {
-            let error = (&disk).read_at(ByteOffset(offset), &mut buf).unwrap_err();
+            let by_reference: &dyn ReadAt = &&disk;
+            let error = by_reference
+                .read_at(ByteOffset(offset), &mut buf)
+                .unwrap_err();
             assert_eq!(error.offset, ByteOffset(offset));
             assert_eq!(
                 error.to_string(),

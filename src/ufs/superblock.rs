@@ -202,3 +202,117 @@ fn hash_warning(block: &[u8; SBLOCKSIZE], raw: &RawSuperblock<'_>) -> Vec<Warnin
         _ => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{ALL, Sample};
+    use super::*;
+
+    #[test]
+    fn both_versions_are_found_in_both_byte_orders() {
+        for (version, order) in ALL {
+            let sample = Sample::new(version, order);
+            let (sb, warnings) = sample.find().unwrap();
+            assert_eq!(warnings, []);
+            assert_eq!((sb.version, sb.order), (version, order));
+            assert_eq!(sb.location, ByteOffset(sample.location as u64));
+            assert_eq!(
+                (sb.bsize, sb.fsize, sb.frag, sb.ncg, sb.fpg),
+                (4096, 1024, 4, 2, 256)
+            );
+            assert_eq!((sb.size, sb.dev_bsize()), (FragAddr(500), 512));
+            assert_eq!(sb.max_inodes(), sample.inopb() * 4);
+            assert!(!sb.soft_updates && !sb.old_inodes && !sb.old_directories && !sb.group_hashes);
+        }
+    }
+
+    #[test]
+    fn ufs2_must_say_where_it_is() {
+        let mut sample = Sample::new(Version::Ufs2, ByteOrder::Little);
+        sample.sb(1000, 8, 8192);
+        assert_eq!(sample.find(), Err(Error::NotUfs));
+    }
+
+    #[test]
+    fn a_copy_of_ufs1_is_not_the_primary() {
+        // 65536 is where the first copy stands when blocks are large; nothing at 8192.
+        let mut sample = Sample::new(Version::Ufs1, ByteOrder::Little);
+        sample.bytes.copy_within(8192..16384, 65536);
+        sample.bytes[8192..16384].fill(0);
+        assert_eq!(sample.find(), Err(Error::NotUfs));
+        // Primary at 0, a copy at 8192, which says that it belongs at 0.
+        sample.bytes.copy_within(65536..73728, 0);
+        sample.location = 0;
+        sample.sb(1000, 8, 0);
+        sample.bytes.copy_within(0..8192, 8192);
+        let (sb, warnings) = sample.find().unwrap();
+        assert_eq!((sb.location, warnings), (ByteOffset(0), vec![]));
+        // Only the copy is left: better than nothing, as FreeBSD takes it.
+        sample.bytes[..8192].fill(0);
+        let (sb, warnings) = sample.find().unwrap();
+        assert_eq!(sb.location, ByteOffset(8192));
+        assert_eq!(
+            warnings,
+            [Warning::SuperblockPlace {
+                location: ByteOffset(8192),
+                stated: 0
+            }]
+        );
+        assert_eq!(
+            warnings[0].to_string(),
+            "superblock at byte 8192: fs_sblockloc says byte 0"
+        );
+    }
+
+    #[test]
+    fn no_superblock_has_its_reason() {
+        assert_eq!(Superblock::find(&vec![0; 300_000]), Err(Error::NotUfs));
+        let Err(Error::Read(error)) = Superblock::find(&vec![0; 4096]) else {
+            panic!()
+        };
+        assert_eq!(error.offset, ByteOffset(65536));
+        let mut sample = Sample::new(Version::Ufs2, ByteOrder::Big);
+        sample.sb(1372, 4, BAD_MAGIC.into());
+        assert_eq!(
+            sample.find(),
+            Err(Error::Unfinished {
+                location: ByteOffset(65536)
+            })
+        );
+    }
+
+    #[test]
+    fn the_check_hash_is_compared_when_kept() {
+        let mut sample = Sample::new(Version::Ufs2, ByteOrder::Big);
+        sample.sb(1312, 4, METACKHASH.into());
+        sample.sb(1308, 4, u64::from(CK_SUPERBLOCK | CK_CYLGRP));
+        let hash = crc32c::check_hash(&sample.bytes[65536..65536 + 1376], CKHASH);
+        sample.sb(CKHASH, 4, hash.into());
+        let (sb, warnings) = sample.find().unwrap();
+        assert!(sb.group_hashes);
+        assert_eq!(warnings, []);
+        sample.sb(680, 1, 1); // fs_volname
+        let (_, warnings) = sample.find().unwrap();
+        assert!(matches!(warnings[..], [Warning::SuperblockHash { stored, .. }] if stored == hash));
+        sample.sb(104, 4, 9000); // fs_sbsize: longer than what was read
+        assert_eq!(sample.find().unwrap().1, []);
+    }
+
+    #[test]
+    fn ufs1_from_before_ufs2_has_its_old_fields() {
+        let mut sample = Sample::new(Version::Ufs1, ByteOrder::Big);
+        sample.sb(211, 1, 0x2); // fs_old_flags: FS_DOSOFTDEP
+        sample.sb(860, 4, 0); // fs_maxbsize
+        sample.sb(1000, 8, 0x1234_5678); // fs_sblockloc had another meaning
+        sample.sb(1080, 8, u64::MAX); // so had fs_size
+        sample.sb(36, 4, 400); // fs_old_size
+        sample.sb(32, 4, 77); // fs_old_time
+        sample.sb(1324, 4, u64::from(u32::MAX)); // FS_42INODEFMT
+        sample.sb(1320, 4, 0); // fs_maxsymlinklen
+        let (sb, warnings) = sample.find().unwrap();
+        assert_eq!(warnings, []);
+        assert_eq!((sb.size, sb.time, sb.maxsymlinklen), (FragAddr(400), 77, 0));
+        assert_eq!(sb.maxfilesize, 0x7fff_ffff);
+        assert!(sb.soft_updates && sb.old_inodes && sb.old_directories);
+    }
+}
