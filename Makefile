@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# For any POSIX make (BSD make and GNU make both). The two commands to try first:
+#	make demo	builds capdump, dumps a sample file system and shows the dump
+#	make test	runs all tests
+# Others: lint cross bindings install uninstall clean
+
+.POSIX:
+
+PREFIX = /usr/local
+MANDIR = $(PREFIX)/share/man
+# BASE=yes installs as FreeBSD's own dump: /sbin/dump, /sbin/rdump and dump.8
+BASE = no
+CARGO = cargo
+CARGOFLAGS = --locked
+# where `make cross` keeps its FreeBSD SDK; a kept one is used again
+SDK = .sdk
+
+all:
+	$(CARGO) build --release $(CARGOFLAGS)
+
+demo: all
+	sh scripts/demo "$${CARGO_TARGET_DIR:-target}/release/capdump"
+
+test:
+	sh scripts/need makefs restore zstd fls
+	CARGO="$(CARGO)" CARGOFLAGS="$(CARGOFLAGS)" sh scripts/test
+
+lint:
+	sh scripts/need mandoc shellcheck
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets $(CARGOFLAGS) -- -D warnings
+	sh scripts/lint --shell
+	sh scripts/lint --self-test
+	sh scripts/lint
+
+cross:
+	SDK="$(SDK)" bash scripts/freebsd-sdk
+	"$(SDK)/bin/fbsd-cargo" clippy --workspace --all-targets $(CARGOFLAGS) -- -D warnings
+	"$(SDK)/bin/fbsd-cargo" build --workspace --all-targets $(CARGOFLAGS)
+
+# writes sys/src/ anew from the headers of the FreeBSD that it runs on
+bindings:
+	cd sys && sh bindgen.sh
+
+install: all
+	sh scripts/install "$${CARGO_TARGET_DIR:-target}/release/capdump" "$(DESTDIR)" "$(PREFIX)" "$(MANDIR)" "$(BASE)"
+
+uninstall:
+	sh scripts/install --remove "$(DESTDIR)" "$(PREFIX)" "$(MANDIR)" "$(BASE)"
+
+clean:
+	$(CARGO) clean
+
+.PHONY: all demo test lint cross bindings install uninstall clean
