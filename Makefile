@@ -29,7 +29,7 @@ lint:
 	sh scripts/need mandoc shellcheck
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets $(CARGOFLAGS) -- -D warnings
-	! mandoc -T lint man/capdump.8 2>&1 | grep -v -e 'referenced manual not found' -e 'outdated mandoc.db'
+	sh scripts/lint --man
 	sh scripts/lint --shell
 	sh scripts/lint --self-test
 	sh scripts/lint
