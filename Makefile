@@ -23,6 +23,7 @@ demo: all
 
 test:
 	sh scripts/need makefs restore zstd fls
+	sh scripts/test-periodic
 	CARGO="$(CARGO)" CARGOFLAGS="$(CARGOFLAGS)" sh scripts/test
 
 lint:
