@@ -2,7 +2,7 @@
 # For any POSIX make (BSD make and GNU make both). The two commands to try first:
 #	make demo	builds capdump, dumps a sample file system and shows the dump
 #	make test	runs all tests
-# Others: lint cross bindings install uninstall clean
+# Others: lint cross bench bindings install uninstall clean port-crates
 
 .POSIX:
 
@@ -40,6 +40,10 @@ cross:
 	"$(SDK)/bin/fbsd-cargo" clippy --workspace --all-targets $(CARGOFLAGS) -- -D warnings
 	"$(SDK)/bin/fbsd-cargo" build --workspace --all-targets $(CARGOFLAGS)
 
+bench: all
+	sh scripts/need makefs time
+	sh scripts/bench "$${CARGO_TARGET_DIR:-target}/release/capdump"
+
 # writes sys/src/ anew from the headers of the FreeBSD that it runs on
 bindings:
 	cd sys && sh bindgen.sh
@@ -50,7 +54,12 @@ install: all
 uninstall:
 	sh scripts/install --remove "$(DESTDIR)" "$(PREFIX)" "$(MANDIR)" "$(BASE)"
 
+# the crates that a ports build fetches, from Cargo.lock
+port-crates:
+	sh scripts/port-crates Cargo.lock >port/Makefile.crates.new
+	mv port/Makefile.crates.new port/Makefile.crates
+
 clean:
 	$(CARGO) clean
 
-.PHONY: all demo test lint cross bindings install uninstall clean
+.PHONY: all demo test lint cross bench bindings install uninstall port-crates clean
