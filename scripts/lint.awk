@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The rules for Rust files; run by scripts/lint with -v layers='module: what it may use; ...'.
-# Works by line: strings and comments are blanked, then words are looked for.
+# Works by line: strings and comments are blanked, then words are looked for. All files are
+# read twice: with pass=1 to find the modules that are declared for tests only, then with pass=2.
 
 BEGIN {
 	count = split(layers, row, ";")
@@ -15,10 +16,22 @@ BEGIN {
 
 function fail(rule, what) { print FILENAME ":" (at ? at : FNR) ": " rule ": " what }
 
+# notes the file or folder of a module that is declared in path for tests only
+function note_test_module(path, name) {
+	if (!sub(/(mod|lib|main)\.rs$/, "", path)) sub(/\.rs$/, "/", path)
+	test_module[path name] = 1
+}
+function is_test_module(path) {
+	sub(/\.rs$/, "", path)
+	for (; path ~ /\//; sub(/\/[^\/]*$/, "", path)) if (path in test_module) return 1
+	return 0
+}
+
 # the module of src/ that a file belongs to, and how deep the file lies below the crate's root
 function place(path,    n, part) {
 	in_src = path ~ /^src\//
 	in_tests = path ~ /(^|\/)(tests|benches|fuzz)\// || path ~ /(^|\/)tests?\.rs$/ || path ~ /_tests?\.rs$/
+	if (is_test_module(path)) in_tests = 1
 	in_os = path ~ /^src\/os(\/|\.rs)/
 	in_sys = path ~ /^sys\//
 	product = (in_src || path ~ /^sys\/src\//) && !in_tests
@@ -98,6 +111,17 @@ function uses(text,    rest, ups, token) {
 		if (rest ~ /^\{/) used_list(rest)
 		else if (match(rest, /^[a-z_0-9]+/)) used(substr(rest, 1, RLENGTH))
 	}
+}
+
+pass == 1 {
+	if (FNR == 1) pending = 0
+	if (/^#\[cfg\(test\)\]/) pending = 1
+	else if (pending && match($0, /^(pub(\([a-z]+\))? )?mod [a-z_0-9]+;/)) {
+		name = $0; sub(/;.*/, "", name); sub(/.* /, "", name)
+		note_test_module(FILENAME, name)
+		pending = 0
+	} else if ($0 !~ /^#\[/) pending = 0
+	next
 }
 
 FNR == 1 {
