@@ -12,3 +12,4 @@ pub mod messages;
 pub mod mounts;
 pub mod procs;
 pub mod program;
+pub mod ufs_writer;
