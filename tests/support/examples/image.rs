@@ -82,7 +82,7 @@ fn mixed(path: &Path, files: u64, version: u8) {
     let mut w = writer(path, version, files * (2 << 20) + (1 << 28), files * 2);
     for n in 0..files {
         let dir = w.mkdir(ROOT, format!("dir{n}").as_bytes(), &Attrs::perm(0o755));
-        let size = n.wrapping_mul(2_654_435_761) % (4 << 20) >> (n % 12);
+        let size = n.wrapping_mul(2_654_435_761) % (4 << 20) / (1 << (n % 12));
         let what = What::File(Content::full(size, BLOCKS.0, Fill::Pattern(n)));
         let file = w.add(dir, b"file", &Attrs::default(), &what);
         w.link(dir, b"again", file, &what);

@@ -21,6 +21,8 @@ pub struct Ran {
     pub stderr: String,
     /// How long it ran.
     pub took: Duration,
+    /// The process id that it had, and so its session's.
+    pub id: u32,
 }
 
 impl Ran {
@@ -107,6 +109,7 @@ pub fn run(command: &mut Command, limit: Duration) -> Ran {
         stdout,
         stderr,
         took,
+        id: child.id(),
     }
 }
 

@@ -9,6 +9,8 @@ use capdump_support::decode::Dump;
 use capdump_support::golden::{Case, Golden};
 use capdump_support::listing;
 use capdump_support::messages;
+use capdump_support::program::TempDir;
+use capdump_support::restore;
 
 /// Inodes that the filled images have with mode 0 or an undefined type: they are in the map only.
 fn rules(case: &Case) -> Rules {
@@ -116,4 +118,32 @@ fn the_comparison_sees_a_changed_byte_and_no_stale_field() {
     );
     assert!(messages::differences(one, two).is_empty());
     assert_eq!(messages::differences(one, "  DUMP: a\n").len(), 1);
+}
+
+#[test]
+fn restore_makes_of_the_reference_what_the_decoder_sees() {
+    let Some(golden) = Golden::find() else { return };
+    if !restore::available() {
+        return;
+    }
+    let dir = TempDir::new("capdump-reference");
+    for image in [
+        "m1_4096_512.img",
+        "m1_65536_8192.img",
+        "m2_8192_1024.img",
+        "m2_soft.img",
+    ] {
+        let stream = golden.reference(golden.case(image, "L0_b10"), 0).unwrap();
+        let dump = dir.join(image);
+        std::fs::write(&dump, &stream).unwrap();
+        let into = dir.join(&format!("{image}.d"));
+        restore::restore(&dump, &into);
+        let mut decoded = Dump::one(stream).unwrap().listing().unwrap();
+        // Debian's restore makes a name of 255 bytes into one control character.
+        decoded.retain(|path, _| path.split(|&b| b == b'/').all(|name| name.len() < 255));
+        let mut restored = restore::listing(&into);
+        restored.retain(|path, _| path.last().is_none_or(|b| !b.is_ascii_control()));
+        let found = listing::differences(&restored, &decoded);
+        assert!(found.is_empty(), "{image}: {found:#?}");
+    }
 }
