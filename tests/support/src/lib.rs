@@ -1,2 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What capdump's tests share: a small UFS writer, a dump decoder of its own, and real programs to test against.
+
+pub mod canonical;
+pub mod check;
+pub mod decode;
+pub mod directory;
+pub mod golden;
+pub mod header;
+pub mod listing;
+pub mod makefs;
+pub mod messages;
+pub mod mounts;
+pub mod procs;
+pub mod program;
+pub mod pty;
+pub mod restore;
+pub mod tree;
+pub mod ufs_writer;

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The processes of a dump: sandboxed while it runs, all gone after it, and with it when one of them is killed.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use capdump_support::procs;
+use capdump_support::program::{self, TempDir, run, without_tty};
+use capdump_support::ufs_writer::content::{Content, Fill};
+use capdump_support::ufs_writer::geometry::Geometry;
+use capdump_support::ufs_writer::inode::{Attrs, What};
+use capdump_support::ufs_writer::{ROOT, Writer};
+use nix::sys::signal::Signal;
+
+const LIMIT: Duration = Duration::from_secs(10);
+const SECOND: Duration = Duration::from_secs(1);
+
+fn image(dir: &TempDir) -> PathBuf {
+    let path = dir.join("image");
+    let g = Geometry::new(2, (32768, 4096), 2, 200, 32 << 20);
+    let mut w = Writer::create(&path, &g, &Attrs::perm(0o755));
+    let content = Content::full(30 << 20, g.bsize, Fill::Pattern(1));
+    w.add(ROOT, b"file", &Attrs::default(), &What::File(content));
+    w.finish();
+    path
+}
+
+fn capdump() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_capdump"))
+}
+
+/// A dump to a pipe that nobody reads; it stands still when the pipe is full.
+struct Held {
+    child: Child,
+    log: PathBuf,
+    dir: TempDir,
+}
+
+impl Held {
+    fn start() -> Held {
+        let dir = TempDir::new("capdump-processes");
+        let log = dir.join("err");
+        let mut command = without_tty(capdump());
+        command
+            .args(["-0", "--workers", "3", "-f", "-"])
+            .arg(image(&dir));
+        command
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log).unwrap());
+        let child = command.spawn().unwrap();
+        Held { child, log, dir }
+    }
+
+    fn messages(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Waits until the planner and its three workers are there and sandboxed (mode 2: by a filter); the workers.
+    fn sandboxed(&self) -> Vec<u32> {
+        let id = self.child.id();
+        let filtered = |id: u32| procs::status(id, "Seccomp").as_deref() == Some("2");
+        let ready = || {
+            let workers = procs::descendants(id);
+            workers.len() == 3 && filtered(id) && workers.into_iter().all(filtered)
+        };
+        let found = procs::until(LIMIT, ready);
+        assert!(
+            found,
+            "{:?} of {id}: {}",
+            procs::descendants(id),
+            self.messages()
+        );
+        assert!(procs::until(LIMIT, || self
+            .messages()
+            .contains("(Pass IV)")));
+        procs::descendants(id)
+    }
+
+    /// Everything goes within a second, without saying that the dump is done.
+    fn all_go(mut self) -> (i32, String) {
+        let id = self.child.id();
+        let status = program::wait(&mut self.child, SECOND).expect("the end, within a second");
+        let gone = procs::until(SECOND, || procs::session(id).is_empty());
+        assert!(gone, "{:?} are left", procs::session(id));
+        let messages = self.messages();
+        assert!(!messages.contains("DUMP IS DONE"), "{messages}");
+        assert!(self.dir.path().exists());
+        (status.code().unwrap_or(-1), messages)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if !procs::session(self.child.id()).is_empty() {
+            procs::kill_group(self.child.id());
+        }
+    }
+}
+
+#[test]
+fn all_are_gone_after_the_dump() {
+    let dir = TempDir::new("capdump-processes");
+    for workers in ["1", "3", "16"] {
+        let mut command = without_tty(capdump());
+        command
+            .args(["-0a", "--workers", workers, "-f"])
+            .arg(dir.join("out"))
+            .arg(image(&dir));
+        let ran = run(&mut command, LIMIT).ok();
+        assert!(procs::session(ran.id).is_empty());
+    }
+}
+
+#[test]
+fn all_are_sandboxed_while_it_runs() {
+    let mut held = Held::start();
+    let id = held.child.id();
+    assert_eq!(held.sandboxed().len(), 3);
+    for process in procs::session(id) {
+        assert_eq!(procs::status(process, "NoNewPrivs").as_deref(), Some("1"));
+    }
+    // Read on, and the dump comes to its end.
+    let mut stream = Vec::new();
+    held.child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_end(&mut stream)
+        .unwrap();
+    let status = program::wait(&mut held.child, LIMIT).unwrap();
+    assert!(
+        status.success() && stream.len() > 30 << 20,
+        "{}",
+        held.messages()
+    );
+    assert!(held.messages().contains("DUMP IS DONE"));
+    assert!(procs::until(SECOND, || procs::session(id).is_empty()));
+}
+
+#[test]
+fn a_killed_worker_ends_the_dump() {
+    for n in 0..3 {
+        let held = Held::start();
+        let workers = held.sandboxed();
+        procs::send(workers[n], Signal::SIGKILL);
+        let (code, messages) = held.all_go();
+        assert_eq!(code, 3, "{messages}");
+        assert!(messages.contains("aborted"), "{messages}");
+    }
+}
+
+#[test]
+fn a_killed_planner_takes_its_workers_along() {
+    let held = Held::start();
+    held.sandboxed();
+    procs::send(held.child.id(), Signal::SIGKILL);
+    assert_eq!(held.all_go().0, -1);
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_dump() {
+    let mut held = Held::start();
+    held.sandboxed();
+    drop(held.child.stdout.take());
+    let (code, messages) = held.all_go();
+    assert_eq!(code, 3, "{messages}");
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Runs programs under test: without a controlling terminal, with a time limit, output kept.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::procs;
+
+/// What a program left.
+#[derive(Debug)]
+pub struct Ran {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its standard output.
+    pub stdout: Vec<u8>,
+    /// Its standard error.
+    pub stderr: String,
+    /// How long it ran.
+    pub took: Duration,
+    /// The process id that it had, and so its session's.
+    pub id: u32,
+}
+
+impl Ran {
+    /// The exit code; a signal counts as 128 + its number.
+    pub fn code(&self) -> i32 {
+        self.status
+            .code()
+            .unwrap_or_else(|| 128 + self.status.signal().unwrap_or(0))
+    }
+
+    /// This, if the exit code is 0.
+    ///
+    /// Panics otherwise, with the program's standard error.
+    #[track_caller]
+    pub fn ok(self) -> Ran {
+        assert_eq!(self.code(), 0, "{}", self.stderr);
+        self
+    }
+}
+
+/// A temporary folder, removed when dropped.
+#[derive(Debug)]
+pub struct TempDir(PathBuf);
+
+impl TempDir {
+    /// Makes a folder whose name begins with `name`.
+    pub fn new(name: &str) -> TempDir {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("{name}.{}.{n}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a temporary folder");
+        TempDir(path)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// A file in it.
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        // Nothing to be done if it fails: the folder is left.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A command that runs `program` in a session of its own, so without a controlling terminal.
+///
+/// The child has the process id that [`Command::spawn`] gives, and is the leader of its group.
+pub fn without_tty(program: &Path) -> Command {
+    let mut command = Command::new("setsid");
+    command.arg(program).stdin(Stdio::null());
+    command
+}
+
+/// Runs a command made by [`without_tty`] to its end, with its output in files, and kills its group at the limit.
+///
+/// Panics if it doesn't end in time, or can't be started.
+pub fn run(command: &mut Command, limit: Duration) -> Ran {
+    let dir = TempDir::new("capdump-run");
+    let file = |name: &str| File::create(dir.join(name)).expect("a file for output");
+    command.stdout(file("out")).stderr(file("err"));
+    let start = Instant::now();
+    let mut child = command
+        .spawn()
+        .unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let status = wait(&mut child, limit);
+    let took = start.elapsed();
+    let mut stdout = Vec::new();
+    let opened = File::open(dir.join("out")).and_then(|mut f| f.read_to_end(&mut stdout));
+    opened.expect("the program's output");
+    let stderr = std::fs::read(dir.join("err")).expect("the program's messages");
+    let stderr = String::from_utf8_lossy(&stderr).into_owned();
+    let status = status.unwrap_or_else(|| panic!("{command:?}: still there at {took:?}: {stderr}"));
+    Ran {
+        status,
+        stdout,
+        stderr,
+        took,
+        id: child.id(),
+    }
+}
+
+/// Waits for a child; at the limit its process group is killed and the answer is `None`.
+pub fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
+    let end = Instant::now() + limit;
+    loop {
+        if let Some(status) = child.try_wait().expect("a child to wait for") {
+            return Some(status);
+        }
+        if Instant::now() > end {
+            procs::kill_group(child.id());
+            child.wait().expect("a child to wait for");
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Whether a program is there to be run.
+pub fn have(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let dirs = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    dirs.into_iter().any(|dir| dir.join(program).is_file())
+}
+
+/// Whether this runs as root.
+pub fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// Says why a test does nothing here.
+#[allow(clippy::print_stdout)]
+pub fn skipped(why: &str) {
+    println!("skipped: {why}");
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Runs a program with a controlling terminal of its own, reads what it says there and answers: for questions on
+//! /dev/tty.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::pty::openpty;
+use std::os::fd::AsFd;
+
+use crate::program;
+
+/// A program at its terminal.
+pub struct Session {
+    child: Child,
+    master: File,
+    /// All that the terminal has shown.
+    pub shown: String,
+    /// How much of it has been expected.
+    seen: usize,
+}
+
+impl Session {
+    /// A command that runs `program` as the leader of a session; give it arguments, then [`Session::start`] it.
+    pub fn command(program: &Path) -> Command {
+        // setsid(1) makes its standard input the controlling terminal.
+        let mut command = Command::new("setsid");
+        command.arg("-c").arg(program);
+        command
+    }
+
+    /// Starts the command with standard input, output and error at a new terminal.
+    ///
+    /// Panics if there is no terminal to be had.
+    pub fn start(mut command: Command) -> Session {
+        let pty = openpty(None, None).expect("a pseudo terminal");
+        let slave = || pty.slave.try_clone().expect("a descriptor");
+        command.stdin(slave()).stdout(slave()).stderr(slave());
+        let child = command.spawn().expect("the program to start");
+        Session {
+            child,
+            master: File::from(pty.master),
+            shown: String::new(),
+            seen: 0,
+        }
+    }
+
+    /// The program's process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Reads until the terminal shows `text`, after what was expected before.
+    ///
+    /// Panics with all that was shown if it doesn't within `limit`, or the program ends without.
+    #[track_caller]
+    pub fn expect(&mut self, text: &str, limit: Duration) {
+        let end = Instant::now() + limit;
+        loop {
+            if let Some(at) = self.shown[self.seen..].find(text) {
+                self.seen += at + text.len();
+                return;
+            }
+            let open = self.read(end.saturating_duration_since(Instant::now()));
+            assert!(
+                open && Instant::now() < end,
+                "no {text:?} in:\n{}",
+                self.shown
+            );
+        }
+    }
+
+    /// Types a line.
+    pub fn send(&mut self, line: &str) {
+        self.master
+            .write_all(format!("{line}\n").as_bytes())
+            .expect("the terminal to take a line");
+    }
+
+    /// Reads to the end, and waits for the program; at `limit` its group is killed and the answer is `None`.
+    pub fn finish(mut self, limit: Duration) -> (Option<ExitStatus>, String) {
+        let end = Instant::now() + limit;
+        while self.read(end.saturating_duration_since(Instant::now())) && Instant::now() < end {}
+        let rest = end.saturating_duration_since(Instant::now());
+        let status = program::wait(&mut self.child, rest.max(Duration::from_millis(200)));
+        (status, self.shown)
+    }
+
+    /// Reads once; false at the end of the terminal.
+    fn read(&mut self, limit: Duration) -> bool {
+        let timeout = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
+        let mut fds = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut fds, timeout).expect("poll of the terminal") == 0 {
+            return true;
+        }
+        let mut buf = [0; 4096];
+        match self.master.read(&mut buf) {
+            Ok(0) => false,
+            Ok(n) => {
+                let text = String::from_utf8_lossy(&buf[..n]).replace("\r\n", "\n");
+                self.shown.push_str(&text);
+                true
+            }
+            Err(e) if e.kind() == ErrorKind::Interrupted => true,
+            // EIO: nobody has the other end open any more.
+            Err(_) => false,
+        }
+    }
+}

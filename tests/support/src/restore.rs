@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Runs Debian's restore(8) on a dump. It loses all times, and names of 255 bytes.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::listing::Listing;
+use crate::program::{Ran, have, is_root, run, skipped, without_tty};
+use crate::tree;
+
+/// Whether restore can be run here; says so if not.
+pub fn available() -> bool {
+    let there = have("restore") && is_root();
+    if !there {
+        skipped("restore(8) is not there, or this does not run as root");
+    }
+    there
+}
+
+/// `restore -rf dump` in the folder `into`, which is made.
+///
+/// Panics if restore fails.
+pub fn restore(dump: &Path, into: &Path) -> Ran {
+    fs::create_dir_all(into).expect("a folder to restore into");
+    let mut command: Command = without_tty(Path::new("restore"));
+    command.arg("-rf").arg(dump).current_dir(into);
+    run(&mut command, Duration::from_secs(120)).ok()
+}
+
+/// What restore has made, without its own table and without times.
+pub fn listing(into: &Path) -> Listing {
+    let mut listing = tree::listing(into, &["restoresymtable"]);
+    listing.values_mut().for_each(|entry| entry.mtime = None);
+    listing
+}
