@@ -269,19 +269,8 @@ mod tests {
     fn direct_blocks_run_together_until_the_size() {
         for (version, order) in ALL {
             let mut sample = Sample::new(version, order);
-            sample.file(
-                3,
-                BLOCK * 6 + 1,
-                &[100, 104, 0, 0, 108, 200, 499, 7],
-                [9, 9, 9],
-            );
-            let expected = [
-                data(0, 2, 100),
-                hole(2, 2),
-                data(4, 1, 108),
-                data(5, 1, 200),
-                data(6, 1, 499),
-            ];
+            sample.file(3, BLOCK * 6 + 1, &[100, 104, 0, 0, 108, 200, 499, 7], [9, 9, 9]);
+            let expected = [data(0, 2, 100), hole(2, 2), data(4, 1, 108), data(5, 1, 200), data(6, 1, 499)];
             assert_eq!(runs(&sample.open(), 3, 99), expected);
             sample.file(4, 0, &[100], [0; 3]);
             assert_eq!(runs(&sample.open(), 4, 99), []);
@@ -327,10 +316,7 @@ mod tests {
     fn a_zero_indirect_address_is_a_hole_up_to_the_size() {
         let mut sample = Sample::new(Version::Ufs2, ByteOrder::Big);
         sample.file(3, (12 + 512 + 700) * BLOCK, &[0; 12], [0, 0, 0]);
-        assert_eq!(
-            runs(&sample.open(), 3, 9),
-            [hole(0, 12), hole(12, 512), hole(524, 700)]
-        );
+        assert_eq!(runs(&sample.open(), 3, 9), [hole(0, 12), hole(12, 512), hole(524, 700)]);
     }
 
     #[test]
@@ -338,11 +324,7 @@ mod tests {
         for (version, order) in ALL {
             let mut sample = Sample::new(version, order);
             let n = sample.nindir();
-            let bad = if version == Version::Ufs1 {
-                0xffff_ffff
-            } else {
-                u64::MAX
-            };
+            let bad = if version == Version::Ufs1 { 0xffff_ffff } else { u64::MAX };
             let blocks = 12 + n + n + 1;
             sample.file(3, blocks * BLOCK, &[100, 497, bad, 104], [bad, 108, 0]);
             sample.entry(108, 0, SIZE);
@@ -350,14 +332,7 @@ mod tests {
             sample.entry(112, 0, 116);
             let wrong = |level, block, count, addr| {
                 let (ino, block) = (Ino(3), FileBlock(block));
-                Err(Error::BadBlock {
-                    ino,
-                    level,
-                    block,
-                    count,
-                    addr,
-                    size: SIZE,
-                })
+                Err(Error::BadBlock { ino, level, block, count, addr, size: SIZE })
             };
             let found = runs(&sample.open(), 3, 99);
             let expected = [
@@ -398,14 +373,7 @@ mod tests {
             let (last, rest) = found.split_last().unwrap();
             let left = blocks - rest.len() as u64;
             let (ino, block) = (Ino(3), FileBlock(rest.len() as u64));
-            assert_eq!(
-                last,
-                &Err(Error::TooManyBlocks {
-                    ino,
-                    block,
-                    count: left
-                })
-            );
+            assert_eq!(last, &Err(Error::TooManyBlocks { ino, block, count: left }));
         }
     }
 
@@ -426,10 +394,7 @@ mod tests {
         }
         sample.sb(1328, 8, 10_000); // fs_maxfilesize
         sample.file(3, 10_001, &[], [0; 3]);
-        assert!(matches!(
-            refused(&sample),
-            Some(Error::Inode { value: 10_001, .. })
-        ));
+        assert!(matches!(refused(&sample), Some(Error::Inode { value: 10_001, .. })));
     }
 
     /// Notes where it is read.
@@ -478,10 +443,7 @@ mod tests {
         }
         assert_eq!(again, rest);
         map.seek(FileBlock(12 + 1024 + 19));
-        assert_eq!(
-            map.next(&fs).transpose(),
-            Some(data(12 + 1024 + 19, 1, 360 + 4 * 19))
-        );
+        assert_eq!(map.next(&fs).transpose(), Some(data(12 + 1024 + 19, 1, 360 + 4 * 19)));
         assert_eq!(map.next(&fs), Ok(None));
         map.seek(FileBlock(u64::MAX));
         assert_eq!(map.next(&fs), Ok(None));

@@ -242,18 +242,8 @@ mod tests {
 
     /// Field, offset, width, and values that must not pass.
     const BAD: [(&str, usize, usize, &[u64]); 20] = [
-        (
-            "fs_bsize",
-            48,
-            4,
-            &[0, 1, 2048, 4095, 4097, 12288, 131_072, 1 << 31, MINUS_1],
-        ),
-        (
-            "fs_fsize",
-            52,
-            4,
-            &[0, 1, 256, 1000, 8192, 1 << 31, MINUS_1],
-        ),
+        ("fs_bsize", 48, 4, &[0, 1, 2048, 4095, 4097, 12288, 131_072, 1 << 31, MINUS_1]),
+        ("fs_fsize", 52, 4, &[0, 1, 256, 1000, 8192, 1 << 31, MINUS_1]),
         ("fs_frag", 56, 4, &[0, 1, 2, 8, 16, MINUS_1]),
         ("fs_fsbtodb", 100, 4, &[2, 10, 31, 32, 64, MINUS_1]),
         ("fs_nindir", 116, 4, &[0, 1, 511, 2048, MINUS_1]),
@@ -261,12 +251,7 @@ mod tests {
         ("fs_ncg", 44, 4, &[0, 1 << 31, MINUS_1]),
         ("fs_ipg", 184, 4, &[0, 1, 17, MINUS_1]),
         ("fs_fpg", 188, 4, &[0, 1 << 31, MINUS_1]),
-        (
-            "fs_size",
-            1080,
-            8,
-            &[0, 256, 513, 1 << 40, 1 << 63, u64::MAX],
-        ),
+        ("fs_size", 1080, 8, &[0, 256, 513, 1 << 40, 1 << 63, u64::MAX]),
         ("fs_cgsize", 160, 4, &[0, 167, 4097, 1 << 31, MINUS_1]),
         ("fs_sblkno", 8, 4, &[257, 1 << 31, MINUS_1]),
         ("fs_cblkno", 12, 4, &[0, 71, 257, MINUS_1]),
@@ -287,10 +272,7 @@ mod tests {
                     let mut sample = Sample::new(version, order);
                     sample.sb(at, width, bad);
                     let error = sample.find().expect_err(name);
-                    let Error::Superblock {
-                        location, field, ..
-                    } = error
-                    else {
+                    let Error::Superblock { location, field, .. } = error else {
                         panic!("{name} {bad}: {error}")
                     };
                     assert_eq!((field, location.0), (name, sample.location as u64), "{bad}");
@@ -306,10 +288,7 @@ mod tests {
             sample.sb(at, 4, value);
             sample.find().unwrap_err().to_string()
         };
-        assert_eq!(
-            message(44, 0),
-            "superblock at byte 65536: fs_ncg is 0, should be from 1 to 4294967295"
-        );
+        assert_eq!(message(44, 0), "superblock at byte 65536: fs_ncg is 0, should be from 1 to 4294967295");
         assert_eq!(
             message(48, 1 << 31),
             "superblock at byte 65536: fs_bsize is -2147483648, should be a power of two from 4096 to 65536"
@@ -328,36 +307,16 @@ mod tests {
         sample.sb(44, 4, ncg + 1);
         sample.sb(1080, 8, (ncg + 1) * 256);
         let error = sample.find().unwrap_err();
-        assert!(
-            matches!(
-                error,
-                Error::Superblock {
-                    field: "fs_ncg",
-                    ..
-                }
-            ),
-            "{error}"
-        );
+        assert!(matches!(error, Error::Superblock { field: "fs_ncg", .. }), "{error}");
     }
 
     #[test]
     fn ufs1_is_limited_to_what_the_kernel_limits_it_to() {
-        let (sb, _) = Sample::new(Version::Ufs1, ByteOrder::Little)
-            .find()
-            .unwrap();
+        let (sb, _) = Sample::new(Version::Ufs1, ByteOrder::Little).find().unwrap();
         assert_eq!(sb.maxfilesize, 0x8000_0000 * 4096 - 1);
         let mut sample = Sample::new(Version::Ufs1, ByteOrder::Little);
         sample.sb(24, 4, 257); // fs_old_cgoffset
         let error = sample.find().unwrap_err();
-        assert!(
-            matches!(
-                error,
-                Error::Superblock {
-                    field: "fs_old_cgoffset",
-                    ..
-                }
-            ),
-            "{error}"
-        );
+        assert!(matches!(error, Error::Superblock { field: "fs_old_cgoffset", .. }), "{error}");
     }
 }

@@ -126,14 +126,7 @@ mod tests {
         assert_eq!(check(&sample, 0, 0), []);
         sample.cg(0, 120, 4, 33);
         let warnings = check(&sample, 32, 32);
-        assert_eq!(
-            warnings,
-            [Warning::GroupInodes {
-                cg: 0,
-                value: 33,
-                ipg: 32
-            }]
-        );
+        assert_eq!(warnings, [Warning::GroupInodes { cg: 0, value: 33, ipg: 32 }]);
         assert_eq!(
             warnings[0].to_string(),
             "cylinder group 0: cg_initediblk is 33, but a group has 32 inodes"
@@ -146,12 +139,7 @@ mod tests {
         for bad in [0, 167, 997, 1000, 0x7fff_ffff, 0xffff_ffff] {
             sample.cg(1, 92, 4, bad); // cg_iusedoff
             let wanted = "from 168 to 996".to_owned();
-            let error = Error::Group {
-                cg: 1,
-                field: "cg_iusedoff",
-                value: bad,
-                wanted,
-            };
+            let error = Error::Group { cg: 1, field: "cg_iusedoff", value: bad, wanted };
             assert_eq!(sample.open().cylinder_group(1).unwrap().used(), Err(error));
         }
         sample.cg(1, 92, 4, 996);
@@ -159,10 +147,7 @@ mod tests {
         sample.cg(1, 4, 4, 0x1234);
         let group = sample.open().cylinder_group(1).unwrap();
         assert!(!group.magic_ok);
-        assert_eq!(
-            group.used().unwrap_err().to_string(),
-            "cylinder group 1: bad magic number 0x1234"
-        );
+        assert_eq!(group.used().unwrap_err().to_string(), "cylinder group 1: bad magic number 0x1234");
     }
 
     #[test]
@@ -176,8 +161,6 @@ mod tests {
         assert_eq!(sample.open().cylinder_group(0).unwrap().warnings, []);
         sample.cg(0, 999, 1, 1);
         let warnings = sample.open().cylinder_group(0).unwrap().warnings;
-        assert!(
-            matches!(warnings[..], [Warning::GroupHash { cg: 0, stored, .. }] if stored == hash)
-        );
+        assert!(matches!(warnings[..], [Warning::GroupHash { cg: 0, stored, .. }] if stored == hash));
     }
 }

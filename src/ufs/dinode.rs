@@ -386,31 +386,16 @@ mod tests {
             put(&mut sample, &FIELDS);
             let inode = sample.open().inode(Ino(3)).unwrap();
             let new = version == Version::Ufs2;
-            assert_eq!(
-                (inode.ino, inode.mode, inode.nlink),
-                (Ino(3), 0o060_640, -2)
-            );
+            assert_eq!((inode.ino, inode.mode, inode.nlink), (Ino(3), 0o060_640, -2));
             assert_eq!(inode.file_type(), FileType::Block);
             assert_eq!((inode.size, inode.blocks), (1 << 40, 0xfedc_ba98));
             assert_eq!((inode.uid, inode.gid), (70_000, 0xffff_fffe));
             assert_eq!((inode.atime, inode.mtime, inode.ctime), (-5, -6, -7));
-            assert_eq!(
-                (inode.atimensec, inode.mtimensec, inode.ctimensec),
-                (51, 61, 71)
-            );
-            assert_eq!(
-                (inode.birthtime, inode.birthnsec),
-                if new { (-8, 81) } else { (0, 0) }
-            );
-            assert_eq!(
-                (inode.flags, inode.generation, inode.rdev),
-                (0x8000_0001, 99, 0x8123_4567)
-            );
+            assert_eq!((inode.atimensec, inode.mtimensec, inode.ctimensec), (51, 61, 71));
+            assert_eq!((inode.birthtime, inode.birthnsec), if new { (-8, 81) } else { (0, 0) });
+            assert_eq!((inode.flags, inode.generation, inode.rdev), (0x8000_0001, 99, 0x8123_4567));
             assert_eq!(inode.extsize, if new { 5000 } else { 0 });
-            assert_eq!(
-                (inode.db[0], inode.db[1], inode.ib),
-                (0x8123_4567, 0, [0, 0, 13])
-            );
+            assert_eq!((inode.db[0], inode.db[1], inode.ib), (0x8123_4567, 0, [0, 0, 13]));
         }
     }
 
@@ -444,15 +429,8 @@ mod tests {
                 (0o120_777, usize::MAX, None),
                 (0o100_644, 1, None),
             ] {
-                put(
-                    &mut sample,
-                    &[(0, 2, 0, 2, mode), (8, 8, 16, 8, size as i64)],
-                );
-                assert_eq!(
-                    text(&sample),
-                    expected.map(|length| vec![b'l'; length]),
-                    "{size}"
-                );
+                put(&mut sample, &[(0, 2, 0, 2, mode), (8, 8, 16, 8, size as i64)]);
+                assert_eq!(text(&sample), expected.map(|length| vec![b'l'; length]), "{size}");
             }
         }
     }
@@ -461,10 +439,7 @@ mod tests {
     fn owners_before_44bsd_have_16_bits() {
         let mut sample = Sample::new(Version::Ufs1, ByteOrder::Big);
         sample.sb(1324, 4, 0); // fs_old_inodefmt
-        put(
-            &mut sample,
-            &[(4, 2, 0, 0, 501), (6, 2, 0, 0, 20), (112, 4, 0, 0, 7)],
-        );
+        put(&mut sample, &[(4, 2, 0, 0, 501), (6, 2, 0, 0, 20), (112, 4, 0, 0, 7)]);
         let inode = sample.open().inode(Ino(3)).unwrap();
         assert_eq!((inode.uid, inode.gid), (501, 20));
     }
@@ -476,24 +451,13 @@ mod tests {
             let fs = sample.open();
             fs.inode(Ino(3)).unwrap().ext_blocks(fs.superblock())
         };
-        put(
-            &mut sample,
-            &[(0, 0, 92, 4, 4097), (0, 0, 96, 8, 400), (0, 0, 104, 8, 499)],
-        );
-        assert_eq!(
-            found(&sample),
-            Ok([Some(FragAddr(400)), Some(FragAddr(499))])
-        );
+        put(&mut sample, &[(0, 0, 92, 4, 4097), (0, 0, 96, 8, 400), (0, 0, 104, 8, 499)]);
+        assert_eq!(found(&sample), Ok([Some(FragAddr(400)), Some(FragAddr(499))]));
         put(&mut sample, &[(0, 0, 92, 4, 100), (0, 0, 104, 8, 9999)]); // the second is not in use
         assert_eq!(found(&sample), Ok([Some(FragAddr(400)), None]));
         put(&mut sample, &[(0, 0, 92, 4, 5121)]);
         let bad = |field, value, wanted: &str| {
-            Err(Error::Inode {
-                ino: Ino(3),
-                field,
-                value,
-                wanted: wanted.to_owned(),
-            })
+            Err(Error::Inode { ino: Ino(3), field, value, wanted: wanted.to_owned() })
         };
         assert_eq!(found(&sample), bad("di_extb", 9999, "within 500 fragments"));
         put(&mut sample, &[(0, 0, 92, 4, 8193)]);

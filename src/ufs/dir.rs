@@ -158,14 +158,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// An entry of `reclen` bytes.
-    fn entry(
-        order: ByteOrder,
-        ino: u32,
-        reclen: u16,
-        kind: u8,
-        namlen: u8,
-        name: &[u8],
-    ) -> Vec<u8> {
+    fn entry(order: ByteOrder, ino: u32, reclen: u16, kind: u8, namlen: u8, name: &[u8]) -> Vec<u8> {
         let (ino, length) = match order {
             ByteOrder::Little => (ino.to_le_bytes(), reclen.to_le_bytes()),
             ByteOrder::Big => (ino.to_be_bytes(), reclen.to_be_bytes()),
@@ -177,10 +170,7 @@ mod tests {
 
     fn list(block: &[u8], order: ByteOrder) -> Vec<Result<(u32, String), (usize, DirFault)>> {
         let found = dir_entries(block, order, false).map(|found| match found {
-            Ok(entry) => Ok((
-                entry.ino.0,
-                String::from_utf8_lossy(entry.name).into_owned(),
-            )),
+            Ok(entry) => Ok((entry.ino.0, String::from_utf8_lossy(entry.name).into_owned())),
             Err(error) => Err((error.offset, error.fault)),
         });
         found.collect()
@@ -197,19 +187,10 @@ mod tests {
                 entry(order, 5, 512, 10, 255, &[b'x'; 255]),
             ]
             .concat();
-            let found: Vec<_> = dir_entries(&block, order, false)
-                .map(Result::unwrap)
-                .collect();
+            let found: Vec<_> = dir_entries(&block, order, false).map(Result::unwrap).collect();
             assert_eq!(found.len(), 4);
             assert!(found[0].is_dot() && found[1].is_dot() && !found[2].is_dot());
-            assert_eq!(
-                found[2],
-                DirEntry {
-                    ino: Ino(70_000),
-                    kind: 8,
-                    name: b"abc"
-                }
-            );
+            assert_eq!(found[2], DirEntry { ino: Ino(70_000), kind: 8, name: b"abc" });
             assert_eq!((found[3].kind, found[3].name.len()), (10, 255));
         }
     }
@@ -219,14 +200,7 @@ mod tests {
         for (order, kind, namlen) in [(ByteOrder::Little, 3, 0), (ByteOrder::Big, 0, 3)] {
             let block = entry(order, 7, 512, kind, namlen, b"abc");
             let found: Vec<_> = dir_entries(&block, order, true).collect();
-            assert_eq!(
-                found,
-                [Ok(DirEntry {
-                    ino: Ino(7),
-                    kind: 0,
-                    name: b"abc"
-                })]
-            );
+            assert_eq!(found, [Ok(DirEntry { ino: Ino(7), kind: 0, name: b"abc" })]);
         }
     }
 
@@ -240,43 +214,21 @@ mod tests {
             (entry(order, 3, 14, 8, 1, b"a"), DirFault::Length(14)),
             (entry(order, 0, 0, 8, 1, b"a"), DirFault::Length(0)),
             (entry(order, 3, 504, 8, 1, b"a"), DirFault::Crosses(504)),
-            (
-                entry(order, 3, 65532, 8, 1, b"a")[..16].to_vec(),
-                DirFault::Crosses(65532),
-            ),
+            (entry(order, 3, 65532, 8, 1, b"a")[..16].to_vec(), DirFault::Crosses(65532)),
             (entry(order, 3, 12, 8, 0, b""), DirFault::NoName),
-            (
-                entry(order, 3, 12, 8, 4, b"abcd"),
-                DirFault::Name {
-                    namlen: 4,
-                    reclen: 12,
-                },
-            ),
-            (
-                entry(order, 3, 16, 8, 255, b"abcd"),
-                DirFault::Name {
-                    namlen: 255,
-                    reclen: 16,
-                },
-            ),
+            (entry(order, 3, 12, 8, 4, b"abcd"), DirFault::Name { namlen: 4, reclen: 12 }),
+            (entry(order, 3, 16, 8, 255, b"abcd"), DirFault::Name { namlen: 255, reclen: 16 }),
         ];
         for (bad, fault) in cases {
             let mut block = [entry(order, 2, 12, 4, 1, b"."), bad].concat();
             block.resize(512, 0);
             block.extend(&good);
-            let expected = [
-                Ok((2, ".".to_owned())),
-                Err((12, fault)),
-                Ok((9, "next".to_owned())),
-            ];
+            let expected = [Ok((2, ".".to_owned())), Err((12, fault)), Ok((9, "next".to_owned()))];
             assert_eq!(list(&block, order), expected);
         }
         let cut = [entry(order, 2, 508, 4, 1, b"."), vec![0; 4]].concat();
         assert_eq!(list(&cut, order)[1..], [Err((508, DirFault::Cut))]);
-        let error = DirError {
-            offset: 12,
-            fault: DirFault::Crosses(504),
-        };
+        let error = DirError { offset: 12, fault: DirFault::Crosses(504) };
         assert_eq!(
             error.to_string(),
             "directory entry at byte 12: d_reclen is 504 and goes past its directory block"

@@ -172,34 +172,18 @@ mod tests {
             for (first, count) in [(0, 32), (3, 1), (5, 9), (17, 0), (0, 7), (31, 1)] {
                 let table = fs.inode_table(0, first, count, &mut buf).unwrap();
                 let found: Vec<Dinode> = table.iter().map(|raw| raw.to_dinode()).collect();
-                let expected: Vec<Dinode> = (first..first + count)
-                    .map(|ino| fs.inode(Ino(ino)).unwrap())
-                    .collect();
+                let expected: Vec<Dinode> =
+                    (first..first + count).map(|ino| fs.inode(Ino(ino)).unwrap()).collect();
                 assert_eq!(found, expected);
             }
             let ipg = fs.superblock().ipg;
             let table = fs.inode_table(1, ipg - 1, 1, &mut buf).unwrap();
-            assert_eq!(
-                table.iter().map(|raw| raw.ino).collect::<Vec<_>>(),
-                [Ino(2 * ipg - 1)]
-            );
+            assert_eq!(table.iter().map(|raw| raw.ino).collect::<Vec<_>>(), [Ino(2 * ipg - 1)]);
             for (first, count) in [(0, ipg + 1), (ipg, 1), (u32::MAX, 2), (1, u32::MAX)] {
                 let error = fs.inode_table(0, first, count, &mut buf).err();
-                assert!(
-                    matches!(
-                        error,
-                        Some(Error::Group {
-                            field: "fs_ipg",
-                            ..
-                        })
-                    ),
-                    "{error:?}"
-                );
+                assert!(matches!(error, Some(Error::Group { field: "fs_ipg", .. })), "{error:?}");
             }
-            assert!(matches!(
-                fs.inode_table(2, 0, 1, &mut buf),
-                Err(Error::NoGroup { .. })
-            ));
+            assert!(matches!(fs.inode_table(2, 0, 1, &mut buf), Err(Error::NoGroup { .. })));
         }
     }
 
@@ -214,10 +198,7 @@ mod tests {
         }
         assert_eq!(fs.inode(Ino(3)), Ok(zeros));
         assert!(matches!(fs.indirect(FragAddr(400)), Err(Error::Read(_))));
-        assert!(matches!(
-            fs.indirect(FragAddr(497)),
-            Err(Error::Address { addr: 497, .. })
-        ));
+        assert!(matches!(fs.indirect(FragAddr(497)), Err(Error::Address { addr: 497, .. })));
     }
 
     /// Reads everything there is, without minding errors.

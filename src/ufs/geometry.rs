@@ -160,14 +160,8 @@ mod tests {
             let (sb, _) = sample.find().unwrap();
             let inopb = u32::try_from(sample.inopb()).unwrap();
             assert_eq!(sb.inode_block(Ino(0)), Ok((FragAddr(IBLKNO), 0)));
-            assert_eq!(
-                sb.inode_block(Ino(inopb + 3)),
-                Ok((FragAddr(IBLKNO + 4), 3))
-            );
-            assert_eq!(
-                sb.inode_block(Ino(inopb * 2 + 1)),
-                Ok((FragAddr(FPG + IBLKNO), 1))
-            );
+            assert_eq!(sb.inode_block(Ino(inopb + 3)), Ok((FragAddr(IBLKNO + 4), 3)));
+            assert_eq!(sb.inode_block(Ino(inopb * 2 + 1)), Ok((FragAddr(FPG + IBLKNO), 1)));
             let inodes = sb.max_inodes();
             let ino = Ino(inopb * 4);
             assert_eq!(sb.inode_block(ino), Err(Error::NoInode { ino, inodes }));
@@ -188,18 +182,7 @@ mod tests {
         sample.sb(1080, 8, 7 * FPG);
         let (sb, _) = sample.find().unwrap();
         let starts: Vec<u64> = (0..7).map(|cg| sb.group_start(cg).unwrap().0).collect();
-        assert_eq!(
-            starts,
-            [
-                0,
-                FPG + 8,
-                2 * FPG + 16,
-                3 * FPG + 24,
-                4 * FPG,
-                5 * FPG + 8,
-                6 * FPG + 16
-            ]
-        );
+        assert_eq!(starts, [0, FPG + 8, 2 * FPG + 16, 3 * FPG + 24, 4 * FPG, 5 * FPG + 8, 6 * FPG + 16]);
         // All bits of the group's number count: the last group is moved out of the file system.
         sample.sb(24, 4, 200);
         sample.sb(28, 4, 0);
@@ -209,45 +192,22 @@ mod tests {
 
     #[test]
     fn addresses_are_inside_the_file_system() {
-        let (sb, _) = Sample::new(Version::Ufs2, ByteOrder::Little)
-            .find()
-            .unwrap();
+        let (sb, _) = Sample::new(Version::Ufs2, ByteOrder::Little).find().unwrap();
         assert_eq!(sb.check_blocks(SIZE - 4, 4), Ok(FragAddr(SIZE - 4)));
         for (addr, frags) in [(SIZE - 3, 4), (SIZE, 1), (u64::MAX, 1), (u64::MAX - 3, 4)] {
-            assert_eq!(
-                sb.check_blocks(addr, frags),
-                Err(Error::Address {
-                    addr,
-                    frags,
-                    size: SIZE
-                })
-            );
+            assert_eq!(sb.check_blocks(addr, frags), Err(Error::Address { addr, frags, size: SIZE }));
         }
     }
 
     #[test]
     fn only_the_last_direct_block_can_be_short() {
-        let (sb, _) = Sample::new(Version::Ufs2, ByteOrder::Little)
-            .find()
-            .unwrap();
+        let (sb, _) = Sample::new(Version::Ufs2, ByteOrder::Little).find().unwrap();
         let size = |size, block| sb.block_size(size, FileBlock(block));
-        assert_eq!(
-            (size(1, 0), size(1024, 0), size(1025, 0)),
-            (1024, 1024, 2048)
-        );
-        assert_eq!(
-            (size(3073, 0), size(4096, 0), size(4097, 0)),
-            (4096, 4096, 4096)
-        );
+        assert_eq!((size(1, 0), size(1024, 0), size(1025, 0)), (1024, 1024, 2048));
+        assert_eq!((size(3073, 0), size(4096, 0), size(4097, 0)), (4096, 4096, 4096));
         assert_eq!((size(4097, 1), size(4096 * 12 - 1024, 11)), (1024, 3072));
-        assert_eq!(
-            (size(4096 * 12 + 1, 12), size(u64::MAX, u64::MAX)),
-            (4096, 4096)
-        );
-        assert_eq!(
-            (sb.file_blocks(0), sb.file_blocks(1), sb.file_blocks(4097)),
-            (0, 1, 2)
-        );
+        assert_eq!((size(4096 * 12 + 1, 12), size(u64::MAX, u64::MAX)), (4096, 4096));
+        assert_eq!((sb.file_blocks(0), sb.file_blocks(1), sb.file_blocks(4097)), (0, 1, 2));
         assert_eq!(sb.mappable_blocks(), 12 + 512 + 512 * 512 + 512 * 512 * 512);
     }
 }

@@ -19,11 +19,7 @@ fn images() -> Option<PathBuf> {
 }
 
 fn unpack(image: &Path) -> Vec<u8> {
-    let output = Command::new("zstd")
-        .arg("-dcq")
-        .arg(image)
-        .output()
-        .expect("zstd runs");
+    let output = Command::new("zstd").arg("-dcq").arg(image).output().expect("zstd runs");
     assert!(output.status.success(), "zstd -dc {}", image.display());
     output.stdout
 }
@@ -62,36 +58,13 @@ fn check_inode(fs: &FileSystem<&[u8]>, raw: &RawDinode<'_>) -> bool {
     let inode = fs.inode(raw.ino).unwrap();
     assert_eq!(raw.to_dinode(), inode);
     assert_eq!(
-        (
-            raw.mode(),
-            raw.nlink(),
-            raw.size(),
-            raw.blocks(),
-            raw.mtime(),
-            raw.ctime(),
-            raw.flags()
-        ),
-        (
-            inode.mode,
-            inode.nlink,
-            inode.size,
-            inode.blocks,
-            inode.mtime,
-            inode.ctime,
-            inode.flags
-        )
+        (raw.mode(), raw.nlink(), raw.size(), raw.blocks(), raw.mtime(), raw.ctime(), raw.flags()),
+        (inode.mode, inode.nlink, inode.size, inode.blocks, inode.mtime, inode.ctime, inode.flags)
     );
     if raw.ino < Ino::ROOT || raw.file_type() == FileType::Free {
         return false;
     }
-    let ext: u64 = inode
-        .ext_blocks(sb)
-        .unwrap()
-        .iter()
-        .flatten()
-        .count()
-        .try_into()
-        .unwrap();
+    let ext: u64 = inode.ext_blocks(sb).unwrap().iter().flatten().count().try_into().unwrap();
     assert_eq!(ext > 0, inode.extsize > 0);
     let has_blocks = match inode.file_type() {
         FileType::Regular | FileType::Dir => true,
@@ -120,14 +93,8 @@ fn walk(fs: &FileSystem<&[u8]>, inode: &Dinode) -> Vec<Run> {
     for run in runs.iter().filter(|run| run.count < 10_000) {
         short.seek(run.first);
         for n in 0..run.count {
-            let addr = run
-                .addr
-                .map(|addr| FragAddr(addr.0 + n * u64::from(sb.frag)));
-            let expected = Run {
-                first: FileBlock(run.first.0 + n),
-                count: 1,
-                addr,
-            };
+            let addr = run.addr.map(|addr| FragAddr(addr.0 + n * u64::from(sb.frag)));
+            let expected = Run { first: FileBlock(run.first.0 + n), count: 1, addr };
             assert_eq!(short.next_up_to(fs, 1).unwrap(), Some(expected));
         }
     }
@@ -167,18 +134,8 @@ fn tree(fs: &FileSystem<&[u8]>) -> Tree {
         let inode = fs.inode(ino).unwrap();
         let (kind, links) = (inode.file_type(), inode.nlink);
         let (cg, which) = sb.group_of(ino).unwrap();
-        assert!(
-            which < fs.cylinder_group(cg).unwrap().used().unwrap(),
-            "inode {ino}"
-        );
-        let Dinode {
-            mode,
-            uid,
-            gid,
-            size,
-            mtime,
-            ..
-        } = inode;
+        assert!(which < fs.cylinder_group(cg).unwrap().used().unwrap(), "inode {ino}");
+        let Dinode { mode, uid, gid, size, mtime, .. } = inode;
         let mut line = format!("{kind:?} {mode:o} {links} {uid} {gid} {mtime}");
         let mut bytes = Vec::new();
         match kind {
@@ -194,10 +151,7 @@ fn tree(fs: &FileSystem<&[u8]>) -> Tree {
                         FileType::Free | FileType::Undefined(_) | FileType::Whiteout
                     );
                     let name = entry.name.escape_ascii();
-                    assert!(
-                        !sound || u16::from(entry.kind) == target.mode >> 12,
-                        "type of {name}"
-                    );
+                    assert!(!sound || u16::from(entry.kind) == target.mode >> 12, "type of {name}");
                     if !entry.is_dot() {
                         todo.push((entry.ino, [&path[..], b"/", entry.name].concat()));
                     }
@@ -205,9 +159,7 @@ fn tree(fs: &FileSystem<&[u8]>) -> Tree {
             }
             FileType::Regular => bytes = data(fs, &inode),
             FileType::Link => {
-                bytes = inode
-                    .link_text(sb)
-                    .map_or_else(|| data(fs, &inode), <[u8]>::to_vec);
+                bytes = inode.link_text(sb).map_or_else(|| data(fs, &inode), <[u8]>::to_vec);
             }
             FileType::Char | FileType::Block => line += &format!(" {:#x}", inode.rdev),
             _ => {}
@@ -226,12 +178,7 @@ fn every_reference_image_can_be_read() {
     let mut seen = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        let name = path
-            .file_name()
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .replace(".img.zst", "");
+        let name = path.file_name().unwrap().to_str().unwrap().replace(".img.zst", "");
         let image = unpack(&path);
         let (fs, warnings) = FileSystem::open(image.as_slice()).expect(&name);
         seen += 1;
@@ -243,23 +190,13 @@ fn every_reference_image_can_be_read() {
             name.starts_with("be1") || name[1..].starts_with('1'),
             "{name}"
         );
-        assert_eq!(
-            sb.soft_updates,
-            name.ends_with("_soft") || name.ends_with("_sd"),
-            "{name}"
-        );
+        assert_eq!(sb.soft_updates, name.ends_with("_soft") || name.ends_with("_sd"), "{name}");
         assert_eq!(sb.dev_bsize(), 512, "{name}");
         if let [_, bsize, fsize, ..] = name.split('_').collect::<Vec<_>>()[..] {
-            assert_eq!(
-                (sb.bsize.to_string(), sb.fsize.to_string()),
-                (bsize.into(), fsize.into())
-            );
+            assert_eq!((sb.bsize.to_string(), sb.fsize.to_string()), (bsize.into(), fsize.into()));
         }
         if name.starts_with("trunc") {
-            assert!(
-                sb.offset_of(sb.size) > ByteOffset(image.len() as u64),
-                "{name}"
-            );
+            assert!(sb.offset_of(sb.size) > ByteOffset(image.len() as u64), "{name}");
             continue;
         }
         let (in_use, tree) = (scan(&fs), tree(&fs));
@@ -281,12 +218,7 @@ fn the_big_endian_image_has_the_tree_of_its_twins() {
     };
     let big = read("be1");
     assert!(big.len() > 10 && big.values().any(|(_, data)| data.len() > 100_000));
-    for twin in [
-        "m1_8192_1024",
-        "m1_32768_4096",
-        "m2_8192_1024",
-        "m2_16384_2048",
-    ] {
+    for twin in ["m1_8192_1024", "m1_32768_4096", "m2_8192_1024", "m2_16384_2048"] {
         let twin_tree = read(twin);
         assert!(big.keys().eq(twin_tree.keys()), "names of {twin}");
         for ((path, one), other) in big.iter().zip(twin_tree.values()) {
@@ -299,20 +231,13 @@ fn the_big_endian_image_has_the_tree_of_its_twins() {
 /// Runs makefs(8) on `folder`; `None` when there is none.
 fn makefs(folder: &Path, image: &Path, options: &str, order: &str) -> Option<Vec<u8>> {
     let mut command = Command::new("makefs");
-    command
-        .args(["-t", "ffs", "-s", "8m", "-B", order, "-o", options])
-        .arg(image)
-        .arg(folder);
+    command.args(["-t", "ffs", "-s", "8m", "-B", order, "-o", options]).arg(image).arg(folder);
     let output = match command.output() {
         Ok(output) => output,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
         Err(error) => panic!("makefs: {error}"),
     };
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let bytes = std::fs::read(image).unwrap();
     std::fs::remove_file(image).unwrap();
     Some(bytes)

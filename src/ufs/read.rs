@@ -74,9 +74,7 @@ mod tests {
         assert_eq!(buf, [3, 4]);
         for offset in [3, 4, 5, u64::MAX] {
             let by_reference: &dyn ReadAt = &&disk;
-            let error = by_reference
-                .read_at(ByteOffset(offset), &mut buf)
-                .unwrap_err();
+            let error = by_reference.read_at(ByteOffset(offset), &mut buf).unwrap_err();
             assert_eq!(error.offset, ByteOffset(offset));
             assert_eq!(
                 error.to_string(),

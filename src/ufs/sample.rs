@@ -31,12 +31,7 @@ impl Sample {
             Version::Ufs1 => (8192, 0x11954),
             Version::Ufs2 => (65536, 0x1954_0119),
         };
-        let mut sample = Sample {
-            bytes: vec![0; 512 * 1024],
-            version,
-            order,
-            location,
-        };
+        let mut sample = Sample { bytes: vec![0; 512 * 1024], version, order, location };
         sample.fill_superblock(magic);
         for cg in 0..2 {
             sample.cg(cg, 4, 4, 0x90255);
@@ -76,31 +71,15 @@ impl Sample {
         for (at, width, value) in fields {
             self.sb(at, width, value);
         }
-        self.sb(
-            1320,
-            4,
-            if self.version == Version::Ufs1 {
-                60
-            } else {
-                120
-            },
-        );
+        self.sb(1320, 4, if self.version == Version::Ufs1 { 60 } else { 120 });
     }
 
     pub fn nindir(&self) -> u64 {
-        if self.version == Version::Ufs1 {
-            1024
-        } else {
-            512
-        }
+        if self.version == Version::Ufs1 { 1024 } else { 512 }
     }
 
     pub fn inopb(&self) -> u64 {
-        if self.version == Version::Ufs1 {
-            32
-        } else {
-            16
-        }
+        if self.version == Version::Ufs1 { 32 } else { 16 }
     }
 
     /// Writes `value` in `width` bytes at byte `at` of the image.
@@ -177,18 +156,10 @@ pub fn runs(fs: &FileSystem<&[u8]>, ino: u32, limit: usize) -> Vec<Result<Run, E
 
 /// A run of blocks at `addr`.
 pub fn data(first: u64, count: u64, addr: u64) -> Result<Run, Error> {
-    Ok(Run {
-        first: crate::units::FileBlock(first),
-        count,
-        addr: Some(FragAddr(addr)),
-    })
+    Ok(Run { first: crate::units::FileBlock(first), count, addr: Some(FragAddr(addr)) })
 }
 
 /// A run of holes.
 pub fn hole(first: u64, count: u64) -> Result<Run, Error> {
-    Ok(Run {
-        first: crate::units::FileBlock(first),
-        count,
-        addr: None,
-    })
+    Ok(Run { first: crate::units::FileBlock(first), count, addr: None })
 }

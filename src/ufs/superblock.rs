@@ -216,10 +216,7 @@ mod tests {
             assert_eq!(warnings, []);
             assert_eq!((sb.version, sb.order), (version, order));
             assert_eq!(sb.location, ByteOffset(sample.location as u64));
-            assert_eq!(
-                (sb.bsize, sb.fsize, sb.frag, sb.ncg, sb.fpg),
-                (4096, 1024, 4, 2, 256)
-            );
+            assert_eq!((sb.bsize, sb.fsize, sb.frag, sb.ncg, sb.fpg), (4096, 1024, 4, 2, 256));
             assert_eq!((sb.size, sb.dev_bsize()), (FragAddr(500), 512));
             assert_eq!(sb.max_inodes(), sample.inopb() * 4);
             assert!(!sb.soft_updates && !sb.old_inodes && !sb.old_directories && !sb.group_hashes);
@@ -251,34 +248,18 @@ mod tests {
         sample.bytes[..8192].fill(0);
         let (sb, warnings) = sample.find().unwrap();
         assert_eq!(sb.location, ByteOffset(8192));
-        assert_eq!(
-            warnings,
-            [Warning::SuperblockPlace {
-                location: ByteOffset(8192),
-                stated: 0
-            }]
-        );
-        assert_eq!(
-            warnings[0].to_string(),
-            "superblock at byte 8192: fs_sblockloc says byte 0"
-        );
+        assert_eq!(warnings, [Warning::SuperblockPlace { location: ByteOffset(8192), stated: 0 }]);
+        assert_eq!(warnings[0].to_string(), "superblock at byte 8192: fs_sblockloc says byte 0");
     }
 
     #[test]
     fn no_superblock_has_its_reason() {
         assert_eq!(Superblock::find(&vec![0; 300_000]), Err(Error::NotUfs));
-        let Err(Error::Read(error)) = Superblock::find(&vec![0; 4096]) else {
-            panic!()
-        };
+        let Err(Error::Read(error)) = Superblock::find(&vec![0; 4096]) else { panic!() };
         assert_eq!(error.offset, ByteOffset(65536));
         let mut sample = Sample::new(Version::Ufs2, ByteOrder::Big);
         sample.sb(1372, 4, BAD_MAGIC.into());
-        assert_eq!(
-            sample.find(),
-            Err(Error::Unfinished {
-                location: ByteOffset(65536)
-            })
-        );
+        assert_eq!(sample.find(), Err(Error::Unfinished { location: ByteOffset(65536) }));
     }
 
     #[test]
