@@ -18,7 +18,7 @@ const FLAGS: &[(&str, &str)] = &[
         "1",
         "dump what changed since the newest dump of a lower level",
     ),
-    ("2", "and so on"),
+    ("2", "and so on, to -9"),
     ("3", ""),
     ("4", ""),
     ("5", ""),
@@ -117,6 +117,7 @@ pub fn command() -> Command {
         Arg::new(letter)
             .short(letter.chars().next())
             .help(help)
+            .hide(help.is_empty())
             .num_args(0)
     });
     let long_flags = [
@@ -145,6 +146,7 @@ pub fn command() -> Command {
     Command::new("capdump")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Back up UFS file systems in the stream that restore(8) reads")
+        .override_usage("capdump [options] filesystem\n       capdump -W | -w")
         .no_binary_name(true)
         .disable_help_flag(true)
         .disable_version_flag(true)
