@@ -10,21 +10,9 @@ use super::error::StartError;
 
 /// Letters without an argument, with what `--help` says of them.
 const FLAGS: &[(&str, &str)] = &[
-<<<<<<< HEAD
     ("0", "full dump; digits add up to the level: -10 is level 10"),
     ("1", "dump what changed since the newest dump of a lower level"),
-    ("2", "and so on"),
-=======
-    (
-        "0",
-        "full dump; digits add up to the level: -10 is level 10",
-    ),
-    (
-        "1",
-        "dump what changed since the newest dump of a lower level",
-    ),
     ("2", "and so on, to -9"),
->>>>>>> cli
     ("3", ""),
     ("4", ""),
     ("5", ""),
@@ -84,30 +72,12 @@ pub struct Scan {
 
 /// The options as clap knows them. Each may be repeated; [`scan`] keeps their order.
 pub fn command() -> Command {
-<<<<<<< HEAD
-    let flags = FLAGS
-        .iter()
-        .map(|&(letter, help)| Arg::new(letter).short(letter.chars().next()).help(help).num_args(0));
+    let flags = FLAGS.iter().map(|&(letter, help)| {
+        Arg::new(letter).short(letter.chars().next()).help(help).hide(help.is_empty()).num_args(0)
+    });
     let long_flags = [("help", "say this and stop"), ("version", "say the version and stop")]
         .map(|(name, help)| Arg::new(name).long(name).help(help).num_args(0));
     let flags = flags.chain(long_flags).map(|flag| flag.default_missing_value(""));
-=======
-    let flags = FLAGS.iter().map(|&(letter, help)| {
-        Arg::new(letter)
-            .short(letter.chars().next())
-            .help(help)
-            .hide(help.is_empty())
-            .num_args(0)
-    });
-    let long_flags = [
-        ("help", "say this and stop"),
-        ("version", "say the version and stop"),
-    ]
-    .map(|(name, help)| Arg::new(name).long(name).help(help).num_args(0));
-    let flags = flags
-        .chain(long_flags)
-        .map(|flag| flag.default_missing_value(""));
->>>>>>> cli
     let values = VALUES.iter().map(|&(letter, name, help)| {
         Arg::new(letter).short(letter.chars().next()).value_name(name).help(help)
     });
