@@ -63,7 +63,8 @@ pub fn run() -> ExitCode {
             ExitCode::from(exit::STARTUP)
         }
         Err(error) => {
-            operator.refuse_line(&error);
+            let text = error.render(operator.program());
+            operator.print(&text);
             ExitCode::from(exit::STARTUP)
         }
     }
