@@ -4,6 +4,8 @@
 pub mod clock;
 pub mod console;
 pub mod crew;
+pub mod history;
+pub mod listing;
 pub mod planner;
 pub mod reader;
 pub mod source;

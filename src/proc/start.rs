@@ -9,8 +9,9 @@ use std::path::Path;
 
 use super::clock::Clock;
 use super::console::Console;
+use super::history::{self, Record};
 use crate::format::Identity;
-use crate::job::{Job, Output, Since};
+use crate::job::{Job, Output};
 use crate::media;
 use crate::operator::{MediaMessage, Message, Operator, Question, Refusal, Remark, StopMessage};
 use crate::os::errno::strerror;
@@ -48,6 +49,8 @@ pub struct Started {
     pub disk_name: OsString,
     /// What all headers say.
     pub identity: Identity,
+    /// Where the dump is entered when it is done; none without `-u`.
+    pub record: Option<Record>,
     /// The output; none for an estimate.
     pub medium: Option<Medium>,
 }
@@ -65,10 +68,13 @@ pub fn start(job: Job, mut operator: Operator, clock: Clock) -> Result<Started, 
     let sector = disk::sector_size(disk.as_fd()).unwrap_or(512);
     let media = disk::media_size(disk.as_fd()).unwrap_or(u64::MAX);
     let console = Console::new(operator, tty::open_tty(), job.notify, disk_name.clone());
-    let identity = identity(&job, clock, &disk_name);
-    announce(&job, &console, &identity, &disk_name);
+    let mut identity = identity(&job, clock, &disk_name);
+    say_date(&job, &console, &identity);
+    let (base, record) = history::open(&job, &disk_name, identity.date, &console)?;
+    identity.ddate = if job.rsync_friendly > 0 { 0 } else { base.date };
+    announce(&job, &console, &identity, base.level, &disk_name);
     let medium = if job.estimate_only { None } else { Some(open_output(&job, &console)?) };
-    Ok(Started { job, console, clock, disk, sector, media, disk_name, identity, medium })
+    Ok(Started { job, console, clock, disk, sector, media, disk_name, identity, record, medium })
 }
 
 fn open_disk(name: &OsStr, operator: &mut Operator) -> Option<OwnedFd> {
@@ -92,10 +98,6 @@ fn open_disk(name: &OsStr, operator: &mut Operator) -> Option<OwnedFd> {
 
 fn identity(job: &Job, clock: Clock, disk_name: &OsStr) -> Identity {
     let friendly = job.rsync_friendly > 0;
-    let since = match job.since {
-        Since::Date(date) => date,
-        Since::Dumpdates => 0,
-    };
     Identity {
         label: b"none".to_vec(),
         level: job.level,
@@ -103,17 +105,18 @@ fn identity(job: &Job, clock: Clock, disk_name: &OsStr) -> Identity {
         dev: disk_name.as_bytes().to_vec(),
         host: host::hostname().map(|name| name.as_bytes().to_vec()).unwrap_or_default(),
         date: if friendly { 0 } else { clock.now() },
-        ddate: if friendly { 0 } else { since },
+        ddate: 0,
     }
 }
 
-fn announce(job: &Job, console: &Console, identity: &Identity, disk_name: &OsStr) {
-    let date = |seconds: i64| (seconds != 0).then(|| time::ctime(seconds));
-    let this = date(identity.date);
-    console.say(Message::DateOfThis { level: job.level, date: this.as_deref() });
-    let last = date(identity.ddate);
-    let level = if matches!(job.since, Since::Date(_)) { None } else { Some(0) };
-    console.say(Message::DateOfLast { level, date: last.as_deref() });
+fn say_date(job: &Job, console: &Console, identity: &Identity) {
+    let date = (identity.date != 0).then(|| time::ctime(identity.date));
+    console.say(Message::DateOfThis { level: job.level, date: date.as_deref() });
+}
+
+fn announce(job: &Job, console: &Console, identity: &Identity, level: Option<i32>, disk_name: &OsStr) {
+    let date = (identity.ddate != 0).then(|| time::ctime(identity.ddate));
+    console.say(Message::DateOfLast { level, date: date.as_deref() });
     console.say(Message::Dumping {
         snapshot: false,
         disk: disk_name,

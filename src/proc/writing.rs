@@ -71,7 +71,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         let Writing { started, medium, filler, progress, crew, queue, .. } = self;
         crew.dismiss(queue, patience)?;
         result?;
-        finish(started, medium, &filler, &progress);
+        finish(started, medium, &filler, &progress, queue)?;
         Ok(exit::DONE)
     }
 
@@ -232,15 +232,25 @@ impl<'a, 'd> Writing<'a, 'd> {
     }
 }
 
-/// All is safe: says so.
-fn finish(started: &Started, medium: &Medium, filler: &Filler, progress: &Progress) {
+/// All is safe: enters it in the dumpdates file, and says so.
+fn finish(
+    started: &Started,
+    medium: &Medium,
+    filler: &Filler,
+    progress: &Progress,
+    queue: &mut EventQueue,
+) -> Result<(), Stop> {
     let console = &started.console;
     let volumes = (!medium.stdout).then_some(filler.volume());
     let blocks = filler.total_blocks();
     console.say(Message::Written { blocks, volumes });
     console.say(Message::Finished { seconds: started.clock.now() - progress.started(), blocks });
+    if let Some(record) = &started.record {
+        record.write(started, queue)?;
+    }
     if !medium.stdout {
         console.say(Message::Closing(&medium.name));
     }
     console.say(Message::Done);
+    Ok(())
 }
