@@ -6,6 +6,7 @@
 //! - `format`     headers, maps and checksums of the dump stream; pure
 //! - `passes`     what to dump (passes I and II) and the stream of it (III and IV); pure
 //! - `volume`     where tape blocks go: records, size limits, volume headers; pure
+//! - `disk`       reading the disk, and what is done when it cannot be read
 //! - `ring`       chunks, their order and what workers are told; the state machine is pure
 //! - `media`      file, pipe, tape: how records are written
 //! - `dumpdates`  the record of earlier dumps; pure
@@ -18,12 +19,14 @@
 //! - `cli`        the command line, made into a job
 
 pub mod cli;
+pub mod disk;
 pub mod dumpdates;
 pub mod event;
 pub mod format;
 pub mod fstab;
 pub mod media;
 pub mod operator;
+#[allow(unsafe_code)]
 pub mod os;
 pub mod passes;
 pub mod proc;
@@ -33,7 +36,55 @@ pub mod ufs;
 pub mod units;
 pub mod volume;
 
+use std::ffi::OsString;
+use std::io;
+use std::process::ExitCode;
+
+use cli::Request;
+use operator::{Operator, Refusal};
+use proc::clock::Clock;
+use proc::{exit, planner, start};
+
 /// Runs the program from the command line to its exit code.
-pub fn run() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn run() -> ExitCode {
+    let mut args = std::env::args_os();
+    let program = cli::program_name(args.next().as_deref());
+    let args: Vec<OsString> = args.collect();
+    let mut operator = Operator::new(program, Box::new(io::stderr()));
+    let tape = std::env::var_os("TAPE");
+    match cli::parse(&args, tape.as_deref(), os::time::parse_ctime) {
+        Ok(Request::Dump(job)) => dump(job, operator),
+        Ok(Request::Print(text)) => match operator::print_out(&text) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::from(exit::STARTUP),
+        },
+        Ok(Request::LastDumps { .. }) => {
+            operator.refuse(Refusal::NotSupported("-W or -w"));
+            ExitCode::from(exit::STARTUP)
+        }
+        Err(error) => {
+            operator.refuse_line(&error);
+            ExitCode::from(exit::STARTUP)
+        }
+    }
+}
+
+fn dump(job: cli::Job, mut operator: Operator) -> ExitCode {
+    if let Some(name) = cli::unsupported(&job) {
+        operator.refuse(Refusal::NotSupported(name));
+        return ExitCode::from(exit::STARTUP);
+    }
+    let clock = match Clock::from_environment(std::env::var("SOURCE_DATE_EPOCH").ok()) {
+        Ok(clock) => clock,
+        Err(value) => {
+            operator
+                .print(&format!("capdump: SOURCE_DATE_EPOCH is {value}, should be a number of seconds\n"));
+            return ExitCode::from(exit::STARTUP);
+        }
+    };
+    os::time::warm_up();
+    match start::start(job, operator, clock) {
+        Ok(started) => ExitCode::from(planner::run(&started)),
+        Err(start::Refused(code)) => ExitCode::from(code),
+    }
 }

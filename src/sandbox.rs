@@ -1,2 +1,155 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The one table of rights: what each process keeps.
+//!
+//! The order in every process: open, limit, [`enter`], [`assert_entered`], and only then look at the disk.
+
+pub use crate::os::sandbox::{Entered, Ioctl, Right, Role};
+use std::fmt;
+use std::io;
+use std::os::fd::BorrowedFd;
+
+/// What a descriptor is for; it decides what may be done with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DescriptorKind {
+    /// The disk, snapshot or image. Held by planner and workers.
+    Disk,
+    /// A tape drive. Held by planner and workers.
+    TapeDevice,
+    /// An output file. Held by planner and workers.
+    OutputFile,
+    /// An output file that is read again to verify it.
+    OutputFileVerified,
+    /// A pipe to be written. Held by the workers.
+    Pipe,
+    /// The connection to a remote tape. Held by the workers.
+    RmtSocket,
+    /// A socket between our own processes.
+    RingSocket,
+    /// A child. Held by the planner.
+    ProcessDescriptor,
+    /// An event queue. Held by its owner.
+    Queue,
+    /// The dumpdates file. Held by the planner.
+    Dumpdates,
+    /// The operator's terminal. Held by the planner.
+    Terminal,
+    /// Standard input, output or error.
+    Stdio,
+}
+
+impl DescriptorKind {
+    /// Every kind.
+    pub const ALL: [DescriptorKind; 12] = [
+        DescriptorKind::Disk,
+        DescriptorKind::TapeDevice,
+        DescriptorKind::OutputFile,
+        DescriptorKind::OutputFileVerified,
+        DescriptorKind::Pipe,
+        DescriptorKind::RmtSocket,
+        DescriptorKind::RingSocket,
+        DescriptorKind::ProcessDescriptor,
+        DescriptorKind::Queue,
+        DescriptorKind::Dumpdates,
+        DescriptorKind::Terminal,
+        DescriptorKind::Stdio,
+    ];
+
+    /// The rights it keeps: the table.
+    pub const fn rights(self) -> &'static [Right] {
+        use Right::*;
+        match self {
+            DescriptorKind::Disk => &[Pread, Fstat],
+            DescriptorKind::TapeDevice => &[Write, Read, Fstat, Ioctl],
+            DescriptorKind::OutputFile => &[Write, Seek, Fstat, Ftruncate, Fsync],
+            DescriptorKind::OutputFileVerified => &[Write, Read, Seek, Fstat, Ftruncate, Fsync],
+            DescriptorKind::Pipe => &[Write, Event],
+            DescriptorKind::RmtSocket | DescriptorKind::RingSocket => &[Read, Write, Event],
+            DescriptorKind::ProcessDescriptor => &[Event, Pdgetpid, Pdkill],
+            DescriptorKind::Queue => &[Kqueue],
+            DescriptorKind::Dumpdates => &[Read, Write, Seek, Ftruncate, Flock, Fsync, Fstat],
+            DescriptorKind::Terminal | DescriptorKind::Stdio => &[Read, Write, Event, Fstat, Ioctl],
+        }
+    }
+
+    /// The ioctls it keeps, where [`Right::Ioctl`] is among its rights.
+    pub const fn ioctls(self) -> &'static [Ioctl] {
+        use crate::os::sandbox::Ioctl::*;
+        match self {
+            DescriptorKind::TapeDevice => {
+                &[TapeOperation, TapeStatus, TapeErrors, TapeExtendedStatus, TapePosition, TapeEndModel]
+            }
+            DescriptorKind::Terminal | DescriptorKind::Stdio => &[WindowSize, TerminalAttributes],
+            _ => &[],
+        }
+    }
+}
+
+/// Why the sandbox could not be set up. (A kernel without one is no error.)
+#[derive(Debug)]
+pub enum Error {
+    /// A descriptor could not be limited, or its limits did not hold.
+    Limit(DescriptorKind, io::Error),
+    /// The process could not enter.
+    Enter(Role, io::Error),
+    /// The kernel says that the process is not in the sandbox after it entered.
+    NotEntered,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Limit(kind, err) => write!(f, "cannot limit the rights of {kind:?}: {err}"),
+            Error::Enter(role, err) => write!(f, "cannot enter the sandbox as {role:?}: {err}"),
+            Error::NotEntered => f.write_str("not in the sandbox after entering it"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Cuts a descriptor down to the rights of its kind. Once for each descriptor: what is gone does not come back.
+pub fn limit(fd: BorrowedFd<'_>, kind: DescriptorKind) -> Result<(), Error> {
+    crate::os::sandbox::limit(fd, kind.rights(), kind.ioctls()).map_err(|err| Error::Limit(kind, err))
+}
+
+/// Enters the sandbox, or narrows it to a further role.
+///
+/// A kernel without one is told as [`Entered::Unavailable`]: the caller warns once and goes on.
+pub fn enter(role: Role) -> Result<Entered, Error> {
+    crate::os::sandbox::enter(role).map_err(|err| Error::Enter(role, err))
+}
+
+/// Checks that entering worked, by asking the kernel.
+pub fn assert_entered(entered: &Entered) -> Result<(), Error> {
+    match entered {
+        Entered::Unavailable(_) => Ok(()),
+        _ if crate::os::sandbox::is_entered() => Ok(()),
+        _ => Err(Error::NotEntered),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ioctls_stand_beside_their_right() {
+        for kind in DescriptorKind::ALL {
+            let has_right = kind.rights().contains(&Right::Ioctl);
+            assert_eq!(has_right, !kind.ioctls().is_empty(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn the_disk_cannot_be_written() {
+        for right in [Right::Write, Right::Ioctl, Right::Ftruncate] {
+            assert!(!DescriptorKind::Disk.rights().contains(&right), "{right:?}");
+        }
+    }
+
+    #[test]
+    fn a_process_that_did_not_enter_is_found() {
+        assert!(matches!(assert_entered(&Entered::Full), Err(Error::NotEntered)));
+        assert!(assert_entered(&Entered::Unavailable(String::from("test"))).is_ok());
+    }
+}

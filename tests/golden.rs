@@ -20,11 +20,8 @@ fn capdump() -> &'static Path {
 fn same_as_reference(wanted: impl Fn(&str) -> bool) {
     let Some(golden) = Golden::find() else { return };
     let mut different = Vec::new();
-    let cases: Vec<&Case> = golden
-        .cases
-        .iter()
-        .filter(|c| c.name.starts_with('L') && c.rc == 0 && wanted(c.stem()))
-        .collect();
+    let cases: Vec<&Case> =
+        golden.cases.iter().filter(|c| c.name.starts_with('L') && c.rc == 0 && wanted(c.stem())).collect();
     assert!(!cases.is_empty());
     for case in cases {
         let done = golden.run(case, capdump(), &[]);
@@ -44,11 +41,7 @@ fn rule_broken(case: &Case, done: &CaseRun) -> Option<String> {
         // These images have inodes of mode 0 and of an undefined type. How many, the reference's streams say.
         let dump = Dump::one(stream.clone()).ok()?;
         let bits = Dump::inodes(&dump.bits);
-        rules.may_miss = bits
-            .into_iter()
-            .filter(|i| !dump.files.contains_key(i))
-            .take(2)
-            .collect();
+        rules.may_miss = bits.into_iter().filter(|i| !dump.files.contains_key(i)).take(2).collect();
     }
     let broken = decode_and_check(std::slice::from_ref(stream), &rules).err()?;
     Some(format!("{} {}: {broken}", case.image, case.name))
@@ -98,17 +91,13 @@ fn a_big_endian_image_gives_what_its_twin_gives() {
     let Some(golden) = Golden::find() else { return };
     let case = golden.case("be1.img", "fail_be");
     let mut case = case.clone();
-    case.outputs
-        .push(golden.case("e1.img", "L0_b10").outputs[0].clone());
+    case.outputs.push(golden.case("e1.img", "L0_b10").outputs[0].clone());
     let done = golden.run(&case, capdump(), &[]);
     assert_eq!(done.ran.code(), 0, "{}", done.messages);
     let dump = decode_and_check(&done.outputs, &Rules::new(10)).unwrap();
     assert!(dump.files.len() > 5);
     let big = held(done.outputs[0].clone());
-    let twins = golden
-        .cases
-        .iter()
-        .filter(|c| c.name == "L0_b10" && c.image.starts_with("m1_"));
+    let twins = golden.cases.iter().filter(|c| c.name == "L0_b10" && c.image.starts_with("m1_"));
     let found: Vec<Vec<String>> = twins
         .filter_map(|c| golden.reference(c, 0))
         .map(|stream| listing::differences(&big, &held(stream)))
@@ -124,11 +113,7 @@ fn a_header_full_of_data_and_attributes() {
     let done = golden.run(&case, capdump(), &[]);
     assert_eq!(done.ran.code(), 0, "{}", done.messages);
     let dump = decode_and_check(&done.outputs, &Rules::new(10)).unwrap();
-    let full: Vec<_> = dump
-        .files
-        .values()
-        .filter(|f| f.data_blocks() == 511 && f.extsize > 0)
-        .collect();
+    let full: Vec<_> = dump.files.values().filter(|f| f.data_blocks() == 511 && f.extsize > 0).collect();
     assert!(!full.is_empty());
     for file in full {
         assert_eq!(file.announced, 512);
@@ -153,10 +138,7 @@ fn a_short_image_is_reported_and_filled_with_zeros() {
     let done = golden.run(case, capdump(), &[]);
     assert_eq!(done.ran.code(), 0, "{}", done.messages);
     let expected = without_got(&golden.text(case, "err"));
-    assert_eq!(
-        messages::differences(&without_got(&done.messages), &expected),
-        [""; 0]
-    );
+    assert_eq!(messages::differences(&without_got(&done.messages), &expected), [""; 0]);
     assert_filled(&done.outputs[0], &golden.reference(case, 0).unwrap());
 }
 
@@ -167,17 +149,11 @@ fn after_32_read_errors_without_a_terminal_the_dump_is_aborted() {
     let done = golden.run(case, capdump(), &[]);
     assert_eq!(done.ran.code(), 3, "{}", done.messages);
     let expected = without_got(&golden.text(case, "err"));
-    assert_eq!(
-        messages::differences(&without_got(&done.messages), &expected),
-        [""; 0]
-    );
+    assert_eq!(messages::differences(&without_got(&done.messages), &expected), [""; 0]);
     assert!(!done.messages.contains("DUMP IS DONE"));
     let length = done.outputs[0].len().min(case.outputs[0].size as usize);
     assert!(length > 0);
-    assert_filled(
-        &done.outputs[0][..length],
-        &golden.reference(case, 0).unwrap()[..length],
-    );
+    assert_filled(&done.outputs[0][..length], &golden.reference(case, 0).unwrap()[..length]);
 }
 
 /// All headers are the reference's; a block of data is, too, or it is zeros where the image has no bytes.

@@ -45,37 +45,20 @@ impl Image {
         let g = Geometry::new(2, (4096, 512), 4, 64, 8 << 20);
         let mut w = Writer::create(&path, &g, &Attrs::perm(0o755));
         let sub = w.mkdir(ROOT, b"sub", &Attrs::perm(0o755));
-        let new = Attrs {
-            ctime: (1_690_000_000, 0),
-            ..Attrs::default()
-        };
+        let new = Attrs { ctime: (1_690_000_000, 0), ..Attrs::default() };
         let content = Content::full(3_000_000, g.bsize, Fill::Pattern(5));
         let file = w.add(sub, b"file", &new, &What::File(content));
         w.finish();
-        Image {
-            dir,
-            path,
-            g,
-            sub,
-            file,
-        }
+        Image { dir, path, g, sub, file }
     }
 
     fn put(&self, at: u64, bytes: &[u8]) {
-        File::options()
-            .write(true)
-            .open(&self.path)
-            .unwrap()
-            .write_all_at(bytes, at)
-            .unwrap();
+        File::options().write(true).open(&self.path).unwrap().write_all_at(bytes, at).unwrap();
     }
 
     fn pointer(&self, at: u64) -> u64 {
         let mut bytes = [0; 8];
-        File::open(&self.path)
-            .unwrap()
-            .read_exact_at(&mut bytes, at)
-            .unwrap();
+        File::open(&self.path).unwrap().read_exact_at(&mut bytes, at).unwrap();
         u64::from_le_bytes(bytes)
     }
 
@@ -107,25 +90,13 @@ impl Image {
 /// Dumps, and holds the run to what every run is held to.
 fn dump(image: &Path, args: &[&str], out: &Path) -> Ran {
     let mut command = without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")));
-    command
-        .args(args)
-        .args(["--workers", "3", "-f"])
-        .arg(out)
-        .arg(image);
+    command.args(args).args(["--workers", "3", "-f"]).arg(out).arg(image);
     let ran = run(command.env("TZ", "UTC"), Duration::from_secs(20));
     for word in ["panicked", "RUST_BACKTRACE", "overflow"] {
         assert!(!ran.stderr.contains(word), "{}", ran.stderr);
     }
-    assert!(
-        matches!(ran.code(), 0 | 1 | 3),
-        "{}: {}",
-        ran.code(),
-        ran.stderr
-    );
-    assert!(
-        procs::until(SECOND, || procs::session(ran.id).is_empty()),
-        "processes are left"
-    );
+    assert!(matches!(ran.code(), 0 | 1 | 3), "{}: {}", ran.code(), ran.stderr);
+    assert!(procs::until(SECOND, || procs::session(ran.id).is_empty()), "processes are left");
     ran
 }
 
@@ -134,34 +105,16 @@ fn dump(image: &Path, args: &[&str], out: &Path) -> Ran {
 fn refused(ran: &Ran) {
     assert_eq!(ran.code(), 1, "{}", ran.stderr);
     let text = ran.stderr.to_lowercase();
-    assert!(
-        text.contains("superblock") || text.contains("super block"),
-        "{}",
-        ran.stderr
-    );
+    assert!(text.contains("superblock") || text.contains("super block"), "{}", ran.stderr);
     assert!(!text.contains("dump is done"), "{}", ran.stderr);
 }
 
 /// The dump goes to its end, or is given up, and one of `words` tells why.
 #[track_caller]
 fn reported(ran: &Ran, words: &[&str]) {
-    assert!(
-        matches!(ran.code(), 0 | 3),
-        "{}: {}",
-        ran.code(),
-        ran.stderr
-    );
-    assert!(
-        words.iter().any(|w| ran.stderr.contains(w)),
-        "{words:?} in {}",
-        ran.stderr
-    );
-    assert_eq!(
-        ran.stderr.contains("DUMP IS DONE"),
-        ran.code() == 0,
-        "{}",
-        ran.stderr
-    );
+    assert!(matches!(ran.code(), 0 | 3), "{}: {}", ran.code(), ran.stderr);
+    assert!(words.iter().any(|w| ran.stderr.contains(w)), "{words:?} in {}", ran.stderr);
+    assert_eq!(ran.stderr.contains("DUMP IS DONE"), ran.code() == 0, "{}", ran.stderr);
 }
 
 #[test]
@@ -216,12 +169,7 @@ fn impossible_superblocks() {
 
 #[test]
 fn more_groups_or_inodes_than_the_image_has() {
-    for (field, value) in [
-        (FS_NCG, u32::MAX),
-        (FS_NCG, 1000),
-        (FS_IPG, u32::MAX),
-        (FS_IPG, 1 << 20),
-    ] {
+    for (field, value) in [(FS_NCG, u32::MAX), (FS_NCG, 1000), (FS_IPG, u32::MAX), (FS_IPG, 1 << 20)] {
         let ran = Image::new().superblock(field, value).full();
         assert_ne!(ran.stderr, "");
         if ran.code() == 1 {
@@ -250,9 +198,7 @@ fn pointers_outside_the_file_system() {
         }
         reported(&image.full(), &["inode", "read error", "short read"]);
         let image = Image::new();
-        image
-            .inode(image.file, DI_IB, pointer)
-            .inode(image.file, DI_IB + 8, pointer);
+        image.inode(image.file, DI_IB, pointer).inode(image.file, DI_IB + 8, pointer);
         reported(&image.full(), &["inode", "read error", "short read"]);
     }
 }

@@ -47,12 +47,8 @@ impl Held {
         let dir = TempDir::new("capdump-processes");
         let log = dir.join("err");
         let mut command = without_tty(capdump());
-        command
-            .args(["-0", "--workers", "3", "-f", "-"])
-            .arg(image(&dir));
-        command
-            .stdout(Stdio::piped())
-            .stderr(File::create(&log).unwrap());
+        command.args(["-0", "--workers", "3", "-f", "-"]).arg(image(&dir));
+        command.stdout(Stdio::piped()).stderr(File::create(&log).unwrap());
         let child = command.spawn().unwrap();
         Held { child, log, dir }
     }
@@ -70,15 +66,8 @@ impl Held {
             workers.len() == 3 && filtered(id) && workers.into_iter().all(filtered)
         };
         let found = procs::until(LIMIT, ready);
-        assert!(
-            found,
-            "{:?} of {id}: {}",
-            procs::descendants(id),
-            self.messages()
-        );
-        assert!(procs::until(LIMIT, || self
-            .messages()
-            .contains("(Pass IV)")));
+        assert!(found, "{:?} of {id}: {}", procs::descendants(id), self.messages());
+        assert!(procs::until(LIMIT, || self.messages().contains("(Pass IV)")));
         procs::descendants(id)
     }
 
@@ -108,10 +97,7 @@ fn all_are_gone_after_the_dump() {
     let dir = TempDir::new("capdump-processes");
     for workers in ["1", "3", "16"] {
         let mut command = without_tty(capdump());
-        command
-            .args(["-0a", "--workers", workers, "-f"])
-            .arg(dir.join("out"))
-            .arg(image(&dir));
+        command.args(["-0a", "--workers", workers, "-f"]).arg(dir.join("out")).arg(image(&dir));
         let ran = run(&mut command, LIMIT).ok();
         assert!(procs::session(ran.id).is_empty());
     }
@@ -127,18 +113,9 @@ fn all_are_sandboxed_while_it_runs() {
     }
     // Read on, and the dump comes to its end.
     let mut stream = Vec::new();
-    held.child
-        .stdout
-        .take()
-        .unwrap()
-        .read_to_end(&mut stream)
-        .unwrap();
+    held.child.stdout.take().unwrap().read_to_end(&mut stream).unwrap();
     let status = program::wait(&mut held.child, LIMIT).unwrap();
-    assert!(
-        status.success() && stream.len() > 30 << 20,
-        "{}",
-        held.messages()
-    );
+    assert!(status.success() && stream.len() > 30 << 20, "{}", held.messages());
     assert!(held.messages().contains("DUMP IS DONE"));
     assert!(procs::until(SECOND, || procs::session(id).is_empty()));
 }

@@ -18,8 +18,7 @@ use proptest::prelude::*;
 
 /// Block and fragment sizes.
 fn geometry() -> impl Strategy<Value = Geometry> {
-    let sizes =
-        (12_u32..=16).prop_flat_map(|b| (Just(1 << b), (b - 3..=b).prop_map(|f| 1_u64 << f)));
+    let sizes = (12_u32..=16).prop_flat_map(|b| (Just(1 << b), (b - 3..=b).prop_map(|f| 1_u64 << f)));
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
     (sizes, flags, 3_u64..=8, 48_u64..200).prop_map(|((bsize, fsize), flags, ncg, ipg)| {
         let version = if flags.0 { 1 } else { 2 };
@@ -39,25 +38,22 @@ fn attrs() -> impl Strategy<Value = Attrs> {
     let ids = (any::<u16>(), any::<u32>(), any::<u32>());
     let ext = prop_oneof![4 => Just(Vec::new()), 1 => vec(any::<u8>(), 1..6000)];
     let flags = prop_oneof![6 => Just(0), 1 => Just(1), 1 => any::<u32>(), 1 => Just(SF_SNAPSHOT)];
-    (ids, time(), time(), time(), flags, ext).prop_map(|(ids, atime, mtime, birth, flags, ext)| {
-        Attrs {
-            perm: ids.0 & 0o7777,
-            uid: ids.1,
-            gid: ids.2,
-            atime,
-            mtime,
-            ctime: mtime,
-            birthtime: birth,
-            flags,
-            ext,
-        }
+    (ids, time(), time(), time(), flags, ext).prop_map(|(ids, atime, mtime, birth, flags, ext)| Attrs {
+        perm: ids.0 & 0o7777,
+        uid: ids.1,
+        gid: ids.2,
+        atime,
+        mtime,
+        ctime: mtime,
+        birthtime: birth,
+        flags,
+        ext,
     })
 }
 
 /// Runs of blocks with gaps: (gap, blocks, how filled).
 fn content() -> impl Strategy<Value = (Vec<(u64, u64)>, u64)> {
-    let gap =
-        prop_oneof![4 => Just(0_u64), 3 => 1_u64..30, 1 => 500_u64..3000, 1 => 70_000_u64..300_000];
+    let gap = prop_oneof![4 => Just(0_u64), 3 => 1_u64..30, 1 => 500_u64..3000, 1 => 70_000_u64..300_000];
     (vec((gap, 1_u64..14), 0..4), 0_u64..70_000)
 }
 
@@ -93,33 +89,18 @@ fn make(parts: &[(u64, u64)], tail: u64, n: usize, g: &Geometry) -> Content {
     let mut next = 0;
     for &(gap, blocks) in parts {
         // The longest holes are for small blocks only: each 512 KiB are a header of the stream.
-        let gap = if gap > 3000 {
-            gap * 4096 / g.bsize
-        } else {
-            gap
-        };
+        let gap = if gap > 3000 { gap * 4096 / g.bsize } else { gap };
         let block = (next + gap).min(most).max(next);
         next = block + blocks;
-        content.parts.push(Part {
-            block,
-            blocks,
-            fill: Fill::Pattern(n as u64 * 31 + block),
-        });
+        content.parts.push(Part { block, blocks, fill: Fill::Pattern(n as u64 * 31 + block) });
     }
     // Between 1 byte and a whole block of the last one is in use.
-    content.size = if next == 0 {
-        0
-    } else {
-        (next - 1) * g.bsize + 1 + tail % g.bsize
-    };
+    content.size = if next == 0 { 0 } else { (next - 1) * g.bsize + 1 + tail % g.bsize };
     content
 }
 
 fn spec(g: &Geometry, root: Attrs, seeds: Vec<(Seed, Attrs, usize, usize)>) -> Spec {
-    let mut spec = Spec {
-        root: Attrs { flags: 0, ..root },
-        nodes: Vec::new(),
-    };
+    let mut spec = Spec { root: Attrs { flags: 0, ..root }, nodes: Vec::new() };
     let (mut dirs, mut leaves): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
     for (n, (seed, mut attrs, at, length)) in seeds.into_iter().enumerate() {
         let parent = (at % (dirs.len() + 1)).checked_sub(1).map(|d| dirs[d]);
@@ -130,12 +111,7 @@ fn spec(g: &Geometry, root: Attrs, seeds: Vec<(Seed, Attrs, usize, usize)>) -> S
             Seed::Same if leaves.is_empty() => Some(What::Fifo),
             Seed::Same => {
                 let kind = Kind::Same(leaves[at % leaves.len()]);
-                spec.nodes.push(Node {
-                    parent,
-                    name,
-                    attrs: Attrs::default(),
-                    kind,
-                });
+                spec.nodes.push(Node { parent, name, attrs: Attrs::default(), kind });
                 continue;
             }
             Seed::File(parts, tail) => Some(What::File(make(&parts, tail, n, g))),
@@ -151,19 +127,10 @@ fn spec(g: &Geometry, root: Attrs, seeds: Vec<(Seed, Attrs, usize, usize)>) -> S
         if !matches!(leaf, Some(What::File(_))) {
             attrs.flags &= !SF_SNAPSHOT;
         }
-        let list = if leaf.is_some() {
-            &mut leaves
-        } else {
-            &mut dirs
-        };
+        let list = if leaf.is_some() { &mut leaves } else { &mut dirs };
         list.push(spec.nodes.len());
         let kind = leaf.map_or(Kind::Dir, Kind::Leaf);
-        spec.nodes.push(Node {
-            parent,
-            name,
-            attrs,
-            kind,
-        });
+        spec.nodes.push(Node { parent, name, attrs, kind });
     }
     for node in &mut spec.nodes {
         // A snapshot's attributes are no part of the promise.

@@ -19,10 +19,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// Dumps an image at level 0 to a file.
 fn dump(image: &Path, to: &Path, ntrec: usize) {
     let mut command = without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")));
-    command
-        .args(["-0a", "-b", &ntrec.to_string(), "-f"])
-        .arg(to)
-        .arg(image);
+    command.args(["-0a", "-b", &ntrec.to_string(), "-f"]).arg(to).arg(image);
     run(&mut command, LIMIT).ok();
 }
 
@@ -90,11 +87,7 @@ fn ufs2_through_restore() {
     let Some(trip) = Trip::new(tree::mixed) else {
         return;
     };
-    for (blocks, ntrec) in [
-        ((8192, 1024), 10),
-        ((16384, 2048), 32),
-        ((32768, 4096), 1000),
-    ] {
+    for (blocks, ntrec) in [((8192, 1024), 10), ((16384, 2048), 32), ((32768, 4096), 1000)] {
         trip.go(2, blocks, ntrec, true);
     }
 }

@@ -27,30 +27,15 @@ fn image(dir: &TempDir) -> (PathBuf, Spec) {
     let file = |content| Kind::Leaf(What::File(content));
     for n in 0..150 {
         let content = Content::full(n * 97, g.bsize, Fill::Pattern(n));
-        spec.add(
-            Some(sub),
-            &format!("small{n}"),
-            Attrs::default(),
-            file(content),
-        );
+        spec.add(Some(sub), &format!("small{n}"), Attrs::default(), file(content));
     }
     for n in 1..4 {
         let content = Content::full(n * 1_900_000 + 7, g.bsize, Fill::Pattern(1000 + n));
         spec.add(None, &format!("large{n}"), Attrs::default(), file(content));
     }
-    let part = |block, blocks| Part {
-        block,
-        blocks,
-        fill: Fill::Pattern(block),
-    };
-    let holes = Content {
-        size: 4_000_000,
-        parts: vec![part(1, 5), part(40, 1), part(480, 9)],
-    };
-    let attrs = Attrs {
-        ext: vec![7; 9000],
-        ..Attrs::default()
-    };
+    let part = |block, blocks| Part { block, blocks, fill: Fill::Pattern(block) };
+    let holes = Content { size: 4_000_000, parts: vec![part(1, 5), part(40, 1), part(480, 9)] };
+    let attrs = Attrs { ext: vec![7; 9000], ..Attrs::default() };
     spec.add(None, "holes", attrs, file(holes));
     let path = dir.join("image");
     spec.write(&path, &g);
@@ -60,13 +45,7 @@ fn image(dir: &TempDir) -> (PathBuf, Spec) {
 fn dump(image: &Path, ntrec: usize, workers: u32) -> Vec<u8> {
     let mut command = without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")));
     command.env("SOURCE_DATE_EPOCH", "1700000000");
-    command.args([
-        "-0",
-        "-b",
-        &ntrec.to_string(),
-        "--workers",
-        &workers.to_string(),
-    ]);
+    command.args(["-0", "-b", &ntrec.to_string(), "--workers", &workers.to_string()]);
     command.args(["-f", "-"]).arg(image);
     run(&mut command, Duration::from_secs(20)).ok().stdout
 }
@@ -84,10 +63,7 @@ fn records_and_workers_change_nothing_but_the_filler() {
         decode_and_check(std::slice::from_ref(&one), &Rules::new(ntrec)).unwrap();
         assert!(before_end(&one) == before_end(&first), "-b {ntrec}");
         for workers in [2, 3, 8] {
-            assert!(
-                dump(&image, ntrec, workers) == one,
-                "-b {ntrec} --workers {workers}"
-            );
+            assert!(dump(&image, ntrec, workers) == one, "-b {ntrec} --workers {workers}");
         }
     }
 }

@@ -25,29 +25,14 @@ fn two_tebibytes() {
     let mut spec = Spec::default();
     // Each 512 KiB of the hole are a header of the stream.
     let last = (8 << 30) / g.bsize;
-    let part = |block| Part {
-        block,
-        blocks: 2,
-        fill: Fill::Pattern(block),
-    };
-    let content = Content {
-        size: (last + 2) * g.bsize,
-        parts: vec![part(0), part(last)],
-    };
-    spec.add(
-        None,
-        "file",
-        Attrs::default(),
-        Kind::Leaf(What::File(content)),
-    );
+    let part = |block| Part { block, blocks: 2, fill: Fill::Pattern(block) };
+    let content = Content { size: (last + 2) * g.bsize, parts: vec![part(0), part(last)] };
+    spec.add(None, "file", Attrs::default(), Kind::Leaf(What::File(content)));
     let (image, out) = (dir.join("image"), dir.join("dump"));
     spec.write(&image, &g);
     let maps_kib = 3 * g.ncg * g.ipg / 8 / 1024;
     let most = run_and_weigh(&image, &out);
-    assert!(
-        most > 0 && most < 64 * 1024 + maps_kib,
-        "{most} KiB, {maps_kib} KiB of maps"
-    );
+    assert!(most > 0 && most < 64 * 1024 + maps_kib, "{most} KiB, {maps_kib} KiB of maps");
     let dump = decode_and_check(&[std::fs::read(&out).unwrap()], &Rules::new(64)).unwrap();
     let found = listing::differences(&dump.listing().unwrap(), &spec.listing(&g));
     assert!(found.is_empty(), "{found:#?}");
@@ -56,11 +41,7 @@ fn two_tebibytes() {
 /// Dumps; the most memory that all processes had together, in KiB.
 fn run_and_weigh(image: &Path, out: &Path) -> u64 {
     let mut command = without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")));
-    command
-        .args(["-0a", "-b", "64", "-f"])
-        .arg(out)
-        .arg(image)
-        .stdout(Stdio::null());
+    command.args(["-0a", "-b", "64", "-f"]).arg(out).arg(image).stdout(Stdio::null());
     let log = out.with_extension("err");
     command.stderr(File::create(&log).unwrap());
     let start = Instant::now();
@@ -74,17 +55,10 @@ fn run_and_weigh(image: &Path, out: &Path) -> u64 {
         most = most.max(all.into_iter().map(procs::pss_kib).sum());
         if start.elapsed() > Duration::from_secs(60) {
             procs::kill_group(child.id());
-            panic!(
-                "not done in a minute: {}",
-                std::fs::read_to_string(&log).unwrap()
-            );
+            panic!("not done in a minute: {}", std::fs::read_to_string(&log).unwrap());
         }
         std::thread::sleep(Duration::from_millis(20));
     };
-    assert!(
-        status.success(),
-        "{}",
-        std::fs::read_to_string(&log).unwrap()
-    );
+    assert!(status.success(), "{}", std::fs::read_to_string(&log).unwrap());
     most
 }

@@ -1,2 +1,30 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The dump stream: headers, maps, checksums; encode and decode.
+//! The dump stream: headers, maps, checksums; encode and decode, without I/O.
+//!
+//! Constants and layout are those of FreeBSD's protocols/dumprestore.h. Everything is a whole number of
+//! tape blocks of [`TP_BSIZE`](crate::units::TP_BSIZE) bytes.
+
+pub mod checksum;
+pub mod decode;
+pub mod header;
+pub mod layout;
+pub mod map;
+
+pub use decode::{DecodeError, Decoded};
+pub use header::{Encoder, Header, Identity, InodeFields, Place, RecordType};
+pub use map::InodeMap;
+
+/// One tape block.
+pub type Block = [u8; crate::units::TP_BSIZE];
+
+/// Magic number of a header (`FS_UFS2_MAGIC`): UFS1 dumps carry it too.
+pub const MAGIC: u32 = 0x1954_0119;
+
+/// What all 32-bit words of a header add up to (`CHECKSUM`, protocols/dumprestore.h).
+pub const CHECKSUM: u32 = 84_446;
+
+/// Bytes of `c_label` (`LBLSIZE`).
+pub const LABEL_BYTES: usize = 16;
+
+/// Bytes of `c_filesys`, `c_dev` and `c_host` (`NAMELEN`).
+pub const NAME_BYTES: usize = 64;

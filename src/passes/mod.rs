@@ -1,2 +1,113 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The four passes: what is dumped, and the stream of it.
+//! The four passes: what is dumped (I: every inode, II: directories) and the stream of it (III and IV).
+//!
+//! Pure over a [`ReadAt`](crate::ufs::ReadAt). Each pass goes by steps, so that its caller can look at signals between two of them.
+//! A wrong value on the disk costs what it describes and is told by a [`Notice`]; only a disk that cannot be read ends a pass.
+
+mod estimate;
+mod file;
+mod mark;
+mod mark_dirs;
+mod segment;
+mod stream;
+
+use std::fmt;
+
+use crate::format::InodeMap;
+use crate::ufs;
+use crate::units::Ino;
+
+pub use mark::MarkFiles;
+pub use mark_dirs::MarkDirs;
+pub use stream::{Step, Stream, WhichMap};
+
+/// Flag `UF_NODUMP` (sys/stat.h): the file is not to be dumped.
+const UF_NODUMP: u32 = 0x0000_0001;
+
+/// Flag `SF_SNAPSHOT` (sys/stat.h): the file is a snapshot of its file system.
+const SF_SNAPSHOT: u32 = 0x0020_0000;
+
+/// What makes a file wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Criteria {
+    /// Files changed at or after this time, in seconds since 1970, are dumped (`c_ddate`).
+    pub since: i64,
+    /// Whether the flag nodump counts (dump's level is not below `-h`).
+    pub honor_nodump: bool,
+}
+
+impl Criteria {
+    fn wants(&self, mtime: i64, ctime: i64, flags: u32) -> bool {
+        (mtime >= self.since || ctime >= self.since) && !self.skips(flags)
+    }
+
+    fn skips(&self, flags: u32) -> bool {
+        self.honor_nodump && flags & UF_NODUMP != 0
+    }
+}
+
+/// Three maps of inodes, three bits an inode.
+#[derive(Clone, Debug)]
+pub struct Maps {
+    /// In use (`usedinomap`), goes to tape as `TS_CLRI`.
+    pub used: InodeMap,
+    /// Directories to be looked at or dumped (`dumpdirmap`).
+    pub dirs: InodeMap,
+    /// To be dumped (`dumpinomap`), goes to tape as `TS_BITS`.
+    pub dump: InodeMap,
+}
+
+impl Maps {
+    /// Empty maps for the inodes below `max_inodes`.
+    pub fn new(max_inodes: u64) -> Maps {
+        let empty = InodeMap::new(max_inodes);
+        Maps { used: empty.clone(), dirs: empty.clone(), dump: empty }
+    }
+}
+
+/// What the operator is to be told; the dump goes on.
+#[derive(Clone, Debug)]
+pub enum Notice {
+    /// Pass III begins.
+    DumpingDirectories,
+    /// Pass IV begins.
+    DumpingFiles,
+    /// A directory block is not made of entries.
+    CorruptDirectory(Ino),
+    /// A directory entry names an inode that the file system does not have (the entry's inode, and how many there are).
+    CorruptEntry(Ino, u64),
+    /// A mode of no type that is known: nothing is dumped.
+    UndefinedType(u16),
+    /// A value on the disk is wrong; what it describes is left out or comes out as zeros.
+    Damaged(ufs::Error),
+    /// A check hash is wrong, or another thing that the dump can do without.
+    Warning(ufs::Warning),
+}
+
+/// Why a pass cannot go on.
+#[derive(Debug)]
+pub enum Error {
+    /// The disk cannot be read.
+    Read(ufs::ReadError),
+    /// A cylinder group has not the magic number, where its map of inodes is needed (soft updates).
+    GroupMagic(u32),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Read(error) => error.fmt(f),
+            Error::GroupMagic(cg) => write!(f, "mapfiles: cg {cg}: bad magic number"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Tells apart a disk that cannot be read (fatal) from a wrong value on it (the inner error).
+fn damage<T>(result: Result<T, ufs::Error>) -> Result<Result<T, ufs::Error>, Error> {
+    match result {
+        Err(ufs::Error::Read(error)) => Err(Error::Read(error)),
+        other => Ok(other),
+    }
+}

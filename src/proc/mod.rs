@@ -1,2 +1,51 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The processes: planner and worker.
+//! The processes: each sets up, enters the sandbox, and loops; one file each.
+
+pub mod clock;
+pub mod console;
+pub mod crew;
+pub mod planner;
+pub mod reader;
+pub mod source;
+pub mod start;
+pub mod worker;
+pub mod writing;
+
+use std::fmt;
+
+/// Exit codes of dump(8).
+pub mod exit {
+    /// All is well (`X_FINOK`).
+    pub const DONE: u8 = 0;
+    /// The dump could not be started (`X_STARTUP`).
+    pub const STARTUP: u8 = 1;
+    /// The dump was given up (`X_ABORT`).
+    pub const ABORTED: u8 = 3;
+}
+
+/// Why a dump is given up; the workers are then killed, and the exit code is 3.
+#[derive(Debug)]
+pub enum Stop {
+    /// The operator has been told why.
+    Told,
+    /// The operator is still to be told why: one line.
+    Because(String),
+}
+
+impl Stop {
+    fn because(reason: impl fmt::Display) -> Stop {
+        Stop::Because(reason.to_string())
+    }
+}
+
+impl From<std::io::Error> for Stop {
+    fn from(error: std::io::Error) -> Stop {
+        Stop::because(error)
+    }
+}
+
+impl From<crew::Broken> for Stop {
+    fn from(error: crew::Broken) -> Stop {
+        Stop::because(error)
+    }
+}

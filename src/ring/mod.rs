@@ -1,2 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The ring of workers: arena, chunks, frames and their order.
+//! The ring of workers: chunks, the frames that speak of them, and their order.
+//!
+//! The planner fills a chunk's buffer in the arena with headers and lists what is to be read from the disk (`extents`).
+//! Chunk n goes to worker n mod N. Workers read ahead; each writes its chunk when it has the token, which names the
+//! chunk and goes from worker to worker. What is written on a volume belongs to one epoch: a new medium begins a new one.
+
+pub mod extent;
+pub mod frame;
+pub mod layout;
+pub mod merge;
+pub mod order;
+
+pub use extent::Extent;
+pub use frame::{Frame, Outcome};
+pub use layout::Slots;
+pub use order::Order;

@@ -1,2 +1,50 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! UFS1 and UFS2 on disk, in both byte orders, read without I/O of its own.
+//!
+//! Whoever owns the disk implements [`ReadAt`]; everything here is made from what that returns.
+//! Every value from the disk is checked before it is used, and a bad one is an [`Error`] that names
+//! its place, its field and its value. C field names are those of FreeBSD's ufs/ffs/fs.h,
+//! ufs/ufs/dinode.h and ufs/ufs/dir.h.
+
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::indexing_slicing)
+)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout))]
+
+mod blocks;
+mod check;
+mod crc32c;
+mod cylinder;
+mod dinode;
+mod dir;
+mod error;
+mod fields;
+mod filesystem;
+mod geometry;
+mod read;
+mod superblock;
+
+#[cfg(test)]
+mod image_tests;
+#[cfg(test)]
+mod sample;
+
+pub use blocks::{BlockMap, Run};
+pub use cylinder::CylinderGroup;
+pub use dinode::{Dinode, FileType, InodeTable, RawDinode};
+pub use dir::{DIRBLKSIZ, DirEntries, DirEntry, DirError, DirFault, dir_entries};
+pub use error::{Error, Warning};
+pub use fields::ByteOrder;
+pub use filesystem::FileSystem;
+pub use read::{ReadAt, ReadError};
+pub use superblock::{Superblock, Version};
+
+/// Direct addresses in an inode (`UFS_NDADDR`, ufs/ufs/dinode.h).
+pub const NDADDR: usize = 12;
+
+/// Indirect addresses in an inode (`UFS_NIADDR`, ufs/ufs/dinode.h).
+pub const NIADDR: usize = 3;
+
+/// Addresses of extended attribute blocks in a UFS2 inode (`UFS_NXADDR`, ufs/ufs/dinode.h).
+pub const NXADDR: usize = 2;

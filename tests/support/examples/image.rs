@@ -37,39 +37,20 @@ fn writer(path: &Path, version: u8, bytes: u64, inodes: u64) -> Writer {
 }
 
 fn large(path: &Path, files: u64, version: u8) {
-    let mut w = writer(
-        path,
-        version,
-        (files << 30) + (files << 26) + (1 << 30),
-        4096,
-    );
+    let mut w = writer(path, version, (files << 30) + (files << 26) + (1 << 30), 4096);
     for n in 0..files {
         let what = What::File(Content::full(1 << 30, BLOCKS.0, Fill::Zeros));
-        w.add(
-            ROOT,
-            format!("large{n}").as_bytes(),
-            &Attrs::default(),
-            &what,
-        );
+        w.add(ROOT, format!("large{n}").as_bytes(), &Attrs::default(), &what);
     }
     w.finish();
 }
 
 fn many(path: &Path, files: u64, version: u8) {
-    let mut w = writer(
-        path,
-        version,
-        files * 14000 + (1 << 28),
-        files + files / 1000 * 2,
-    );
+    let mut w = writer(path, version, files * 14000 + (1 << 28), files + files / 1000 * 2);
     let mut dir = ROOT;
     for n in 0..files {
         if n % 1000 == 0 {
-            dir = w.mkdir(
-                ROOT,
-                format!("dir{}", n / 1000).as_bytes(),
-                &Attrs::perm(0o755),
-            );
+            dir = w.mkdir(ROOT, format!("dir{}", n / 1000).as_bytes(), &Attrs::perm(0o755));
         }
         let size = n.wrapping_mul(2_654_435_761) % 16384;
         let what = What::File(Content::full(size, BLOCKS.0, Fill::Pattern(n)));
@@ -86,12 +67,7 @@ fn mixed(path: &Path, files: u64, version: u8) {
         let what = What::File(Content::full(size, BLOCKS.0, Fill::Pattern(n)));
         let file = w.add(dir, b"file", &Attrs::default(), &what);
         w.link(dir, b"again", file, &what);
-        w.add(
-            dir,
-            b"link",
-            &Attrs::perm(0o777),
-            &What::Link(vec![b'x'; (n % 300) as usize + 1]),
-        );
+        w.add(dir, b"link", &Attrs::perm(0o777), &What::Link(vec![b'x'; (n % 300) as usize + 1]));
         w.add(dir, b"fifo", &Attrs::default(), &What::Fifo);
     }
     w.finish();

@@ -30,11 +30,7 @@ pub fn blocks(stream: &[u8]) -> Vec<(Block, &[u8])> {
             continue;
         };
         out.push((Block::Header(header.kind()), block));
-        let mut name = if header.is_short_link() {
-            Block::Link
-        } else {
-            Block::Data
-        };
+        let mut name = if header.is_short_link() { Block::Link } else { Block::Data };
         for data in rest.by_ref().take(header.follow()) {
             out.push((name, data));
             name = Block::Data;
@@ -87,11 +83,7 @@ pub fn differences(left: &[u8], right: &[u8], ignored: &[&str]) -> Vec<String> {
         }
     }
     let pairs = a.iter().zip(&b).enumerate();
-    out.extend(
-        pairs
-            .filter_map(|(n, (x, y))| difference(n, *x, *y, ignored))
-            .take(20),
-    );
+    out.extend(pairs.filter_map(|(n, (x, y))| difference(n, *x, *y, ignored)).take(20));
     out
 }
 
@@ -103,10 +95,7 @@ pub fn differences_before_end(left: &[u8], right: &[u8], ignored: &[&str]) -> Ve
 /// The part of a stream before its first `TS_END`.
 pub fn before_end(stream: &[u8]) -> &[u8] {
     let blocks = blocks(stream);
-    let end = blocks
-        .iter()
-        .position(|b| b.0 == Block::Header(Kind::End))
-        .unwrap_or(blocks.len());
+    let end = blocks.iter().position(|b| b.0 == Block::Header(Kind::End)).unwrap_or(blocks.len());
     &stream[..end * BLOCK]
 }
 
@@ -141,13 +130,7 @@ fn field_differences(a: &[u8], b: &[u8]) -> String {
 
 fn number(bytes: &[u8]) -> String {
     if bytes.len() > 8 {
-        return String::from_utf8_lossy(bytes)
-            .trim_end_matches('\0')
-            .to_owned();
+        return String::from_utf8_lossy(bytes).trim_end_matches('\0').to_owned();
     }
-    bytes
-        .iter()
-        .rev()
-        .fold(0_u64, |n, &b| n << 8 | u64::from(b))
-        .to_string()
+    bytes.iter().rev().fold(0_u64, |n, &b| n << 8 | u64::from(b)).to_string()
 }

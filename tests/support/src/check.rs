@@ -29,12 +29,7 @@ pub struct Rules {
 impl Rules {
     /// The rules for a dump on one volume.
     pub fn new(ntrec: usize) -> Rules {
-        Rules {
-            ntrec,
-            volumes: Volumes::SizeLimit,
-            stale_fields: false,
-            may_miss: Vec::new(),
-        }
+        Rules { ntrec, volumes: Volumes::SizeLimit, stale_fields: false, may_miss: Vec::new() }
     }
 }
 
@@ -45,11 +40,7 @@ pub fn decode_and_check(volumes: &[Vec<u8>], rules: &Rules) -> Result<Dump, Stri
     let record = rules.ntrec * BLOCK;
     for (n, volume) in volumes.iter().enumerate() {
         if !volume.len().is_multiple_of(record) {
-            return Err(format!(
-                "volume {}: {} bytes are no whole records",
-                n + 1,
-                volume.len()
-            ));
+            return Err(format!("volume {}: {} bytes are no whole records", n + 1, volume.len()));
         }
     }
     let dump = Dump::decode(volumes)?;
@@ -75,11 +66,7 @@ fn check_headers(dump: &Dump, rules: &Rules) -> Result<(), String> {
     for (at, header) in headers(dump) {
         let wrong = |what: &str| Err(format!("tape block {at} ({:?}): {what}", header.kind()));
         let earlier = dump.breaks.iter().filter(|b| b.at <= at).count();
-        let numbered = if rules.volumes == Volumes::SizeLimit {
-            earlier
-        } else {
-            0
-        };
+        let numbered = if rules.volumes == Volumes::SizeLimit { earlier } else { 0 };
         if header.u64("c_tapea") != (at + numbered) as u64 {
             return wrong(&format!("c_tapea is {}", header.u64("c_tapea")));
         }
@@ -107,45 +94,24 @@ fn check_headers(dump: &Dump, rules: &Rules) -> Result<(), String> {
 fn check_break(dump: &Dump, rules: &Rules, n: usize, at: usize, h: Header) -> Result<(), String> {
     check_same(dump.head(), h)?;
     check_zero(h, rules)?;
-    let own = if rules.volumes == Volumes::SizeLimit {
-        n
-    } else {
-        0
-    };
+    let own = if rules.volumes == Volumes::SizeLimit { n } else { 0 };
     let first = (at + own) as u64;
     if h.u64("c_tapea") != first || h.u64("c_firstrec") != first {
         let (tapea, firstrec) = (h.u64("c_tapea"), h.u64("c_firstrec"));
-        return Err(format!(
-            "c_tapea {tapea}, c_firstrec {firstrec}, but {first} blocks before"
-        ));
+        return Err(format!("c_tapea {tapea}, c_firstrec {firstrec}, but {first} blocks before"));
     }
     if h.u64("c_volume") != n as u64 + 2 {
         return Err(format!("c_volume is {}", h.u64("c_volume")));
     }
-    let next = headers(dump)
-        .find(|x| x.0 >= at)
-        .ok_or("no header follows")?;
+    let next = headers(dump).find(|x| x.0 >= at).ok_or("no header follows")?;
     if h.u64("c_count") != (next.0 - at) as u64 {
-        return Err(format!(
-            "c_count is {}, but {} blocks",
-            h.count(),
-            next.0 - at
-        ));
+        return Err(format!("c_count is {}, but {} blocks", h.count(), next.0 - at));
     }
     Ok(())
 }
 
 fn check_same(first: Header, header: Header) -> Result<(), String> {
-    for name in [
-        "c_label",
-        "c_level",
-        "c_filesys",
-        "c_dev",
-        "c_host",
-        "c_flags",
-        "c_date",
-        "c_ddate",
-    ] {
+    for name in ["c_label", "c_level", "c_filesys", "c_dev", "c_host", "c_flags", "c_date", "c_ddate"] {
         if first.raw(name) != header.raw(name) {
             return Err(format!("{name} is not that of the first header"));
         }
@@ -195,12 +161,8 @@ impl Order {
         match (n, kind) {
             (0, Kind::Tape) => expect(&[(ino.into(), 0), (header.u64("c_count"), 1)]),
             (1, Kind::Clri) => expect(&[(header.u64("c_count"), blocks)]),
-            (2, Kind::Bits) => {
-                expect(&[(header.u64("c_count"), blocks), (ino.into(), first.into())])
-            }
-            (0..=2, _) | (_, Kind::Tape | Kind::Clri | Kind::Bits) => {
-                Err("out of order".to_owned())
-            }
+            (2, Kind::Bits) => expect(&[(header.u64("c_count"), blocks), (ino.into(), first.into())]),
+            (0..=2, _) | (_, Kind::Tape | Kind::Clri | Kind::Bits) => Err("out of order".to_owned()),
             (_, Kind::End) => {
                 self.ends += 1;
                 expect(&[(ino.into(), dump.maxino - 1)])
@@ -231,10 +193,7 @@ fn expect(pairs: &[(u64, u64)]) -> Result<(), String> {
 
 fn check_maps(dump: &Dump, rules: &Rules) -> Result<(), String> {
     for (name, map) in [("TS_CLRI", &dump.clri), ("TS_BITS", &dump.bits)] {
-        if let Some(ino) = Dump::inodes(map)
-            .last()
-            .filter(|&&i| u64::from(i) >= dump.maxino)
-        {
+        if let Some(ino) = Dump::inodes(map).last().filter(|&&i| u64::from(i) >= dump.maxino) {
             return Err(format!("{name} has inode {ino} of {}", dump.maxino));
         }
     }
@@ -262,10 +221,7 @@ fn check_files(dump: &Dump) -> Result<(), String> {
         // UFS1 dumps whole fragments, of at most 8 KiB.
         let most = least + if ext == 0 && least > 0 { 7 } else { 0 };
         if !(least..=most).contains(&file.announced) {
-            return Err(format!(
-                "inode {ino}: {} tape blocks, not {least}",
-                file.announced
-            ));
+            return Err(format!("inode {ino}: {} tape blocks, not {least}", file.announced));
         }
         if file.ext.len() != file.extsize {
             return Err(format!("inode {ino}: {} attribute bytes", file.ext.len()));

@@ -130,11 +130,7 @@ impl File {
     fn add_run(&mut self, at: u64, stream: usize) {
         match self.runs.last_mut() {
             Some(r) if r.at + r.len as u64 == at && r.stream + r.len == stream => r.len += BLOCK,
-            _ => self.runs.push(Run {
-                at,
-                stream,
-                len: BLOCK,
-            }),
+            _ => self.runs.push(Run { at, stream, len: BLOCK }),
         }
     }
 }
@@ -210,10 +206,7 @@ impl Dump {
                 continue;
             }
             let at = dump.joined.len() / BLOCK;
-            dump.breaks.push(Break {
-                header: head.bytes().to_vec(),
-                at,
-            });
+            dump.breaks.push(Break { header: head.bytes().to_vec(), at });
             dump.joined.extend_from_slice(&volume[BLOCK..]);
         }
         Ok(dump)
@@ -269,11 +262,7 @@ impl Dump {
     pub fn inodes(map: &[u8]) -> Vec<u32> {
         let mut out = Vec::new();
         for (n, &byte) in (0_u32..).zip(map) {
-            out.extend(
-                (0..8)
-                    .filter(|bit| byte >> bit & 1 == 1)
-                    .map(|bit| n * 8 + bit + 1),
-            );
+            out.extend((0..8).filter(|bit| byte >> bit & 1 == 1).map(|bit| n * 8 + bit + 1));
         }
         out
     }
@@ -304,10 +293,7 @@ impl Dump {
     ///
     /// Errors: a line that names what is wrong with the directory.
     pub fn directory(&self, ino: u32) -> Result<Vec<(Vec<u8>, u32)>, String> {
-        let file = self
-            .files
-            .get(&ino)
-            .ok_or_else(|| format!("inode {ino} is not on the dump"))?;
+        let file = self.files.get(&ino).ok_or_else(|| format!("inode {ino} is not on the dump"))?;
         directory::entries(&self.content(file)).map_err(|e| format!("inode {ino}: {e}"))
     }
 
@@ -331,9 +317,7 @@ impl Dump {
                     todo.push((full.clone(), child));
                 }
                 if paths.insert(full, child).is_some() || paths.len() > 1_000_000 {
-                    return Err(format!(
-                        "inode {ino}: a name twice, or directories in a ring"
-                    ));
+                    return Err(format!("inode {ino}: a name twice, or directories in a ring"));
                 }
             }
         }
@@ -350,10 +334,7 @@ impl Dump {
             first.entry(*ino).or_insert_with(|| path.clone());
         }
         let entry = |ino: &u32| self.entry(&self.files[ino], first[ino].clone());
-        Ok(paths
-            .iter()
-            .map(|(path, ino)| (path.clone(), entry(ino)))
-            .collect())
+        Ok(paths.iter().map(|(path, ino)| (path.clone(), entry(ino))).collect())
     }
 
     fn entry(&self, file: &File, same_as: Vec<u8>) -> Entry {

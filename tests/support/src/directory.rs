@@ -19,9 +19,7 @@ pub fn entries(bytes: &[u8]) -> Result<Vec<(Vec<u8>, u32)>, String> {
             let head = block.get(at..at + 8).ok_or_else(bad)?;
             let ino = u32::from_le_bytes([head[0], head[1], head[2], head[3]]);
             let reclen = usize::from(u16::from_le_bytes([head[4], head[5]]));
-            let name = block
-                .get(at + 8..at + 8 + usize::from(head[7]))
-                .ok_or_else(bad)?;
+            let name = block.get(at + 8..at + 8 + usize::from(head[7])).ok_or_else(bad)?;
             if reclen < 8 + name.len() || at + reclen > block.len() {
                 return Err(bad());
             }
@@ -47,12 +45,7 @@ pub struct Builder {
 impl Builder {
     /// An empty directory, of which nothing is valid until the first entry.
     pub fn new(big_endian: bool) -> Builder {
-        Builder {
-            big_endian,
-            bytes: Vec::new(),
-            last: 0,
-            end: 0,
-        }
+        Builder { big_endian, bytes: Vec::new(), last: 0, end: 0 }
     }
 
     /// Adds a name; `kind` is `d_type`.
@@ -67,11 +60,7 @@ impl Builder {
         }
         self.last = self.end;
         self.end = self.last + need;
-        let number = if self.big_endian {
-            ino.to_be_bytes()
-        } else {
-            ino.to_le_bytes()
-        };
+        let number = if self.big_endian { ino.to_be_bytes() } else { ino.to_le_bytes() };
         self.bytes[self.last..self.last + 4].copy_from_slice(&number);
         self.bytes[self.last + 6] = kind;
         self.bytes[self.last + 7] = length;
@@ -86,11 +75,7 @@ impl Builder {
 
     fn set_reclen(&mut self, at: usize, reclen: usize) {
         let reclen = u16::try_from(reclen).expect("at most a directory block");
-        let bytes = if self.big_endian {
-            reclen.to_be_bytes()
-        } else {
-            reclen.to_le_bytes()
-        };
+        let bytes = if self.big_endian { reclen.to_be_bytes() } else { reclen.to_le_bytes() };
         self.bytes[at + 4..at + 6].copy_from_slice(&bytes);
     }
 }

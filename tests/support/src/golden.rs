@@ -76,21 +76,14 @@ impl Golden {
         let text = fs::read_to_string(root.join("manifest.tsv")).expect("the manifest");
         let work = TempDir::new("capdump-golden");
         fs::create_dir(work.join("images")).expect("a folder for images");
-        Some(Golden {
-            root,
-            work,
-            cases: parse(&text),
-        })
+        Some(Golden { root, work, cases: parse(&text) })
     }
 
     /// The case of that name for an image.
     ///
     /// Panics if there is none.
     pub fn case(&self, image: &str, name: &str) -> &Case {
-        let found = self
-            .cases
-            .iter()
-            .find(|c| c.image == image && c.name == name);
+        let found = self.cases.iter().find(|c| c.image == image && c.name == name);
         found.unwrap_or_else(|| panic!("no case {name} of {image}"))
     }
 
@@ -114,18 +107,9 @@ impl Golden {
 
     /// What FreeBSD's dump wrote as output `n`; `None` if only its size is kept.
     pub fn reference(&self, case: &Case, n: usize) -> Option<Vec<u8>> {
-        let kept = case
-            .outputs
-            .get(n)?
-            .kept
-            .as_ref()
-            .filter(|k| k.ends_with(".zst"))?;
+        let kept = case.outputs.get(n)?.kept.as_ref().filter(|k| k.ends_with(".zst"))?;
         let from = self.root.join("out").join(kept);
-        let done = Command::new("zstd")
-            .arg("-dcq")
-            .arg(from)
-            .output()
-            .expect("zstd");
+        let done = Command::new("zstd").arg("-dcq").arg(from).output().expect("zstd");
         assert!(done.status.success(), "zstd of {kept}");
         Some(done.stdout)
     }
@@ -152,20 +136,10 @@ impl Golden {
         }
         let mounts = Tmpfs::for_case(self.work.path(), &case.name, &case.argv);
         let places = self.places(&mounts);
-        let fill = |arg: &String| {
-            places
-                .iter()
-                .fold(arg.clone(), |a, (short, long)| a.replace(short, long))
-        };
+        let fill = |arg: &String| places.iter().fold(arg.clone(), |a, (short, long)| a.replace(short, long));
         let mut command = without_tty(program);
-        command
-            .args(extra)
-            .args(case.argv.iter().map(fill))
-            .current_dir(self.images());
-        command
-            .env("TZ", "UTC")
-            .env("SOURCE_DATE_EPOCH", &case.now)
-            .env("TAPE", "/dev/sa0");
+        command.args(extra).args(case.argv.iter().map(fill)).current_dir(self.images());
+        command.env("TZ", "UTC").env("SOURCE_DATE_EPOCH", &case.now).env("TAPE", "/dev/sa0");
         let ran = run(&mut command, Duration::from_secs(60));
         let read = |o: &Output| match o.name.as_str() {
             "stdout" => ran.stdout.clone(),
@@ -175,11 +149,7 @@ impl Golden {
         let put_back = |text: String, (short, long): &(String, String)| text.replace(long, short);
         let messages = places.iter().rev().fold(ran.stderr.clone(), put_back);
         fs::remove_dir_all(&out).expect("the outputs to be removed");
-        CaseRun {
-            ran,
-            outputs,
-            messages,
-        }
+        CaseRun { ran, outputs, messages }
     }
 
     fn places(&self, mounts: &[Tmpfs]) -> Vec<(String, String)> {
@@ -188,21 +158,14 @@ impl Golden {
             ("OUT/".to_owned(), long(&self.work.join("out"))),
             ("TMP/".to_owned(), long(&self.scratch())),
         ];
-        out.extend(
-            mounts
-                .iter()
-                .enumerate()
-                .map(|(n, m)| (format!("MP{n}/"), long(m.path()))),
-        );
+        out.extend(mounts.iter().enumerate().map(|(n, m)| (format!("MP{n}/"), long(m.path()))));
         out
     }
 
     fn read_output(&self, mounts: &[Tmpfs], name: &str) -> Vec<u8> {
         let mut dirs = vec![self.work.join("out")];
         dirs.extend(mounts.iter().map(|m| m.path().to_owned()));
-        dirs.iter()
-            .find_map(|d| fs::read(d.join(name)).ok())
-            .unwrap_or_default()
+        dirs.iter().find_map(|d| fs::read(d.join(name)).ok()).unwrap_or_default()
     }
 
     /// How capdump's run differs from the reference: exit status, messages, sizes, and bytes by
@@ -213,39 +176,22 @@ impl Golden {
     pub fn differences(&self, case: &Case, done: &CaseRun) -> Vec<String> {
         let mut out = Vec::new();
         if done.ran.code() != case.rc {
-            out.push(format!(
-                "exit {}, not {}: {}",
-                done.ran.code(),
-                case.rc,
-                done.messages
-            ));
+            out.push(format!("exit {}, not {}: {}", done.ran.code(), case.rc, done.messages));
         }
-        out.extend(messages::differences(
-            &done.messages,
-            &self.text(case, "err"),
-        ));
+        out.extend(messages::differences(&done.messages, &self.text(case, "err")));
         for (n, (output, bytes)) in case.outputs.iter().zip(&done.outputs).enumerate() {
             if bytes.len() as u64 != output.size {
-                out.push(format!(
-                    "{}: {} bytes, not {}",
-                    output.name,
-                    bytes.len(),
-                    output.size
-                ));
+                out.push(format!("{}: {} bytes, not {}", output.name, bytes.len(), output.size));
             }
             let found = match self.reference(case, n) {
                 Some(reference) => differences(bytes, &reference, &["c_host"]),
-                None => self
-                    .derived(case)
-                    .map_or_else(Vec::new, |(reference, ignored)| {
-                        differences_before_end(bytes, &reference, ignored)
-                    }),
+                None => self.derived(case).map_or_else(Vec::new, |(reference, ignored)| {
+                    differences_before_end(bytes, &reference, ignored)
+                }),
             };
             out.extend(found.into_iter().map(|d| format!("{}: {d}", output.name)));
         }
-        out.iter()
-            .map(|d| format!("{} {}: {d}", case.image, case.name))
-            .collect()
+        out.iter().map(|d| format!("{} {}: {d}", case.image, case.name)).collect()
     }
 
     /// The stream of `L0_b10`, where `case` differs from it in the ignored fields only.
@@ -268,15 +214,8 @@ fn parse(manifest: &str) -> Vec<Case> {
         let f: Vec<&str> = line.split('\t').collect();
         let size = f[6].parse().expect("a size");
         let kept = f.get(8).filter(|k| !k.is_empty()).map(|k| (*k).to_owned());
-        let output = (f[5] != "-").then(|| Output {
-            name: f[5].to_owned(),
-            size,
-            kept,
-        });
-        match cases
-            .last_mut()
-            .filter(|c| c.name == f[0] && c.image == f[1])
-        {
+        let output = (f[5] != "-").then(|| Output { name: f[5].to_owned(), size, kept });
+        match cases.last_mut().filter(|c| c.name == f[0] && c.image == f[1]) {
             Some(case) => case.outputs.extend(output),
             None => cases.push(Case {
                 name: f[0].to_owned(),

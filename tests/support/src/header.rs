@@ -111,18 +111,13 @@ pub const ZERO_FIELDS: [&str; 12] = [
 ///
 /// Panics if there is no field of that name.
 pub fn field(name: &str) -> (usize, usize) {
-    let found = FIELDS
-        .iter()
-        .find(|f| f.0 == name)
-        .expect("a field of the header");
+    let found = FIELDS.iter().find(|f| f.0 == name).expect("a field of the header");
     (found.1, found.2)
 }
 
 /// The sum of a block's 256 little-endian words, wrapping.
 pub fn sum(block: &[u8]) -> u32 {
-    block.chunks_exact(4).fold(0, |s, w| {
-        s.wrapping_add(u32::from_le_bytes([w[0], w[1], w[2], w[3]]))
-    })
+    block.chunks_exact(4).fold(0, |s, w| s.wrapping_add(u32::from_le_bytes([w[0], w[1], w[2], w[3]])))
 }
 
 /// A block that has a header's magic, checksum and a known type.
@@ -214,8 +209,6 @@ impl<'a> Header<'a> {
 
     /// Whether this is the header of a symbolic link short enough for its inode (120 bytes in UFS2).
     pub fn is_short_link(&self) -> bool {
-        self.kind() == Kind::Inode
-            && self.u32("c_mode") & 0o170_000 == 0o120_000
-            && self.u64("c_size") < 120
+        self.kind() == Kind::Inode && self.u32("c_mode") & 0o170_000 == 0o120_000 && self.u64("c_size") < 120
     }
 }

@@ -90,11 +90,7 @@ pub fn differences(left: &Listing, right: &Listing) -> Vec<String> {
 /// A path as text; long ones by their beginning.
 pub fn show(path: &[u8]) -> String {
     let text: String = String::from_utf8_lossy(path).chars().take(120).collect();
-    if text.is_empty() {
-        "/".to_owned()
-    } else {
-        text
-    }
+    if text.is_empty() { "/".to_owned() } else { text }
 }
 
 fn different_fields(a: &Entry, b: &Entry) -> impl Iterator<Item = String> {
@@ -102,8 +98,7 @@ fn different_fields(a: &Entry, b: &Entry) -> impl Iterator<Item = String> {
         (a.mode != b.mode).then(|| format!("mode {:o} and {:o}", a.mode, b.mode)),
         (a.uid != b.uid).then(|| format!("uid {} and {}", a.uid, b.uid)),
         (a.gid != b.gid).then(|| format!("gid {} and {}", a.gid, b.gid)),
-        (a.same_as != b.same_as)
-            .then(|| format!("linked to {} and {}", show(&a.same_as), show(&b.same_as))),
+        (a.same_as != b.same_as).then(|| format!("linked to {} and {}", show(&a.same_as), show(&b.same_as))),
     ];
     let known = [
         known("size", a.size.as_ref(), b.size.as_ref()),
@@ -119,11 +114,7 @@ fn different_fields(a: &Entry, b: &Entry) -> impl Iterator<Item = String> {
     whole.into_iter().chain(known).flatten()
 }
 
-fn known<T: PartialEq + std::fmt::Debug>(
-    name: &str,
-    a: Option<&T>,
-    b: Option<&T>,
-) -> Option<String> {
+fn known<T: PartialEq + std::fmt::Debug>(name: &str, a: Option<&T>, b: Option<&T>) -> Option<String> {
     let (a, b) = (a?, b?);
     (a != b).then(|| {
         let text = format!("{name} {a:?} and {b:?}");

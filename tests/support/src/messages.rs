@@ -11,12 +11,7 @@ pub fn differences(ours: &str, reference: &str) -> Vec<String> {
         return Vec::new();
     }
     let show = |list: &[String]| list.get(same).map_or("nothing", String::as_str).to_owned();
-    vec![format!(
-        "message {}: {:?}, not {:?}",
-        same + 1,
-        show(&a),
-        show(&b)
-    )]
+    vec![format!("message {}: {:?}, not {:?}", same + 1, show(&a), show(&b))]
 }
 
 fn lines(text: &str) -> Vec<String> {

@@ -16,14 +16,8 @@ impl Tmpfs {
     pub fn new(on: &Path, kib: u64) -> Tmpfs {
         fs::create_dir_all(on).expect("a folder to mount on");
         let mut mount = Command::new("mount");
-        mount
-            .args(["-t", "tmpfs", "-o", &format!("size={kib}k"), "tmpfs"])
-            .arg(on);
-        assert!(
-            mount.status().expect("mount(8)").success(),
-            "tmpfs on {}",
-            on.display()
-        );
+        mount.args(["-t", "tmpfs", "-o", &format!("size={kib}k"), "tmpfs"]).arg(on);
+        assert!(mount.status().expect("mount(8)").success(), "tmpfs on {}", on.display());
         Tmpfs(on.to_owned())
     }
 
@@ -32,13 +26,8 @@ impl Tmpfs {
         if !argv.iter().any(|a| a.contains("MP0/")) {
             return Vec::new();
         }
-        let sizes = name
-            .split('_')
-            .filter_map(|w| w.strip_suffix('k')?.parse().ok());
-        sizes
-            .enumerate()
-            .map(|(n, kib)| Tmpfs::new(&below.join(format!("mp{n}")), kib))
-            .collect()
+        let sizes = name.split('_').filter_map(|w| w.strip_suffix('k')?.parse().ok());
+        sizes.enumerate().map(|(n, kib)| Tmpfs::new(&below.join(format!("mp{n}")), kib)).collect()
     }
 
     /// Where it is mounted.

@@ -34,10 +34,7 @@ pub fn status(id: u32, name: &str) -> Option<String> {
 /// All processes whose ids stand in /proc.
 fn all() -> Vec<u32> {
     let entries = fs::read_dir("/proc").expect("/proc to be mounted");
-    entries
-        .flatten()
-        .filter_map(|e| e.file_name().to_str()?.parse().ok())
-        .collect()
+    entries.flatten().filter_map(|e| e.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// Whether a process is there and has not ended; zombies have.
@@ -47,10 +44,8 @@ pub fn is_alive(id: u32) -> bool {
 
 /// Children and their children, not the process itself.
 pub fn descendants(id: u32) -> Vec<u32> {
-    let parents: Vec<(u32, u32)> = all()
-        .into_iter()
-        .filter_map(|c| Some((c, status(c, "PPid")?.parse().ok()?)))
-        .collect();
+    let parents: Vec<(u32, u32)> =
+        all().into_iter().filter_map(|c| Some((c, status(c, "PPid")?.parse().ok()?))).collect();
     let mut found = vec![id];
     let mut n = 0;
     while n < found.len() {
@@ -69,10 +64,7 @@ pub fn session(leader: u32) -> Vec<u32> {
         let rest = stat.rsplit_once(')').map_or("", |x| x.1);
         rest.split_whitespace().nth(3) == Some(&leader.to_string())
     };
-    all()
-        .into_iter()
-        .filter(|id| in_session(id) && is_alive(*id))
-        .collect()
+    all().into_iter().filter(|id| in_session(id) && is_alive(*id)).collect()
 }
 
 /// Waits until `done` holds; whether it came to hold within `limit`.
@@ -91,8 +83,5 @@ pub fn until(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
 pub fn pss_kib(id: u32) -> u64 {
     let text = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).unwrap_or_default();
     let line = text.lines().find(|l| l.starts_with("Pss:")).unwrap_or("");
-    line.split_whitespace()
-        .nth(1)
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(0)
+    line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(0)
 }

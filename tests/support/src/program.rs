@@ -28,9 +28,7 @@ pub struct Ran {
 impl Ran {
     /// The exit code; a signal counts as 128 + its number.
     pub fn code(&self) -> i32 {
-        self.status
-            .code()
-            .unwrap_or_else(|| 128 + self.status.signal().unwrap_or(0))
+        self.status.code().unwrap_or_else(|| 128 + self.status.signal().unwrap_or(0))
     }
 
     /// This, if the exit code is 0.
@@ -93,9 +91,7 @@ pub fn run(command: &mut Command, limit: Duration) -> Ran {
     let file = |name: &str| File::create(dir.join(name)).expect("a file for output");
     command.stdout(file("out")).stderr(file("err"));
     let start = Instant::now();
-    let mut child = command
-        .spawn()
-        .unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let mut child = command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
     let status = wait(&mut child, limit);
     let took = start.elapsed();
     let mut stdout = Vec::new();
@@ -104,13 +100,7 @@ pub fn run(command: &mut Command, limit: Duration) -> Ran {
     let stderr = std::fs::read(dir.join("err")).expect("the program's messages");
     let stderr = String::from_utf8_lossy(&stderr).into_owned();
     let status = status.unwrap_or_else(|| panic!("{command:?}: still there at {took:?}: {stderr}"));
-    Ran {
-        status,
-        stdout,
-        stderr,
-        took,
-        id: child.id(),
-    }
+    Ran { status, stdout, stderr, took, id: child.id() }
 }
 
 /// Waits for a child; at the limit its process group is killed and the answer is `None`.

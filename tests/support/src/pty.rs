@@ -41,12 +41,7 @@ impl Session {
         let slave = || pty.slave.try_clone().expect("a descriptor");
         command.stdin(slave()).stdout(slave()).stderr(slave());
         let child = command.spawn().expect("the program to start");
-        Session {
-            child,
-            master: File::from(pty.master),
-            shown: String::new(),
-            seen: 0,
-        }
+        Session { child, master: File::from(pty.master), shown: String::new(), seen: 0 }
     }
 
     /// The program's process id.
@@ -66,19 +61,13 @@ impl Session {
                 return;
             }
             let open = self.read(end.saturating_duration_since(Instant::now()));
-            assert!(
-                open && Instant::now() < end,
-                "no {text:?} in:\n{}",
-                self.shown
-            );
+            assert!(open && Instant::now() < end, "no {text:?} in:\n{}", self.shown);
         }
     }
 
     /// Types a line.
     pub fn send(&mut self, line: &str) {
-        self.master
-            .write_all(format!("{line}\n").as_bytes())
-            .expect("the terminal to take a line");
+        self.master.write_all(format!("{line}\n").as_bytes()).expect("the terminal to take a line");
     }
 
     /// Reads to the end, and waits for the program; at `limit` its group is killed and the answer is `None`.

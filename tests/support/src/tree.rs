@@ -46,11 +46,9 @@ pub fn file_with_holes(path: &Path, size: u64, at: &[u64]) {
 /// and special files where this runs as root.
 pub fn mixed(top: &Path) {
     fs::create_dir_all(top).expect("a folder");
-    for (n, size) in [
-        0, 1, 511, 512, 1023, 1024, 1025, 4095, 4096, 8191, 8193, 40_000, 98_304, 98_305,
-    ]
-    .into_iter()
-    .enumerate()
+    for (n, size) in [0, 1, 511, 512, 1023, 1024, 1025, 4095, 4096, 8191, 8193, 40_000, 98_304, 98_305]
+        .into_iter()
+        .enumerate()
     {
         file(&top.join(format!("size{size}")), &bytes(n as u64, size));
     }
@@ -68,9 +66,7 @@ pub fn mixed(top: &Path) {
 fn links(top: &Path) {
     let hard = |name: &str| fs::hard_link(top.join("size1025"), top.join(name)).expect("a link");
     fs::create_dir(top.join("other")).expect("a folder");
-    ["hard", "other/hard", "other/harder"]
-        .into_iter()
-        .for_each(hard);
+    ["hard", "other/hard", "other/harder"].into_iter().for_each(hard);
     for length in [1, 59, 60, 61, 119, 120, 121, 900] {
         let target = "t".repeat(length);
         symlink(target, top.join(format!("link{length}"))).expect("a symbolic link");
@@ -110,10 +106,7 @@ pub fn many(top: &Path, count: usize) {
 
 fn owners(top: &Path) {
     fs::create_dir(top).expect("a folder");
-    for (n, mode) in [0o000, 0o400, 0o755, 0o1777, 0o4755, 0o2711]
-        .into_iter()
-        .enumerate()
-    {
+    for (n, mode) in [0o000, 0o400, 0o755, 0o1777, 0o4755, 0o2711].into_iter().enumerate() {
         let path = top.join(format!("mode{mode:o}"));
         file(&path, b"x");
         if crate::program::is_root() {
@@ -127,13 +120,7 @@ fn owners(top: &Path) {
 fn special(top: &Path) {
     fs::create_dir(top).expect("a folder");
     let node = |name: &str, kind: SFlag, device: u64| {
-        mknod(
-            &top.join(name),
-            kind,
-            Mode::from_bits_truncate(0o640),
-            device,
-        )
-        .expect("mknod");
+        mknod(&top.join(name), kind, Mode::from_bits_truncate(0o640), device).expect("mknod");
     };
     node("fifo", SFlag::S_IFIFO, 0);
     node("null", SFlag::S_IFCHR, 0x0103);
@@ -146,10 +133,7 @@ pub fn listing(top: &Path, leave_out: &[&str]) -> Listing {
     let mut n = 0;
     while n < paths.len() {
         let path = top.join(&paths[n]);
-        if fs::symlink_metadata(&path)
-            .expect("a file to look at")
-            .is_dir()
-        {
+        if fs::symlink_metadata(&path).expect("a file to look at").is_dir() {
             for entry in fs::read_dir(&path).expect("a folder to read") {
                 let below = paths[n].join(entry.expect("a folder to read").file_name());
                 if !leave_out.iter().any(|l| Path::new(l) == below) {
@@ -159,16 +143,11 @@ pub fn listing(top: &Path, leave_out: &[&str]) -> Listing {
         }
         n += 1;
     }
-    let named: BTreeMap<Vec<u8>, PathBuf> = paths
-        .into_iter()
-        .map(|p| (name_of(&p), top.join(p)))
-        .collect();
+    let named: BTreeMap<Vec<u8>, PathBuf> = paths.into_iter().map(|p| (name_of(&p), top.join(p))).collect();
     let mut first: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
     let mut out = Listing::new();
     for (name, path) in named {
-        let ino = fs::symlink_metadata(&path)
-            .expect("a file to look at")
-            .ino();
+        let ino = fs::symlink_metadata(&path).expect("a file to look at").ino();
         let same_as = first.entry(ino).or_insert_with(|| name.clone()).clone();
         out.insert(name, entry(&path, same_as));
     }
@@ -177,11 +156,7 @@ pub fn listing(top: &Path, leave_out: &[&str]) -> Listing {
 
 fn name_of(path: &Path) -> Vec<u8> {
     let bytes = path.as_os_str().as_bytes();
-    if bytes.is_empty() {
-        Vec::new()
-    } else {
-        [b"/", bytes].concat()
-    }
+    if bytes.is_empty() { Vec::new() } else { [b"/", bytes].concat() }
 }
 
 fn entry(path: &Path, same_as: Vec<u8>) -> Entry {

@@ -22,24 +22,15 @@ fn shell(script: &str) -> std::process::Command {
 
 #[test]
 fn a_program_has_no_terminal_and_its_output_is_kept() {
-    let ran = run(
-        &mut shell("echo out; (: </dev/tty) || echo none >&2; exit 3"),
-        LIMIT,
-    );
-    assert_eq!(
-        (ran.code(), ran.stdout.as_slice()),
-        (3, b"out\n".as_slice())
-    );
+    let ran = run(&mut shell("echo out; (: </dev/tty) || echo none >&2; exit 3"), LIMIT);
+    assert_eq!((ran.code(), ran.stdout.as_slice()), (3, b"out\n".as_slice()));
     assert!(ran.stderr.ends_with("none\n"), "{}", ran.stderr);
 }
 
 #[test]
 fn a_question_at_the_terminal_is_answered() {
     let mut command = Session::command(Path::new("sh"));
-    command.args([
-        "-c",
-        "printf 'go on? ' >/dev/tty; read a </dev/tty; echo got $a; exit 4",
-    ]);
+    command.args(["-c", "printf 'go on? ' >/dev/tty; read a </dev/tty; echo got $a; exit 4"]);
     let mut session = Session::start(command);
     session.expect("go on? ", LIMIT);
     session.send("yes");

@@ -18,10 +18,7 @@ fn rules(case: &Case) -> Rules {
         let b = c.argv.iter().position(|a| a == "-b")?;
         c.argv[b + 1].parse().ok()
     };
-    Rules {
-        stale_fields: true,
-        ..Rules::new(ntrec(case).unwrap_or(10))
-    }
+    Rules { stale_fields: true, ..Rules::new(ntrec(case).unwrap_or(10)) }
 }
 
 /// FreeBSD's dump opens one volume too many when a dump ends exactly at a volume's limit.
@@ -36,14 +33,8 @@ fn without_empty_last(mut volumes: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
 fn reference_dumps_keep_the_rules() {
     let Some(golden) = Golden::find() else { return };
     let mut checked = 0;
-    for case in golden
-        .cases
-        .iter()
-        .filter(|c| c.rc == 0 && !c.outputs.is_empty())
-    {
-        let volumes: Option<Vec<_>> = (0..case.outputs.len())
-            .map(|n| golden.reference(case, n))
-            .collect();
+    for case in golden.cases.iter().filter(|c| c.rc == 0 && !c.outputs.is_empty()) {
+        let volumes: Option<Vec<_>> = (0..case.outputs.len()).map(|n| golden.reference(case, n)).collect();
         let Some(volumes) = volumes.filter(|_| !case.name.starts_with("ENOSPC")) else {
             continue;
         };
@@ -52,17 +43,8 @@ fn reference_dumps_keep_the_rules() {
         if case.stem().starts_with('w') {
             let dump = Dump::decode(&volumes).unwrap();
             let missing = Dump::inodes(&dump.bits);
-            rules.may_miss = missing
-                .into_iter()
-                .filter(|i| !dump.files.contains_key(i))
-                .collect();
-            assert!(
-                rules.may_miss.len() <= 2,
-                "{} {}: {:?}",
-                case.image,
-                case.name,
-                rules.may_miss
-            );
+            rules.may_miss = missing.into_iter().filter(|i| !dump.files.contains_key(i)).collect();
+            assert!(rules.may_miss.len() <= 2, "{} {}: {:?}", case.image, case.name, rules.may_miss);
         }
         let dump = decode_and_check(&volumes, &rules);
         let dump = dump.unwrap_or_else(|e| panic!("{} {}: {e}", case.image, case.name));
@@ -77,19 +59,11 @@ fn reference_dumps_keep_the_rules() {
 #[test]
 fn volumes_hold_what_one_volume_holds() {
     let Some(golden) = Golden::find() else { return };
-    for case in golden
-        .cases
-        .iter()
-        .filter(|c| c.name.starts_with('B') && c.outputs.len() > 1)
-    {
-        let volumes: Vec<_> = (0..case.outputs.len())
-            .map(|n| golden.reference(case, n).unwrap())
-            .collect();
+    for case in golden.cases.iter().filter(|c| c.name.starts_with('B') && c.outputs.len() > 1) {
+        let volumes: Vec<_> = (0..case.outputs.len()).map(|n| golden.reference(case, n).unwrap()).collect();
         let volumes = without_empty_last(volumes);
         let many = Dump::decode(&volumes).unwrap();
-        let one = golden
-            .reference(golden.case(&case.image, "L0_b10"), 0)
-            .unwrap();
+        let one = golden.reference(golden.case(&case.image, "L0_b10"), 0).unwrap();
         let one = Dump::one(one).unwrap();
         let found = listing::differences(&many.listing().unwrap(), &one.listing().unwrap());
         assert!(found.is_empty(), "{}: {found:#?}", case.image);
@@ -100,22 +74,16 @@ fn volumes_hold_what_one_volume_holds() {
 #[test]
 fn the_comparison_sees_a_changed_byte_and_no_stale_field() {
     let Some(golden) = Golden::find() else { return };
-    let stream = golden
-        .reference(golden.case("m2_8192_1024.img", "L0_b10"), 0)
-        .unwrap();
+    let stream = golden.reference(golden.case("m2_8192_1024.img", "L0_b10"), 0).unwrap();
     assert!(differences(&stream, &stream, &[]).is_empty());
     let mut changed = stream.clone();
     let end = before_end(&stream).len();
     changed[end - 1] ^= 1;
     assert_eq!(differences(&changed, &stream, &[]).len(), 1);
-    let other = golden
-        .reference(golden.case("m2_16384_2048.img", "L0_b10"), 0)
-        .unwrap();
+    let other = golden.reference(golden.case("m2_16384_2048.img", "L0_b10"), 0).unwrap();
     assert!(!differences(&other, &stream, &["c_dev"]).is_empty());
-    let (one, two) = (
-        "  DUMP: a\n  DUMP: finished in 3 seconds, x\n",
-        "  DUMP: a\n  DUMP: finished in less\n",
-    );
+    let (one, two) =
+        ("  DUMP: a\n  DUMP: finished in 3 seconds, x\n", "  DUMP: a\n  DUMP: finished in less\n");
     assert!(messages::differences(one, two).is_empty());
     assert_eq!(messages::differences(one, "  DUMP: a\n").len(), 1);
 }
@@ -127,12 +95,7 @@ fn restore_makes_of_the_reference_what_the_decoder_sees() {
         return;
     }
     let dir = TempDir::new("capdump-reference");
-    for image in [
-        "m1_4096_512.img",
-        "m1_65536_8192.img",
-        "m2_8192_1024.img",
-        "m2_soft.img",
-    ] {
+    for image in ["m1_4096_512.img", "m1_65536_8192.img", "m2_8192_1024.img", "m2_soft.img"] {
         let stream = golden.reference(golden.case(image, "L0_b10"), 0).unwrap();
         let dump = dir.join(image);
         std::fs::write(&dump, &stream).unwrap();

@@ -11,10 +11,7 @@ pub struct Bytes {
 impl Bytes {
     /// `length` zeros.
     pub fn new(length: usize, big_endian: bool) -> Bytes {
-        Bytes {
-            big_endian,
-            buf: vec![0; length],
-        }
+        Bytes { big_endian, buf: vec![0; length] }
     }
 
     /// Puts the low `width` bytes of a number at `at`.
@@ -29,15 +26,11 @@ impl Bytes {
 
     /// Puts numbers of four bytes, each at its offset.
     pub fn put_all32(&mut self, fields: &[(usize, u64)]) {
-        fields
-            .iter()
-            .for_each(|&(at, value)| self.put(at, 4, value));
+        fields.iter().for_each(|&(at, value)| self.put(at, 4, value));
     }
 
     /// Puts numbers of eight bytes, each at its offset.
     pub fn put_all64(&mut self, fields: &[(usize, u64)]) {
-        fields
-            .iter()
-            .for_each(|&(at, value)| self.put(at, 8, value));
+        fields.iter().for_each(|&(at, value)| self.put(at, 8, value));
     }
 }

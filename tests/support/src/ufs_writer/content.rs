@@ -35,15 +35,8 @@ pub struct Content {
 impl Content {
     /// A file of `size` bytes without holes.
     pub fn full(size: u64, bsize: u64, fill: Fill) -> Content {
-        let parts = vec![Part {
-            block: 0,
-            blocks: size.div_ceil(bsize),
-            fill,
-        }];
-        Content {
-            size,
-            parts: if size == 0 { Vec::new() } else { parts },
-        }
+        let parts = vec![Part { block: 0, blocks: size.div_ceil(bsize), fill }];
+        Content { size, parts: if size == 0 { Vec::new() } else { parts } }
     }
 
     /// A file that holds these bytes.

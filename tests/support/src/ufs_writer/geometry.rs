@@ -29,31 +29,13 @@ pub struct Geometry {
 
 impl Geometry {
     /// A little-endian file system of `ncg` groups, each with about `ipg` inodes and `group_bytes` bytes.
-    pub fn new(
-        version: u8,
-        (bsize, fsize): (u64, u64),
-        ncg: u64,
-        ipg: u64,
-        group_bytes: u64,
-    ) -> Self {
-        let mut g = Geometry {
-            version,
-            bsize,
-            fsize,
-            fpg: 0,
-            ipg: 0,
-            ncg,
-            big_endian: false,
-            soft_updates: false,
-        };
+    pub fn new(version: u8, (bsize, fsize): (u64, u64), ncg: u64, ipg: u64, group_bytes: u64) -> Self {
+        let mut g =
+            Geometry { version, bsize, fsize, fpg: 0, ipg: 0, ncg, big_endian: false, soft_updates: false };
         g.ipg = ipg.next_multiple_of(g.inopb());
         let least = g.dblkno() + 4 * g.frag();
         g.fpg = (group_bytes / fsize).max(least).next_multiple_of(g.frag());
-        assert!(
-            g.cgsize() <= bsize,
-            "a group of {} fragments needs larger blocks",
-            g.fpg
-        );
+        assert!(g.cgsize() <= bsize, "a group of {} fragments needs larger blocks", g.fpg);
         g
     }
 
@@ -61,13 +43,7 @@ impl Geometry {
     pub fn large(version: u8, (bsize, fsize): (u64, u64), bytes: u64, ipg: u64) -> Self {
         let fpg = (bsize - 512 - ipg.div_ceil(8) - 1024) * 8 / 8 * 8;
         let group = fpg / (bsize / fsize) * bsize;
-        Geometry::new(
-            version,
-            (bsize, fsize),
-            bytes.div_ceil(group).max(1),
-            ipg,
-            group,
-        )
+        Geometry::new(version, (bsize, fsize), bytes.div_ceil(group).max(1), ipg, group)
     }
 
     /// Fragments of a block.
@@ -107,17 +83,12 @@ impl Geometry {
 
     /// A group's copy of the superblock, in fragments from the group.
     pub fn sblkno(&self) -> u64 {
-        (self.sblockloc() + SBLOCKSIZE)
-            .div_ceil(self.fsize)
-            .next_multiple_of(self.frag())
+        (self.sblockloc() + SBLOCKSIZE).div_ceil(self.fsize).next_multiple_of(self.frag())
     }
 
     /// Its cylinder group block.
     pub fn cblkno(&self) -> u64 {
-        self.sblkno()
-            + SBLOCKSIZE
-                .div_ceil(self.fsize)
-                .next_multiple_of(self.frag())
+        self.sblkno() + SBLOCKSIZE.div_ceil(self.fsize).next_multiple_of(self.frag())
     }
 
     /// Its inodes.

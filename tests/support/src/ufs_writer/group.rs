@@ -31,22 +31,12 @@ pub struct Groups {
 impl Groups {
     /// The groups of a file system that holds nothing yet.
     pub fn new(g: &Geometry) -> Groups {
-        let mut list = vec![
-            Group {
-                next: g.dblkno(),
-                ..Group::default()
-            };
-            g.ncg as usize
-        ];
+        let mut list = vec![Group { next: g.dblkno(), ..Group::default() }; g.ncg as usize];
         // The summary stands before group 0's data; inodes 0 and 1 are never used.
         list[0].next += (g.cssize() / g.fsize).next_multiple_of(g.frag());
         list[0].inodes = 2;
         let skip = (0..list.len()).collect();
-        Groups {
-            g: g.clone(),
-            list,
-            skip,
-        }
+        Groups { g: g.clone(), list, skip }
     }
 
     /// A free inode, in `group` or after it.
@@ -54,9 +44,7 @@ impl Groups {
     /// Panics if there is none.
     pub fn inode(&mut self, group: usize) -> u32 {
         let n = self.list.len();
-        let found = (0..n)
-            .map(|i| (group + i) % n)
-            .find(|&c| self.list[c].inodes < self.g.ipg);
+        let found = (0..n).map(|i| (group + i) % n).find(|&c| self.list[c].inodes < self.g.ipg);
         let c = found.expect("a free inode: give the file system more");
         let index = self.list[c].inodes;
         self.list[c].inodes += 1;
@@ -95,11 +83,7 @@ impl Groups {
                 self.skip[group] = c;
                 return c;
             }
-            c = if self.skip[c] == c {
-                (c + 1) % n
-            } else {
-                self.skip[c]
-            };
+            c = if self.skip[c] == c { (c + 1) % n } else { self.skip[c] };
         }
         panic!("no free block: give the file system more");
     }
@@ -117,12 +101,7 @@ impl Groups {
         let (g, cg) = (&self.g, &self.list[c]);
         let mut b = Bytes::new(g.cgsize() as usize, g.big_endian);
         let (iused, free) = (g.iusedoff(), g.iusedoff() + g.ipg.div_ceil(8));
-        b.put_all32(&[
-            (4, 0x0009_0255),
-            (8, 1_600_000_000),
-            (12, c as u64),
-            (20, g.fpg),
-        ]);
+        b.put_all32(&[(4, 0x0009_0255), (8, 1_600_000_000), (12, c as u64), (20, g.fpg)]);
         for (n, sum) in self.summary(c).into_iter().enumerate() {
             b.put(24 + n * 4, 4, sum);
         }
@@ -137,21 +116,14 @@ impl Groups {
             b.put(18, 2, g.ipg);
             b.put_all32(&[(84, 168), (88, 172)]);
         } else {
-            let made = cg
-                .inodes
-                .next_multiple_of(g.inopb())
-                .max(2 * g.inopb())
-                .min(g.ipg);
+            let made = cg.inodes.next_multiple_of(g.inopb()).max(2 * g.inopb()).min(g.ipg);
             b.put_all32(&[(116, g.ipg), (120, made)]);
             b.put(136, 8, 1_600_000_000);
         }
         set_bits(&mut b.buf[iused as usize..], 0, cg.inodes);
         let map = &mut b.buf[free as usize..];
         set_bits(map, cg.next, g.fpg - cg.next);
-        cg.left
-            .iter()
-            .chain(&cg.open)
-            .for_each(|&(at, length)| set_bits(map, at, length));
+        cg.left.iter().chain(&cg.open).for_each(|&(at, length)| set_bits(map, at, length));
         b.buf
     }
 }

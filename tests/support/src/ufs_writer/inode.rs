@@ -54,10 +54,7 @@ impl Default for Attrs {
 impl Attrs {
     /// The default with these permissions.
     pub fn perm(perm: u16) -> Attrs {
-        Attrs {
-            perm,
-            ..Attrs::default()
-        }
+        Attrs { perm, ..Attrs::default() }
     }
 }
 
@@ -125,11 +122,7 @@ impl Inode<'_> {
         let mut b = Bytes::new(g.isize() as usize, g.big_endian);
         b.put(0, 2, self.mode.into());
         b.put(2, 2, self.nlink.into());
-        let pointers = if g.version == 1 {
-            self.encode1(&mut b)
-        } else {
-            self.encode2(&mut b)
-        };
+        let pointers = if g.version == 1 { self.encode1(&mut b) } else { self.encode2(&mut b) };
         for (n, &pointer) in self.map.pointers.iter().enumerate() {
             b.put(pointers + n * g.pointer(), g.pointer(), pointer);
         }
@@ -142,10 +135,7 @@ impl Inode<'_> {
     /// The fields of `struct ufs1_dinode`; where its pointers begin.
     fn encode1(&self, b: &mut Bytes) -> usize {
         let a = self.attrs;
-        let (seconds, nano) = (
-            |t: Time| t.0.cast_unsigned(),
-            |t: Time| u64::from(t.1.cast_unsigned()),
-        );
+        let (seconds, nano) = (|t: Time| t.0.cast_unsigned(), |t: Time| u64::from(t.1.cast_unsigned()));
         b.put(8, 8, self.size);
         b.put_all32(&[(16, seconds(a.atime)), (20, nano(a.atime))]);
         b.put_all32(&[(24, seconds(a.mtime)), (28, nano(a.mtime))]);
@@ -158,10 +148,7 @@ impl Inode<'_> {
     /// The fields of `struct ufs2_dinode`; where its pointers begin.
     fn encode2(&self, b: &mut Bytes) -> usize {
         let a = self.attrs;
-        let (seconds, nano) = (
-            |t: Time| t.0.cast_unsigned(),
-            |t: Time| u64::from(t.1.cast_unsigned()),
-        );
+        let (seconds, nano) = (|t: Time| t.0.cast_unsigned(), |t: Time| u64::from(t.1.cast_unsigned()));
         b.put_all32(&[(4, a.uid.into()), (8, a.gid.into())]);
         b.put_all64(&[(16, self.size), (24, self.map.sectors)]);
         b.put_all64(&[(32, seconds(a.atime)), (40, seconds(a.mtime))]);

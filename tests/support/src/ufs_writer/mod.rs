@@ -54,17 +54,9 @@ impl Writer {
     pub fn create(path: &Path, geometry: &Geometry, root: &Attrs) -> Writer {
         let file = File::create(path).expect("an image to write");
         let g = geometry.clone();
-        file.set_len(g.ncg * g.fpg * g.fsize)
-            .expect("the image's length");
+        file.set_len(g.ncg * g.fpg * g.fsize).expect("the image's length");
         let groups = Groups::new(&g);
-        let mut writer = Writer {
-            file,
-            g,
-            groups,
-            dirs: HashMap::new(),
-            links: HashMap::new(),
-            made: 0,
-        };
+        let mut writer = Writer { file, g, groups, dirs: HashMap::new(), links: HashMap::new(), made: 0 };
         assert_eq!(writer.groups.inode(0), ROOT);
         writer.add_dir(ROOT, ROOT, root);
         writer
@@ -85,14 +77,7 @@ impl Writer {
         names.add(b"..", parent, 4);
         let group = self.group_of(ino);
         self.groups.list[group].dirs += 1;
-        self.dirs.insert(
-            ino,
-            Dir {
-                attrs: attrs.clone(),
-                names,
-                subdirs: 0,
-            },
-        );
+        self.dirs.insert(ino, Dir { attrs: attrs.clone(), names, subdirs: 0 });
     }
 
     /// Makes a directory; each goes to another group. Returns its inode.
@@ -127,11 +112,7 @@ impl Writer {
     }
 
     fn name(&mut self, parent: u32, name: &[u8], ino: u32, kind: u8) {
-        self.dirs
-            .get_mut(&parent)
-            .expect("a directory")
-            .names
-            .add(name, ino, kind);
+        self.dirs.get_mut(&parent).expect("a directory").names.add(name, ino, kind);
     }
 
     fn write(&mut self, ino: u32, nlink: u16, attrs: &Attrs, what: &What) {
@@ -153,26 +134,13 @@ impl Writer {
             What::Fifo | What::Socket => {}
         }
         let mode = what.kind() | attrs.perm;
-        self.put_inode(
-            ino,
-            Inode {
-                mode,
-                nlink,
-                size,
-                attrs,
-                map,
-                text,
-            },
-        );
+        self.put_inode(ino, Inode { mode, nlink, size, attrs, map, text });
     }
 
     fn put_inode(&mut self, ino: u32, mut inode: Inode) {
         let ext = &inode.attrs.ext;
         if !ext.is_empty() {
-            assert!(
-                self.g.version == 2 && ext.len() as u64 <= 2 * self.g.bsize,
-                "attributes"
-            );
+            assert!(self.g.version == 2 && ext.len() as u64 <= 2 * self.g.bsize, "attributes");
             for (n, piece) in ext.chunks(self.g.bsize as usize).enumerate() {
                 let bytes = (piece.len() as u64).next_multiple_of(self.g.fsize);
                 let at = self.groups.space(self.group_of(ino), bytes);
@@ -185,9 +153,7 @@ impl Writer {
     }
 
     fn put(&self, at: u64, bytes: &[u8]) {
-        self.file
-            .write_all_at(bytes, at)
-            .expect("the image to be written");
+        self.file.write_all_at(bytes, at).expect("the image to be written");
     }
 
     /// Writes a file's data, and its map.
@@ -205,22 +171,15 @@ impl Writer {
             self.put_part(part, content.size, &placed[from..]);
         }
         let direct = placed.partition_point(|p| p.0 < NDADDR);
-        placed[..direct]
-            .iter()
-            .for_each(|p| map.pointers[p.0 as usize] = p.1);
+        placed[..direct].iter().for_each(|p| map.pointers[p.0 as usize] = p.1);
         let (mut rest, mut first) = (&placed[direct..], NDADDR);
         for level in 1..=3 {
             let span = self.g.nindir().pow(level);
             let (mine, after) = rest.split_at(rest.partition_point(|p| p.0 - first < span));
-            map.pointers[11 + level as usize] =
-                self.indirect(group, level, first, mine, &mut map.sectors);
+            map.pointers[11 + level as usize] = self.indirect(group, level, first, mine, &mut map.sectors);
             (rest, first) = (after, first + span);
         }
-        assert!(
-            rest.is_empty(),
-            "a file of {} bytes is too large",
-            content.size
-        );
+        assert!(rest.is_empty(), "a file of {} bytes is too large", content.size);
         map
     }
 
@@ -233,10 +192,7 @@ impl Writer {
         let most = (PIECE / bsize) as usize;
         let mut rest = placed;
         while let Some(&(lbn, at)) = rest.first() {
-            let near = rest
-                .iter()
-                .zip(0..)
-                .take_while(|(p, n)| p.1 == at + n * frag);
+            let near = rest.iter().zip(0..).take_while(|(p, n)| p.1 == at + n * frag);
             let count = near.take(most).count();
             let last = self.g.block_size(size, lbn + count as u64 - 1, NDADDR);
             let mut buf = vec![0; ((count as u64 - 1) * bsize + last) as usize];
@@ -286,14 +242,7 @@ impl Writer {
             let content = Content::bytes(dir.names.finish(), self.g.bsize);
             let map = self.data(ino, &content);
             let (mode, nlink) = (0o040_000 | dir.attrs.perm, 2 + dir.subdirs);
-            let inode = Inode {
-                mode,
-                nlink,
-                size: content.size,
-                attrs: &dir.attrs,
-                map,
-                text: &[],
-            };
+            let inode = Inode { mode, nlink, size: content.size, attrs: &dir.attrs, map, text: &[] };
             self.put_inode(ino, inode);
         }
         for (&ino, &nlink) in &self.links {

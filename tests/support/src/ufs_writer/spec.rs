@@ -45,12 +45,7 @@ pub struct Spec {
 impl Spec {
     /// Adds a node and returns its place.
     pub fn add(&mut self, parent: Option<usize>, name: &str, attrs: Attrs, kind: Kind) -> usize {
-        self.nodes.push(Node {
-            parent,
-            name: name.as_bytes().to_vec(),
-            attrs,
-            kind,
-        });
+        self.nodes.push(Node { parent, name: name.as_bytes().to_vec(), attrs, kind });
         self.nodes.len() - 1
     }
 
@@ -115,11 +110,7 @@ fn entry(attrs: &Attrs, kind: &Kind, g: &Geometry) -> Entry {
     let snapshot = attrs.flags & SF_SNAPSHOT != 0;
     // UFS1 keeps 32 bits of seconds, and no time of creation.
     let time = |t: (i64, i32)| {
-        if g.version == 1 {
-            (i64::from(t.0 as i32), t.1)
-        } else {
-            t
-        }
+        if g.version == 1 { (i64::from(t.0 as i32), t.1) } else { t }
     };
     let mut entry = Entry {
         mode: 0o040_000 | u32::from(attrs.perm),
@@ -127,11 +118,7 @@ fn entry(attrs: &Attrs, kind: &Kind, g: &Geometry) -> Entry {
         gid: attrs.gid,
         atime: Some(time(attrs.atime)),
         mtime: Some(time(attrs.mtime)),
-        birthtime: Some(if g.version == 1 {
-            (0, 0)
-        } else {
-            attrs.birthtime
-        }),
+        birthtime: Some(if g.version == 1 { (0, 0) } else { attrs.birthtime }),
         flags: Some(attrs.flags & !SF_SNAPSHOT),
         ext: Some(attrs.ext.clone()),
         ..Entry::default()

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# For any POSIX make (BSD make and GNU make both). The two commands to try first:
+#	make demo	builds capdump, dumps a sample file system and shows the dump
+#	make test	runs all tests
+# Others: lint cross bench bindings install uninstall clean port-crates
+
+.POSIX:
+
+PREFIX = /usr/local
+MANDIR = $(PREFIX)/share/man
+# BASE=yes installs as FreeBSD's own dump: /sbin/dump, /sbin/rdump and dump.8
+BASE = no
+CARGO = cargo
+CARGOFLAGS = --locked
+# where `make cross` keeps its FreeBSD SDK; a kept one is used again
+SDK = .sdk
+
+all:
+	$(CARGO) build --release $(CARGOFLAGS)
+
+demo: all
+	sh scripts/demo "$${CARGO_TARGET_DIR:-target}/release/capdump"
+
+test:
+	sh scripts/need makefs restore zstd fls
+	sh scripts/test-periodic
+	CARGO="$(CARGO)" CARGOFLAGS="$(CARGOFLAGS)" sh scripts/test
+
+lint:
+	sh scripts/need mandoc shellcheck
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets $(CARGOFLAGS) -- -D warnings
+	sh scripts/lint --man
+	sh scripts/lint --shell
+	sh scripts/lint --self-test
+	sh scripts/lint
+
+cross:
+	SDK="$(SDK)" bash scripts/freebsd-sdk
+	"$(SDK)/bin/fbsd-cargo" clippy --workspace --all-targets $(CARGOFLAGS) -- -D warnings
+	"$(SDK)/bin/fbsd-cargo" build --workspace --all-targets $(CARGOFLAGS)
+
+bench: all
+	sh scripts/need makefs time
+	sh scripts/bench "$${CARGO_TARGET_DIR:-target}/release/capdump"
+
+# writes sys/src/ anew from the headers of the FreeBSD that it runs on
+bindings:
+	cd sys && sh bindgen.sh
+
+install: all
+	sh scripts/install "$${CARGO_TARGET_DIR:-target}/release/capdump" "$(DESTDIR)" "$(PREFIX)" "$(MANDIR)" "$(BASE)"
+
+uninstall:
+	sh scripts/install --remove "$(DESTDIR)" "$(PREFIX)" "$(MANDIR)" "$(BASE)"
+
+# the crates that a ports build fetches, from Cargo.lock
+port-crates:
+	sh scripts/port-crates Cargo.lock >port/Makefile.crates.new
+	mv port/Makefile.crates.new port/Makefile.crates
+
+clean:
+	$(CARGO) clean
+
+.PHONY: all demo test lint cross bench bindings install uninstall port-crates clean

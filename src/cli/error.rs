@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What can be wrong with the command line, in dump's words.
+
+use std::ffi::OsString;
+
+/// A command line that cannot be carried out. The program says [`StartError::render`] and exits with
+/// [`StartError::EXIT_CODE`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StartError {
+    /// No arguments at all.
+    Usage,
+    /// An option that does not exist, as it is to be shown.
+    IllegalOption(String),
+    /// An option whose argument is missing, as it is to be shown.
+    MissingArgument(String),
+    /// An argument that is not a number: what it is for, and the argument.
+    NotANumber(&'static str, OsString),
+    /// A number out of bounds: what it is for, the least and the greatest value (0: see dump's `numarg`).
+    OutOfRange(&'static str, i64, i64),
+    /// The digits of the level do not fit the header's `c_level` (32 bits).
+    LevelTooLarge,
+    /// `-P` and `-f` both given.
+    CommandAndFile,
+    /// `-T` with something that is not a date after 1969 in ctime(3)'s form.
+    BadTime(OsString),
+    /// No operand.
+    NoOperand,
+    /// More than one operand: the others.
+    ExtraOperands(Vec<OsString>),
+    /// `-r` or `-R` with a level over 0.
+    RsyncLevel,
+    /// `-T` and `-u` both given.
+    TimeAndUpdate,
+    /// `-B` is smaller than one record of this many tape blocks.
+    VolumeTooSmall(u32),
+    /// A remote tape's name with a newline in it.
+    TapeCharacters,
+    /// A remote user's name with characters that dump does not allow.
+    UserName(OsString),
+}
+
+impl StartError {
+    /// The exit code of every error at the start (`X_STARTUP`, sbin/dump/dump.h).
+    pub const EXIT_CODE: u8 = 1;
+
+    /// An option that does not exist.
+    pub(super) fn illegal_option(letter: u8) -> StartError {
+        StartError::IllegalOption(letter.escape_ascii().to_string())
+    }
+
+    /// An option's argument is missing.
+    pub(super) fn missing_argument(letter: u8) -> StartError {
+        StartError::MissingArgument(letter.escape_ascii().to_string())
+    }
+
+    /// The whole text for standard error, with its last newline. `program` is the program's name as
+    /// it was called, which dump puts before some of these.
+    pub fn render(&self, program: &str) -> String {
+        match self {
+            StartError::Usage => usage(program),
+            StartError::IllegalOption(option) => {
+                format!("{program}: illegal option -- {option}\n{}", usage(program))
+            }
+            StartError::MissingArgument(option) => {
+                format!("{program}: option requires an argument -- {option}\n{}", usage(program))
+            }
+            StartError::NotANumber(meaning, text) => {
+                format!("{program}: illegal {meaning} -- {}\n", text.to_string_lossy())
+            }
+            StartError::OutOfRange(meaning, least, most) => {
+                format!("{program}: {meaning} must be between {least} and {most}\n")
+            }
+            StartError::LevelTooLarge => {
+                format!("{program}: level must be between 0 and {}\n", i32::MAX)
+            }
+            StartError::CommandAndFile => {
+                format!("{program}: You cannot use the P and f flags together.\n")
+            }
+            StartError::BadTime(text) => format!("bad time \"{}\"\n", text.to_string_lossy()),
+            StartError::NoOperand => "Must specify disk or file system\n".to_owned(),
+            StartError::ExtraOperands(words) => {
+                let words: String = words.iter().map(|w| format!(" {}", w.to_string_lossy())).collect();
+                format!("Unknown arguments to dump:{words}\n")
+            }
+            StartError::RsyncLevel => {
+                "rsync friendly options can be used only with level 0 dumps.\n".to_owned()
+            }
+            StartError::TimeAndUpdate => "You cannot use the T and u flags together.\n".to_owned(),
+            StartError::VolumeTooSmall(ntrec) => {
+                format!("{program}: number of blocks per file must be at least {ntrec}, one record\n")
+            }
+            StartError::TapeCharacters => "invalid characters in tape\n".to_owned(),
+            StartError::UserName(user) => {
+                format!("  DUMP: invalid user name {}\n", user.to_string_lossy())
+            }
+        }
+    }
+}
+
+/// dump's usage text, with the program's name as it was called.
+fn usage(program: &str) -> String {
+    let indent = " ".repeat("usage: ".len() + program.chars().count() + 1);
+    format!(
+        "usage: {program} [-0123456789acLnSu] [-B records] [-b blocksize] [-C cachesize]\n\
+         {indent}[-D dumpdates] [-d density] [-f file | -P pipecommand] [-h level]\n\
+         {indent}[-s feet] [-T date] filesystem\n       {program} -W | -w\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usage_is_dumps() {
+        let want = concat!(
+            "usage: dump [-0123456789acLnSu] [-B records] [-b blocksize] [-C cachesize]\n",
+            "            [-D dumpdates] [-d density] [-f file | -P pipecommand] [-h level]\n",
+            "            [-s feet] [-T date] filesystem\n",
+            "       dump -W | -w\n",
+        );
+        assert_eq!(StartError::Usage.render("dump"), want);
+        let said = StartError::illegal_option(b'Z').render("dump");
+        assert_eq!(said, format!("dump: illegal option -- Z\n{want}"));
+        let said = StartError::missing_argument(b'f').render("dump");
+        assert_eq!(said, format!("dump: option requires an argument -- f\n{want}"));
+    }
+
+    #[test]
+    fn texts() {
+        let say = |e: StartError| e.render("capdump");
+        let number = StartError::NotANumber("density", "1x".into());
+        assert_eq!(say(number), "capdump: illegal density -- 1x\n");
+        let range = StartError::OutOfRange("number of blocks per file", 1, 0);
+        assert_eq!(say(range), "capdump: number of blocks per file must be between 1 and 0\n");
+        assert_eq!(say(StartError::BadTime("soon".into())), "bad time \"soon\"\n");
+        let extra = StartError::ExtraOperands(vec!["a".into(), "b".into()]);
+        assert_eq!(say(extra), "Unknown arguments to dump: a b\n");
+    }
+}

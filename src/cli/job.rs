@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What is to be done: the command line after all checks.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+/// A dump to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// The level (`c_level`), 0 or more.
+    pub level: i32,
+    /// The disk or file system as the command line names it.
+    pub operand: OsString,
+    /// Where the volumes go.
+    pub output: Output,
+    /// Tape blocks (1024 bytes) in a record, 1 to 1000.
+    pub ntrec: u32,
+    /// When a volume is full.
+    pub limit: Limit,
+    /// The least level that leaves out files with the nodump flag, 0 to 10.
+    pub honor_level: i32,
+    /// Whether the dump is entered in the dumpdates file.
+    pub update_dumpdates: bool,
+    /// The dumpdates file.
+    pub dumpdates: PathBuf,
+    /// From when on changes are dumped.
+    pub since: Since,
+    /// 0; 1: `-r`, no dates of the dump; 2: `-R`, nor access and modification times. Level is 0 if not 0.
+    pub rsync_friendly: u8,
+    /// Stop after the estimate.
+    pub estimate_only: bool,
+    /// Tell the operator group when help is needed.
+    pub notify: bool,
+    /// Dump a snapshot of a mounted file system.
+    pub snapshot: bool,
+    /// Processes that read the disk, 1 to 16.
+    pub workers: u8,
+}
+
+impl Job {
+    /// Whether files with the nodump flag are left out at this level.
+    pub fn honors_nodump(&self) -> bool {
+        self.level >= self.honor_level
+    }
+}
+
+/// Where the volumes go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Standard output: one volume without end.
+    Stdout,
+    /// Files or devices, one after the other. Volumes after the last name go to that name again.
+    Names(Vec<OsString>),
+    /// A command of the shell for each volume, which reads the volume on its standard input.
+    Command(OsString),
+    /// A tape of another host.
+    Remote(Remote),
+}
+
+/// A tape of another host, reached by rmt(8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// The user there; `None` means the user here.
+    pub user: Option<OsString>,
+    /// The host.
+    pub host: OsString,
+    /// Files or devices there, as in [`Output::Names`].
+    pub names: Vec<OsString>,
+}
+
+impl Output {
+    /// The output as messages name it: for a remote tape the part after the host.
+    pub fn name(&self) -> OsString {
+        match self {
+            Output::Stdout => "standard output".into(),
+            Output::Command(_) => "child pipeline process".into(),
+            Output::Names(names) => names.join(OsStr::new(",")),
+            Output::Remote(remote) => remote.names.join(OsStr::new(",")),
+        }
+    }
+
+    /// The remote host as messages name it, with the user.
+    pub fn host(&self) -> Option<OsString> {
+        let Output::Remote(Remote { user, host, .. }) = self else {
+            return None;
+        };
+        let mut name = user.clone().unwrap_or_default();
+        if user.is_some() {
+            name.push("@");
+        }
+        name.push(host);
+        Some(name)
+    }
+
+    /// The names of a list of outputs, for which dump says `Dumping volume %d on %s`.
+    pub fn list(&self) -> Option<&[OsString]> {
+        match self {
+            Output::Names(names) | Output::Remote(Remote { names, .. }) if names.len() > 1 => Some(names),
+            _ => None,
+        }
+    }
+}
+
+/// When a volume is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// At the end of the medium.
+    Unlimited,
+    /// After this many tape blocks, a whole number of records (`-B`).
+    BlocksPerFile(u64),
+    /// When the records would have used up the tape.
+    Tape(Tape),
+}
+
+/// A tape of known length. Lengths are in tenths of an inch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tape {
+    /// Length of the tape. The volume is full when the records' lengths add up to more.
+    pub tsize: i64,
+    /// Bytes in a tenth of an inch.
+    pub density: i32,
+    /// Whether it is a cartridge tape.
+    pub cartridge: bool,
+    /// Length of one record and the gap after it.
+    pub tenths: i64,
+}
+
+impl Tape {
+    /// The length of one record of `ntrec` tape blocks and its gap (`alloctape`, sbin/dump/tape.c).
+    pub(super) fn new(tsize: i64, density: i32, cartridge: bool, ntrec: u32) -> Tape {
+        let gap = match (cartridge, density) {
+            (true, _) => 16,
+            (false, 625) => 5,
+            (false, _) => 8,
+        };
+        let bytes = i64::from(ntrec) * 1024;
+        Tape { tsize, density, cartridge, tenths: bytes / i64::from(density.max(1)) + gap }
+    }
+}
+
+/// From when on changes are dumped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// The newest dump of a lower level in the dumpdates file.
+    Dumpdates,
+    /// This date (`-T`), in seconds since 1970.
+    Date(i64),
+}
+
+/// What this version cannot do yet, as a name for the message `NAME not supported yet`.
+/// An estimate writes nothing, so the outputs do not count there.
+pub fn unsupported(job: &Job) -> Option<&'static str> {
+    let output = match &job.output {
+        Output::Command(_) => Some("-P"),
+        Output::Remote(_) => Some("a remote tape"),
+        output if output.list().is_some() => Some("a list of outputs"),
+        _ => None,
+    };
+    let missing =
+        [(job.snapshot, "-L"), (job.notify, "-n"), (job.update_dumpdates && !job.estimate_only, "-u")];
+    let missing = missing.into_iter().find_map(|(wanted, name)| wanted.then_some(name));
+    missing.or(output.filter(|_| !job.estimate_only))
+}

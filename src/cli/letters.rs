@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The old command line: one word of key letters, then their arguments in the letters' order.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use super::error::StartError;
+
+/// Key letters that take an argument. dump's own list lacks P, which works there only as the last key.
+const WITH_ARGUMENT: &[u8] = b"BbCDdfhPsT";
+
+/// Turns an old command line (without the program's name) into words for [`super::args::scan`].
+///
+/// The old form is in use when the first word begins with neither `-` nor `/`; other lines come back
+/// as they are. Letters with an argument go first, in their order, then one word with all others.
+///
+/// Errors: [`StartError::MissingArgument`] when there are fewer arguments than letters that want one.
+pub fn expand(args: &[OsString]) -> Result<Vec<OsString>, StartError> {
+    let Some((keys, rest)) = args.split_first() else {
+        return Ok(Vec::new());
+    };
+    if matches!(keys.as_bytes().first(), Some(b'-' | b'/')) {
+        return Ok(args.to_vec());
+    }
+    let mut rest = rest.iter();
+    let mut words = Vec::with_capacity(args.len() + 1);
+    let mut flags = vec![b'-'];
+    for &letter in keys.as_bytes() {
+        if WITH_ARGUMENT.contains(&letter) {
+            let argument = rest.next().ok_or_else(|| StartError::missing_argument(letter))?;
+            words.push(OsString::from_vec(vec![b'-', letter]));
+            words.push(argument.clone());
+        } else {
+            flags.push(letter);
+        }
+    }
+    if flags.len() > 1 {
+        words.push(OsString::from_vec(flags));
+    }
+    words.extend(rest.cloned());
+    Ok(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expanded(args: &[&str]) -> Result<Vec<String>, StartError> {
+        let args: Vec<OsString> = args.iter().map(OsString::from).collect();
+        let words = expand(&args)?;
+        Ok(words.into_iter().map(|w| w.into_string().expect("the test's words are text")).collect())
+    }
+
+    #[test]
+    fn arguments_follow_the_order_of_their_letters() {
+        let got = expanded(&["0ubf", "64", "-", "/u"]).expect("a good line");
+        assert_eq!(got, ["-b", "64", "-f", "-", "-0u", "/u"]);
+        let got = expanded(&["TDs0hdBC", "t", "d", "s", "h", "D", "B", "C", "fs", "x"]).expect("a good line");
+        let want = "-T t -D d -s s -h h -d D -B B -C C -0 fs x".split(' ').collect::<Vec<_>>();
+        assert_eq!(got, want);
+    }
+
+    #[test]
+    fn p_takes_its_argument_anywhere() {
+        let got = expanded(&["0PbL", "cat >x", "32", "/u"]).expect("a good line");
+        assert_eq!(got, ["-P", "cat >x", "-b", "32", "-0L", "/u"]);
+    }
+
+    #[test]
+    fn amanda_keys() {
+        let got = expanded(&["0ubLsf", "64", "1048576", "-", "/dev/da0"]).expect("a good line");
+        assert_eq!(got, ["-b", "64", "-s", "1048576", "-f", "-", "-0uL", "/dev/da0"]);
+    }
+
+    #[test]
+    fn new_lines_and_paths_are_left_alone() {
+        for line in [&["-0f", "x", "/u"][..], &["/u"], &["-"], &[]] {
+            assert_eq!(expanded(line).expect("a good line"), line);
+        }
+    }
+
+    #[test]
+    fn a_relative_operand_alone_is_taken_as_keys() {
+        assert_eq!(expanded(&["aWu"]).expect("a good line"), ["-aWu"]);
+        assert_eq!(expanded(&["", "/u"]).expect("a good line"), ["/u"]);
+    }
+
+    #[test]
+    fn a_letter_without_its_argument() {
+        let err = expanded(&["0bf", "64"]).expect_err("a bad line");
+        assert_eq!(err, StartError::missing_argument(b'f'));
+    }
+}

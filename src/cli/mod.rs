@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The command line, in dump's letters, made into a job.
+//!
+//! `letters` rewrites the old form, `args` takes options apart in getopt(3)'s order, `draft` gives each
+//! its meaning and checks the whole, `job` is the result. Nothing here does I/O.
+
+mod args;
+mod draft;
+mod error;
+mod estimate;
+mod job;
+mod letters;
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+pub use draft::{DEFAULT_DUMPDATES, DEFAULT_TAPE};
+pub use error::StartError;
+pub use estimate::{Estimate, estimate};
+pub use job::{Job, Limit, Output, Remote, Since, Tape, unsupported};
+
+/// What the command line asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Make a dump.
+    Dump(Job),
+    /// Print the listing of `-W`, or with `only_due` that of `-w`.
+    LastDumps {
+        /// List only the file systems that are due.
+        only_due: bool,
+        /// The dumpdates file.
+        dumpdates: PathBuf,
+    },
+    /// Print this text (`--help`, `--version`).
+    Print(String),
+}
+
+/// Reads a command line. `args` is without the program's name, `tape` is the environment's `TAPE`,
+/// and `parse_date` turns ctime(3)'s form into seconds since 1970, in the local time zone.
+///
+/// Errors: the first thing that dump would find wrong.
+pub fn parse(
+    args: &[OsString],
+    tape: Option<&OsStr>,
+    parse_date: fn(&str) -> Option<i64>,
+) -> Result<Request, StartError> {
+    if args.is_empty() {
+        return Err(StartError::Usage);
+    }
+    let scan = args::scan(&letters::expand(args)?);
+    let mut draft = draft::Draft::default();
+    for given in &scan.options {
+        if let Some(request) = draft.apply(given, parse_date)? {
+            return Ok(request);
+        }
+    }
+    match scan.stopped {
+        Some(error) => Err(error),
+        None => draft.finish(scan.operands, tape).map(Request::Dump),
+    }
+}
+
+/// The name of the program for messages: the last part of `argv[0]`.
+pub fn program_name(argv0: Option<&OsStr>) -> String {
+    let name = argv0.map(Path::new).and_then(Path::file_name).filter(|n| !n.as_bytes().is_empty());
+    name.map_or_else(|| "capdump".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

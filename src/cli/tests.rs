@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Tests of whole command lines.
+
+use super::*;
+
+/// A date for "good", a date before 1970 for "old", none for anything else.
+fn date(text: &str) -> Option<i64> {
+    match text {
+        "good" => Some(1_700_000_000),
+        "old" => Some(-1),
+        _ => None,
+    }
+}
+
+fn request(line: &str) -> Result<Request, StartError> {
+    let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+    parse(&args, None, date)
+}
+
+/// The job of a command line, words split at blanks.
+pub(crate) fn job(line: &str) -> Job {
+    match request(line) {
+        Ok(Request::Dump(job)) => job,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+fn refusal(line: &str) -> String {
+    request(line).expect_err(line).render("dump")
+}
+
+fn names(list: &[&str]) -> Output {
+    Output::Names(list.iter().map(OsString::from).collect())
+}
+
+#[test]
+fn the_defaults() {
+    let tape = Tape { tsize: 276_000, density: 160, cartridge: false, tenths: 72 };
+    let want = Job {
+        level: 0,
+        operand: "/usr".into(),
+        output: names(&["/dev/sa0"]),
+        ntrec: 10,
+        limit: Limit::Tape(tape),
+        honor_level: 1,
+        update_dumpdates: false,
+        dumpdates: "/etc/dumpdates".into(),
+        since: Since::Dumpdates,
+        rsync_friendly: 0,
+        estimate_only: false,
+        notify: false,
+        snapshot: false,
+        workers: 3,
+    };
+    assert_eq!(job("/usr"), want);
+    assert_eq!(job("-0 /usr"), want);
+}
+
+#[test]
+fn every_option_has_its_effect() {
+    let got = job("-2 -a -b 64 -C 32 -D dd -f out -h 2 -L -n -S -u --workers 16 fs");
+    let want = Job {
+        level: 2,
+        operand: "fs".into(),
+        output: names(&["out"]),
+        ntrec: 64,
+        limit: Limit::Unlimited,
+        honor_level: 2,
+        update_dumpdates: true,
+        dumpdates: "dd".into(),
+        since: Since::Dumpdates,
+        rsync_friendly: 0,
+        estimate_only: true,
+        notify: true,
+        snapshot: true,
+        workers: 16,
+    };
+    assert_eq!(got, want);
+    assert_eq!(job("-1Tgood fs").since, Since::Date(1_700_000_000));
+    assert_eq!(job("-r fs").rsync_friendly, 1);
+    assert_eq!(job("-Rr fs").rsync_friendly, 2);
+}
+
+#[test]
+fn digits_of_the_level_add_up() {
+    for (line, level) in [("-10 x", 10), ("-0 -1 x", 1), ("-1u2 x", 12), ("5 x", 5), ("01 x", 1)] {
+        assert_eq!(job(line).level, level, "{line}");
+    }
+    assert_eq!(job("-2147483647 x").level, i32::MAX);
+    let range = "dump: level must be between 0 and 2147483647\n";
+    assert_eq!(refusal("-2147483648 x"), range);
+    assert_eq!(refusal("-99999999999999999999 x"), range);
+}
+
+#[test]
+fn nodump_counts_from_the_honor_level_on() {
+    for (line, honored) in [("-0 x", false), ("-1 x", true), ("-0h0 x", true), ("-1h2 x", false)] {
+        assert_eq!(job(line).honors_nodump(), honored, "{line}");
+    }
+}
+
+#[test]
+fn density_raises_the_record_unless_b_was_given() {
+    for (line, ntrec) in [
+        ("-d 6250 x", 32),
+        ("-b 64 -d 6250 x", 64),
+        ("-d 6250 -b 64 x", 64),
+        ("-d 6249 x", 10),
+        ("-d 6250 -d 1600 x", 32),
+        ("-b 10 -d 6250 x", 10),
+    ] {
+        assert_eq!(job(line).ntrec, ntrec, "{line}");
+    }
+}
+
+#[test]
+fn tapes() {
+    let tape = |line| match job(line).limit {
+        Limit::Tape(Tape { tsize, density, cartridge, tenths }) => (tsize, density, cartridge, tenths),
+        other => panic!("{line}: {other:?}"),
+    };
+    assert_eq!(tape("-c x"), (204_000, 100, true, 118));
+    assert_eq!(tape("-d 6250 x"), (276_000, 625, false, 57));
+    assert_eq!(tape("-d 62500 -s 100 -b 1 x"), (12_000, 6250, false, 8));
+    assert_eq!(tape("-cd 10 -s 1 x"), (120, 1, true, 10_256));
+    assert_eq!(tape("-s 9223372036854775807 x").0, i64::MAX);
+    assert_eq!(tape("-s 99999999999999999999 x").0, i64::MAX);
+}
+
+#[test]
+fn blocks_per_file() {
+    assert_eq!(job("-B 105 -b 32 x").limit, Limit::BlocksPerFile(96));
+    assert_eq!(job("-B 10 -s 1 -d 10 x").limit, Limit::BlocksPerFile(10));
+    assert_eq!(job("-aB 5 x").limit, Limit::Unlimited);
+    assert_eq!(job("-B 5 -f - x").limit, Limit::Unlimited);
+    assert_eq!(job("-f - x").limit, Limit::Unlimited);
+    let small = "dump: number of blocks per file must be at least 10, one record\n";
+    assert_eq!(refusal("-B 9 x"), small);
+    assert_eq!(refusal("-B 9 -P cat x"), small);
+}
+
+#[test]
+fn outputs() {
+    assert_eq!(job("-f - x").output, Output::Stdout);
+    assert_eq!(job("-f - -f out x").output, names(&["out"]));
+    assert_eq!(job("-f a,b x").output, names(&["a", "b"]));
+    assert_eq!(job("-f a,b, x").output, names(&["a", "b", "b"]));
+    assert_eq!(job("-f a,,b x").output, names(&["a", "", "b"]));
+    assert_eq!(job("-Pcat x").output, Output::Command("cat".into()));
+    assert_eq!(job("0P cat x").output, Output::Command("cat".into()));
+}
+
+#[test]
+fn remote_tapes() {
+    let remote = |user: Option<&str>, host: &str, list: &[&str]| {
+        let names = list.iter().map(OsString::from).collect();
+        Output::Remote(Remote { user: user.map(Into::into), host: host.into(), names })
+    };
+    let got = job("-f me@far:/dev/nsa0 x").output;
+    assert_eq!(got, remote(Some("me"), "far", &["/dev/nsa0"]));
+    assert_eq!((got.name(), got.host()), ("/dev/nsa0".into(), Some("me@far".into())));
+    let got = job("-f far:a:1,b x").output;
+    assert_eq!(got, remote(None, "far", &["a:1", "b"]));
+    assert_eq!((got.name(), got.host()), ("a:1,b".into(), Some("far".into())));
+    assert_eq!(refusal("-f a.b@far:x x"), "  DUMP: invalid user name a.b\n");
+    let args = ["-f", "far:a\nb", "x"].map(OsString::from);
+    assert_eq!(parse(&args, None, date), Err(StartError::TapeCharacters));
+}
+
+#[test]
+fn outputs_as_messages_name_them() {
+    for (line, name, list) in [
+        ("-f - x", "standard output", false),
+        ("-P cat x", "child pipeline process", false),
+        ("-f out x", "out", false),
+        ("-f v1,v2 x", "v1,v2", true),
+        ("-f h:v1,v2 x", "v1,v2", true),
+    ] {
+        let output = job(line).output;
+        assert_eq!(output.name(), name, "{line}");
+        assert_eq!(output.list().is_some(), list, "{line}");
+    }
+}
+
+#[test]
+fn tape_of_the_environment() {
+    let output = |line: &str, tape: &str| {
+        let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        match parse(&args, Some(OsStr::new(tape)), date) {
+            Ok(Request::Dump(job)) => (job.output, job.limit == Limit::Unlimited),
+            other => panic!("{line}: {other:?}"),
+        }
+    };
+    assert_eq!(output("/x", "/dev/nsa1"), (names(&["/dev/nsa1"]), false));
+    assert_eq!(output("/x", "-"), (Output::Stdout, true));
+    assert_eq!(output("-f out x", "-"), (names(&["out"]), false));
+    assert_eq!(output("-P cat x", "-"), (Output::Command("cat".into()), false));
+}
+
+#[test]
+fn refusals_in_dumps_words() {
+    for (line, want) in [
+        ("-0", "Must specify disk or file system\n"),
+        ("-0 a b c", "Unknown arguments to dump: b c\n"),
+        ("-1r a", "rsync friendly options can be used only with level 0 dumps.\n"),
+        ("-uT good a", "You cannot use the T and u flags together.\n"),
+        ("-T bad a", "bad time \"bad\"\n"),
+        ("-T old a", "bad time \"old\"\n"),
+        ("-f x -P cat a", "dump: You cannot use the P and f flags together.\n"),
+        ("-P cat -f x a", "dump: You cannot use the P and f flags together.\n"),
+        ("-b 0 a", "dump: number of blocks per write must be between 1 and 1000\n"),
+        ("-b 1001 a", "dump: number of blocks per write must be between 1 and 1000\n"),
+        ("-b=64 a", "dump: illegal number of blocks per write -- =64\n"),
+        ("-b 64k a", "dump: illegal number of blocks per write -- 64k\n"),
+        ("-B 0 a", "dump: number of blocks per file must be between 1 and 0\n"),
+        ("-B - a", "dump: illegal number of blocks per file -- -\n"),
+        ("-C -1 a", "dump: cachesize must be between 0 and 0\n"),
+        ("-d 9 a", "dump: density must be between 10 and 327670\n"),
+        ("-d 327671 a", "dump: density must be between 10 and 327670\n"),
+        ("-h 11 a", "dump: honor level must be between 0 and 10\n"),
+        ("-s 0 a", "dump: tape size must be between 1 and 0\n"),
+        ("-s -99999999999999999999 a", "dump: tape size must be between 1 and 0\n"),
+        ("--workers 17 a", "dump: number of workers must be between 1 and 16\n"),
+    ] {
+        assert_eq!(refusal(line), want, "{line}");
+    }
+    assert_eq!(parse(&[], None, date), Err(StartError::Usage));
+}
+
+#[test]
+fn numbers_as_strtol_reads_them() {
+    for (text, ntrec) in [(" 64", Some(64)), ("+64", Some(64)), ("\t\r064", Some(64)), ("", None)] {
+        let args = ["-b", text, "x"].map(OsString::from);
+        let got = match parse(&args, None, date) {
+            Ok(Request::Dump(job)) => Some(job.ntrec),
+            Err(StartError::OutOfRange(_, 1, 1000)) => None,
+            other => panic!("{text:?}: {other:?}"),
+        };
+        assert_eq!(got, ntrec, "{text:?}");
+    }
+    for text in ["64 ", "6 4", "+", "- 1", " ", "0x10", "١"] {
+        let args = ["-b", text, "x"].map(OsString::from);
+        let want = StartError::NotANumber("number of blocks per write", text.into());
+        assert_eq!(parse(&args, None, date), Err(want));
+    }
+}
+
+#[test]
+fn the_first_fault_is_the_one_reported() {
+    assert_eq!(refusal("-b 0 -Z"), "dump: number of blocks per write must be between 1 and 1000\n");
+    assert!(refusal("-Z -b 0").starts_with("dump: illegal option -- Z\nusage: dump [-0"));
+    assert_eq!(refusal("-1r"), "Must specify disk or file system\n");
+    assert_eq!(refusal("-1ruT good x"), "rsync friendly options can be used only with level 0 dumps.\n");
+}
+
+#[test]
+fn listings_act_where_they_stand() {
+    let listing =
+        |only_due, dumpdates: &str| Ok(Request::LastDumps { only_due, dumpdates: dumpdates.into() });
+    assert_eq!(request("-W"), listing(false, "/etc/dumpdates"));
+    assert_eq!(request("-D dd -w -D other"), listing(true, "dd"));
+    assert_eq!(request("-D dd -WZ"), listing(false, "dd"));
+    assert_eq!(request("-W -b 0"), listing(false, "/etc/dumpdates"));
+    assert_eq!(request("WD dd"), listing(false, "dd"));
+    assert!(refusal("-b 0 -W").contains("must be between"));
+}
+
+#[test]
+fn help_and_version() {
+    let Ok(Request::Print(help)) = request("--help") else { panic!("no help") };
+    for option in ["-W ", "--workers <N>", "-T <date>", "--version", "[filesystem]..."] {
+        assert!(help.contains(option), "{option} is not in\n{help}");
+    }
+    let version = Request::Print(format!("capdump {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(request("-0 --version"), Ok(version));
+}
+
+#[test]
+fn amandas_lines() {
+    let full = job("0ubLsf 64 1048576 - /dev/da0");
+    assert_eq!((full.level, full.ntrec, full.limit), (0, 64, Limit::Unlimited));
+    assert!(full.update_dumpdates && full.snapshot && full.output == Output::Stdout);
+    // Its configure script compares what these say, which is to differ from the first one only.
+    let fs = "/dev/null/invalid/fs";
+    assert!(refusal(&format!("9Ef /dev/null {fs}")).contains("illegal option -- E"));
+    let plain = job(&format!("9f /dev/null {fs}"));
+    let estimate = job(&format!("9Sf /dev/null {fs}"));
+    let honor = job(&format!("9hf 0 /dev/null {fs}"));
+    assert_eq!(Job { estimate_only: false, ..estimate }, plain);
+    assert_eq!(Job { honor_level: 1, ..honor.clone() }, plain);
+    assert_eq!((unsupported(&plain), unsupported(&honor)), (None, None));
+}
+
+#[test]
+fn what_is_not_there_yet() {
+    for (line, name) in [
+        ("-0 x", None),
+        ("-0acRb 64 -B 640 -f - x", None),
+        ("-L x", Some("-L")),
+        ("-n x", Some("-n")),
+        ("-u x", Some("-u")),
+        ("-P cat x", Some("-P")),
+        ("-f a:b x", Some("a remote tape")),
+        ("-f a,b x", Some("a list of outputs")),
+        ("-Suf a,b x", None),
+        ("-SL x", Some("-L")),
+    ] {
+        assert_eq!(unsupported(&job(line)), name, "{line}");
+    }
+}
+
+#[test]
+fn the_programs_name() {
+    let name = |argv0: &str| program_name(Some(OsStr::new(argv0)));
+    assert_eq!(name("/sbin/dump"), "dump");
+    assert_eq!(name("rdump"), "rdump");
+    assert_eq!(name(""), "capdump");
+    assert_eq!(program_name(None), "capdump");
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_line_is_a_job_within_its_bounds_or_refused(
+        words in proptest::collection::vec("(-?[0-9aBbCcDdfhLnPRrSsTu]{0,3}|[0-9]{1,20}|.{0,4})", 0..8),
+    ) {
+        let args: Vec<OsString> = words.iter().map(OsString::from).collect();
+        match parse(&args, None, date) {
+            Ok(Request::Dump(job)) => {
+                assert!((1..=1000).contains(&job.ntrec));
+                assert!((1..=16).contains(&job.workers));
+                assert!((0..=10).contains(&job.honor_level));
+                assert!(job.level >= 0 && (job.rsync_friendly == 0 || job.level == 0));
+                assert!(!(job.update_dumpdates && job.since != Since::Dumpdates));
+                match job.limit {
+                    Limit::Unlimited => (),
+                    Limit::BlocksPerFile(n) => assert!(n > 0 && n % u64::from(job.ntrec) == 0),
+                    Limit::Tape(t) => assert!(t.density > 0 && t.tsize > 0 && t.tenths > 0),
+                }
+            }
+            Ok(_) => (),
+            Err(error) => assert!(error.render("dump").ends_with('\n')),
+        }
+    }
+}

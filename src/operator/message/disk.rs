@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What is wrong with the disk or its file system.
+
+use std::ffi::OsStr;
+use std::fmt;
+
+/// Read errors after which dump asks whether to go on (`BREADEMAX`, sbin/dump/traverse.c).
+pub const BREADEMAX: u32 = 32;
+
+/// What is wrong with the disk or its file system.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the fields are what the line says of them")]
+pub enum DiskMessage<'a> {
+    /// A block could not be read. Blocks are of 512 bytes, `count` and `got` are bytes.
+    ReadError { disk: &'a OsStr, reason: &'a str, block: i64, count: u64 },
+    /// A block was not there in full.
+    ShortReadError { disk: &'a OsStr, block: i64, count: u64, got: u64 },
+    /// A sector of such a block could not be read.
+    SectorReadError { disk: &'a OsStr, reason: &'a str, sector: i64, count: u64 },
+    /// A sector of such a block was not there in full.
+    SectorShortRead { disk: &'a OsStr, sector: i64, count: u64, got: u64 },
+    /// More than [`BREADEMAX`] of them.
+    TooManyReadErrors { disk: &'a OsStr },
+    /// Follows [`DiskMessage::TooManyReadErrors`].
+    Unrecoverable,
+    /// A directory ends before its size says.
+    CorruptedDirectory { inode: u64 },
+    /// A directory entry names an inode that there is none of.
+    CorruptedEntry { inode: u64, maxino: u64 },
+    /// An inode's type is none that dump knows (`di_mode & IFMT`).
+    UndefinedType { mode: u32 },
+    /// A cylinder group has more inodes than the file system.
+    SkippingInode { inode: u64, maxino: u64 },
+    /// A cylinder group is not one.
+    BadCylinderGroup { group: u32 },
+}
+
+impl fmt::Display for DiskMessage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use DiskMessage::*;
+        match *self {
+            ReadError { disk, reason, block, count } => {
+                let disk = disk.display();
+                write!(f, "read error from {disk}: {reason}: [block {block}]: count={count}")
+            }
+            ShortReadError { disk, block, count, got } => {
+                let disk = disk.display();
+                write!(f, "short read error from {disk}: [block {block}]: count={count}, got={got}")
+            }
+            SectorReadError { disk, reason, sector, count } => {
+                let disk = disk.display();
+                write!(f, "read error from {disk}: {reason}: [sector {sector}]: count={count}")
+            }
+            SectorShortRead { disk, sector, count, got } => {
+                let disk = disk.display();
+                write!(f, "short read from {disk}: [sector {sector}]: count={count}, got={got}")
+            }
+            TooManyReadErrors { disk } => {
+                write!(f, "More than {BREADEMAX} block read errors from {}", disk.display())
+            }
+            Unrecoverable => f.write_str("This is an unrecoverable error."),
+            CorruptedDirectory { inode } => {
+                write!(f, "corrupted directory, inumber {inode}")
+            }
+            CorruptedEntry { inode, maxino } => {
+                write!(f, "corrupted directory entry, d_ino {inode} >= {maxino}")
+            }
+            UndefinedType { mode } => {
+                write!(f, "Warning: undefined file type 0{mode:o}")
+            }
+            SkippingInode { inode, maxino } => {
+                write!(f, "Skipping inode {inode} >= maxino {maxino}")
+            }
+            BadCylinderGroup { group } => {
+                write!(f, "mapfiles: cg {group}: bad magic number")
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What is wrong with fstab, dumpdates and the snapshot.
+
+use std::ffi::OsStr;
+use std::fmt;
+
+use crate::dumpdates::DumpdatesError;
+
+/// What is wrong with fstab, dumpdates and the snapshot.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the fields are what the line says of them")]
+pub enum FilesMessage<'a> {
+    /// fstab(5) could not be read.
+    CannotOpenFstab { path: &'a OsStr, reason: &'a str },
+    /// There is no dumpdates file.
+    NoDumpdates { path: &'a OsStr },
+    /// The dumpdates file could not be read.
+    CannotReadDumpdates { path: &'a OsStr, reason: &'a str },
+    /// An empty dumpdates file could not be made.
+    CannotCreateDumpdates { path: &'a OsStr, reason: &'a str },
+    /// The dumpdates file could not be opened for writing.
+    CannotRewriteDumpdates { path: &'a OsStr, reason: &'a str },
+    /// A line of the dumpdates file that is none.
+    UnknownFormat { path: &'a OsStr, line: u64 },
+    /// The dump has no place in the dumpdates file.
+    CannotRecord(&'a DumpdatesError),
+    /// `-L` with a file system that is mounted read-only.
+    SnapshotOfReadOnly,
+    /// No `-L` with a file system that is mounted for writing.
+    ShouldUseSnapshot,
+    /// `-L` and there is no `.snap` directory (its name).
+    NoSnapDirectory(&'a OsStr),
+    /// Second line of [`FilesMessage::NoSnapDirectory`].
+    SnapshotDowngraded,
+    /// `-L` with a file system that is not mounted.
+    SnapshotOfUnmounted,
+}
+
+impl fmt::Display for FilesMessage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use FilesMessage::*;
+        match *self {
+            CannotOpenFstab { path, reason } => {
+                let path = path.display();
+                write!(f, "Can't open {path} for dump table information: {reason}")
+            }
+            NoDumpdates { path } => {
+                write!(f, "WARNING: no file `{}', making an empty one", path.display())
+            }
+            CannotReadDumpdates { path, reason } => {
+                write!(f, "WARNING: cannot read {}: {reason}", path.display())
+            }
+            CannotCreateDumpdates { path, reason } => {
+                write!(f, "WARNING: cannot create {}: {reason}", path.display())
+            }
+            CannotRewriteDumpdates { path, reason } => {
+                write!(f, "cannot rewrite {}: {reason}", path.display())
+            }
+            UnknownFormat { path, line } => {
+                write!(f, "Unknown intermediate format in {}, line {line}", path.display())
+            }
+            CannotRecord(error) => error.fmt(f),
+            SnapshotOfReadOnly => f.write_str("WARNING: -L ignored for read-only filesystem."),
+            ShouldUseSnapshot => {
+                f.write_str("WARNING: should use -L when dumping live read-write filesystems!")
+            }
+            NoSnapDirectory(path) => {
+                write!(f, "WARNING: -L requested but snapshot location {}", path.display())
+            }
+            SnapshotDowngraded => f.write_str("         is not a directory: dump downgraded, -L ignored"),
+            SnapshotOfUnmounted => f.write_str("WARNING: Cannot use -L on an unmounted filesystem."),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What happens to volumes and outputs.
+
+use std::ffi::OsStr;
+use std::fmt;
+
+/// What happens to volumes and outputs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the fields are what the line says of them")]
+pub enum MediaMessage<'a> {
+    /// A volume of a list of outputs begins.
+    DumpingVolume { volume: u32, output: &'a OsStr },
+    /// Where a volume after the first one begins.
+    VolumeBegins { volume: u32, inode: u64 },
+    /// The medium was full before the volume was.
+    EndOfTape,
+    /// The next volume has to be mounted.
+    ChangeVolumes { volume: u32 },
+    /// A record could not be written.
+    WriteErrorInVolume { blocks: u64, volume: u32 },
+    /// First line after `Do you want to restart?`.
+    ClosingVolume,
+    /// Second line after `Do you want to restart?`.
+    WillBeRewritten,
+    /// A record could not be written to a pipe.
+    WriteErrorOn(&'a OsStr),
+    /// Follows [`MediaMessage::WriteErrorOn`].
+    CannotRecover,
+    /// An output could not be opened.
+    CannotOpenOutput(&'a OsStr),
+    /// The command of `-P` could not be started.
+    CannotOpenPipeline(&'a OsStr),
+    /// The medium was full at the very end.
+    EotInLastRecords,
+    /// Second line of [`MediaMessage::EotInLastRecords`].
+    UseLongerTape,
+    /// Third line of [`MediaMessage::EotInLastRecords`].
+    UseNoEstimate,
+    /// The medium was full at once.
+    EotAtStart,
+    /// The rmt connection has gone.
+    LostConnection,
+}
+
+impl fmt::Display for MediaMessage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use MediaMessage::*;
+        match *self {
+            DumpingVolume { volume, output } => {
+                write!(f, "Dumping volume {volume} on {}", output.display())
+            }
+            VolumeBegins { volume, inode } => {
+                write!(f, "Volume {volume} begins with blocks from inode {inode}")
+            }
+            EndOfTape => f.write_str("End of tape detected"),
+            ChangeVolumes { volume } => write!(f, "Change Volumes: Mount volume #{volume}"),
+            WriteErrorInVolume { blocks, volume } => {
+                write!(f, "write error {blocks} blocks into volume {volume}")
+            }
+            ClosingVolume => f.write_str("Closing this volume.  Prepare to restart with new media;"),
+            WillBeRewritten => f.write_str("this dump volume will be rewritten."),
+            WriteErrorOn(output) => write!(f, "write error on {}", output.display()),
+            CannotRecover => f.write_str("Cannot recover"),
+            CannotOpenOutput(output) => {
+                write!(f, "Cannot open output \"{}\".", output.display())
+            }
+            CannotOpenPipeline(command) => {
+                write!(f, "Cannot open output pipeline \"{}\".", command.display())
+            }
+            EotInLastRecords => f.write_str("EOT detected in last 2 tape records!"),
+            UseLongerTape => f.write_str("Use a longer tape, decrease the size estimate"),
+            UseNoEstimate => f.write_str("or use no size estimate at all."),
+            EotAtStart => f.write_str("EOT detected at start of the tape!"),
+            LostConnection => f.write_str("Lost connection to remote host."),
+        }
+    }
+}

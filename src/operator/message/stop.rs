@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Why the dump comes to an early end.
+
+use std::fmt;
+
+/// Why the dump comes to an early end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the fields are what the line says of them")]
+pub enum StopMessage<'a> {
+    /// SIGINT.
+    Interrupted,
+    /// SIGPIPE.
+    BrokenPipe,
+    /// SIGHUP and the like while standard output is written.
+    SignalOnPipe,
+    /// SIGHUP and the like otherwise.
+    RewritingAttempted,
+    /// There is nobody to ask.
+    NoTty { reason: &'a str },
+    /// The tty gave no answer too often.
+    ExcessiveQueries,
+    /// The dump is given up.
+    Aborted,
+}
+
+impl fmt::Display for StopMessage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use StopMessage::*;
+        match *self {
+            Interrupted => f.write_str("Interrupt received."),
+            BrokenPipe => f.write_str("Broken pipe"),
+            SignalOnPipe => f.write_str("Signal on pipe: cannot recover"),
+            RewritingAttempted => f.write_str("Rewriting attempted as response to unknown signal."),
+            NoTty { reason } => write!(f, "fopen on /dev/tty fails: {reason}"),
+            ExcessiveQueries => f.write_str("excessive operator query failures"),
+            Aborted => f.write_str("The ENTIRE dump is aborted."),
+        }
+    }
+}

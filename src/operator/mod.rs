@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What the operator is told and asked, in dump's words. Nothing else in the program prints.
+
+mod message;
+mod progress;
+mod query;
+mod refusal;
+
+use std::io::{self, Write};
+
+pub use message::{BREADEMAX, DiskMessage, FilesMessage, Line, MediaMessage, Message, Remark, StopMessage};
+pub use progress::{Progress, State, pass_title, title};
+pub use query::{Action, Query, Question, REMIND_AFTER};
+pub use refusal::Refusal;
+
+/// The group that broadcasts go to (`OPGRENT`, sbin/dump/dump.h).
+pub const OPERATOR_GROUP: &str = "operator";
+
+/// Why the operator group is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attention {
+    /// A question has been open for long.
+    Question,
+    /// A record could not be written.
+    WriteError,
+    /// The next volume has to be mounted.
+    ChangeVolumes,
+    /// Too many read errors.
+    Ailing,
+    /// The dump is complete.
+    Done,
+}
+
+impl Attention {
+    /// What a broadcast ends with.
+    fn text(self) -> &'static str {
+        match self {
+            Attention::Question => "",
+            Attention::WriteError => "DUMP WRITE ERROR!\n",
+            Attention::ChangeVolumes => "CHANGE DUMP VOLUMES!\x07\x07\n",
+            Attention::Ailing => "DUMP IS AILING!\n",
+            Attention::Done => "DUMP IS DONE!\x07\x07\n",
+        }
+    }
+}
+
+/// The way to the operator. A sink that takes no more is no reason to stop, so errors are dropped.
+pub struct Operator {
+    program: String,
+    stderr: Box<dyn Write>,
+    /// The last message with its newline, for broadcasts.
+    last: String,
+}
+
+impl Operator {
+    /// An operator who reads `stderr`. Each line is given to it in one call of `write_all`, so with
+    /// [`io::stderr`], which has no buffer, a line is one write(2).
+    pub fn new(program: String, stderr: Box<dyn Write>) -> Operator {
+        Operator { program, stderr, last: String::new() }
+    }
+
+    /// Says one line.
+    pub fn say(&mut self, message: impl Line) {
+        self.last = format!("{message}\n");
+        let line = format!("  DUMP: {}", self.last);
+        self.print(&line);
+    }
+
+    /// Says why the dump cannot be started; the program's name stands before it.
+    pub fn refuse(&mut self, refusal: Refusal<'_>) {
+        self.print(&format!("{}: {refusal}\n", self.program));
+    }
+
+    /// Says what is wrong with the command line.
+    pub fn refuse_line(&mut self, error: &crate::cli::StartError) {
+        self.print(&error.render(&self.program));
+    }
+
+    /// Says that the remote tape's host has answered. dump has no prefix here.
+    pub fn connected(&mut self, host: &str) {
+        self.print(&format!("Connection to {host} established.\n"));
+    }
+
+    /// Writes a text to standard error as it is ([`Action::Print`]).
+    pub fn print(&mut self, text: &str) {
+        _ = self.stderr.write_all(text.as_bytes());
+    }
+
+    /// The text that wall(1) is given for the operator group, with the last message in it.
+    pub fn broadcast(&self, attention: Attention) -> String {
+        let (last, text) = (&self.last, attention.text());
+        format!(
+            "\x07\x07\x07Message from the dump program to all operators\n\n\
+             DUMP: NEEDS ATTENTION: {last}{text}"
+        )
+    }
+}
+
+/// Writes a text to standard output: the listings of `-W`, `--help`.
+///
+/// Errors: those of write(2), such as `EPIPE`.
+pub fn print_out(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Why a dump cannot be started, as err(3) and errx(3) say it in dump: the exit code is 1.
+
+use std::ffi::OsStr;
+use std::fmt;
+
+/// One line, without the program's name and the newline. Reasons are strerror(3)'s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are what the line says of them")]
+pub enum Refusal<'a> {
+    /// The disk or the snapshot could not be opened.
+    CannotOpen { name: &'a OsStr, reason: &'a str },
+    /// The disk or the snapshot could not be examined.
+    CannotStat { name: &'a OsStr, reason: &'a str },
+    /// The snapshot could not be made.
+    CannotCreate { name: &'a OsStr, reason: &'a str },
+    /// The operand is a directory, or fstab(5) names something that is no device.
+    UnknownFileSystem(&'a OsStr),
+    /// There is no superblock.
+    NoSuperblock { reason: &'a str },
+    /// The superblock could not be read.
+    BadSuperblock { reason: &'a str },
+    /// This version cannot do that yet.
+    NotSupported(&'a str),
+}
+
+impl fmt::Display for Refusal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::CannotOpen { name, reason } => {
+                write!(f, "Cannot open {}: {reason}", name.display())
+            }
+            Refusal::CannotStat { name, reason } => write!(f, "{}: stat: {reason}", name.display()),
+            Refusal::CannotCreate { name, reason } => {
+                write!(f, "Cannot create {}: {reason}", name.display())
+            }
+            Refusal::UnknownFileSystem(name) => {
+                write!(f, "{}: unknown file system", name.display())
+            }
+            Refusal::NoSuperblock { reason } => {
+                write!(f, "Cannot find file system superblock: {reason}")
+            }
+            Refusal::BadSuperblock { reason } => {
+                write!(f, "Unable to read file system superblock: {reason}")
+            }
+            Refusal::NotSupported(name) => write!(f, "{name} not supported yet"),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The disk, snapshot or image that is read: by pread only, so that processes can share the descriptor.
+
+use super::{half, retry};
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
+use std::io::{self, IoSliceMut};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::Path;
+
+/// What a descriptor refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file: an image or a snapshot.
+    Regular,
+    /// A block device.
+    Block,
+    /// A character device: FreeBSD's disks and all tapes and terminals.
+    Character,
+    /// A directory.
+    Directory,
+    /// A pipe, named or not.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// Something else.
+    Other,
+}
+
+/// Opens the disk to read. Errors: those of open(2).
+pub fn open_disk(path: &Path) -> io::Result<OwnedFd> {
+    retry(|| Ok(open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?))
+}
+
+/// What the descriptor is.
+pub fn kind(fd: BorrowedFd<'_>) -> io::Result<Kind> {
+    Ok(kind_of(&fstat(fd)?))
+}
+
+fn kind_of(stat: &FileStat) -> Kind {
+    match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
+        SFlag::S_IFREG => Kind::Regular,
+        SFlag::S_IFBLK => Kind::Block,
+        SFlag::S_IFCHR => Kind::Character,
+        SFlag::S_IFDIR => Kind::Directory,
+        SFlag::S_IFIFO => Kind::Fifo,
+        SFlag::S_IFSOCK => Kind::Socket,
+        _ => Kind::Other,
+    }
+}
+
+/// Bytes on the medium. Errors: `ENOTTY` and the like when the descriptor is no file and no disk.
+pub fn media_size(fd: BorrowedFd<'_>) -> io::Result<u64> {
+    let stat = fstat(fd)?;
+    match kind_of(&stat) {
+        Kind::Regular => u64::try_from(stat.st_size).map_err(|_| io::ErrorKind::InvalidData.into()),
+        _ => half::disk::media_size(fd),
+    }
+}
+
+/// Bytes in a sector: reads of a device must begin and end at its multiples. 1 for a regular file.
+pub fn sector_size(fd: BorrowedFd<'_>) -> io::Result<u32> {
+    match kind(fd)? {
+        Kind::Regular => Ok(1),
+        _ => half::disk::sector_size(fd),
+    }
+}
+
+/// Reads at `offset` (bytes). Less than asked for only at the end of the medium; 0 there.
+pub fn pread(fd: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let at = libc::off_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
+    retry(|| Ok(nix::sys::uio::pread(fd, buffer, at)?))
+}
+
+/// Reads at `offset` (bytes) into several buffers in turn, at most `IOV_MAX` (1024) of them.
+pub fn preadv(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>], offset: u64) -> io::Result<usize> {
+    let at = libc::off_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
+    retry(|| Ok(nix::sys::uio::preadv(fd, buffers, at)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn reads_a_file_in_pieces() {
+        let path = std::env::temp_dir().join(format!("capdump-disk-{}", std::process::id()));
+        std::fs::write(&path, b"0123456789").unwrap();
+        let fd = open_disk(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let fd = fd.as_fd();
+        assert_eq!(kind(fd).unwrap(), Kind::Regular);
+        assert_eq!(media_size(fd).unwrap(), 10);
+        assert_eq!(sector_size(fd).unwrap(), 1);
+        let mut four = [0; 4];
+        assert_eq!(pread(fd, &mut four, 8).unwrap(), 2);
+        assert_eq!(&four[..2], b"89");
+        let (mut two, mut three) = ([0; 2], [0; 3]);
+        let mut buffers = [IoSliceMut::new(&mut two), IoSliceMut::new(&mut three)];
+        assert_eq!(preadv(fd, &mut buffers, 3).unwrap(), 5);
+        assert_eq!((&two, &three), (b"34", b"567"));
+        let err = pread(fd, &mut four, u64::MAX).unwrap_err();
+        assert_eq!(err.kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn tells_kinds() {
+        let dir = open_disk(Path::new("/")).unwrap();
+        assert_eq!(kind(dir.as_fd()).unwrap(), Kind::Directory);
+        let null = open_disk(Path::new("/dev/null")).unwrap();
+        assert_eq!(kind(null.as_fd()).unwrap(), Kind::Character);
+        assert!(media_size(null.as_fd()).is_err());
+        assert!(sector_size(null.as_fd()).is_err());
+        let (reader, _writer) = std::io::pipe().unwrap();
+        assert_eq!(kind(reader.as_fd()).unwrap(), Kind::Fifo);
+    }
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The FreeBSD half: kqueue, process descriptors, capsicum, sa(4), GEOM's disks.
+
+pub mod arena;
+pub mod disk;
+pub mod event;
+pub mod mounts;
+pub mod process;
+pub mod sandbox;
+pub mod signals;
+pub mod tape;
+pub mod time;

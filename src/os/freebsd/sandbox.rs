@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Capsicum. A kernel without it (`ENOSYS`) is forgiven, as caph_enter(3) does; nothing else is.
+
+use crate::os::invalid;
+use crate::os::sandbox::{Entered, Ioctl, Right, Role};
+use capdump_sys::mtio;
+use capsicum::{CapRights, FileRights, IoctlRights, IoctlsBuilder};
+use std::io;
+use std::os::fd::BorrowedFd;
+
+/// Limits, and reads the limits back.
+pub fn limit(fd: BorrowedFd<'_>, rights: &[Right], ioctls: &[Ioctl]) -> io::Result<()> {
+    let mut wanted = FileRights::new();
+    for right in rights {
+        wanted.allow(capsicum_right(*right));
+    }
+    match wanted.limit(&fd) {
+        Err(err) if err.raw_os_error() == Some(libc::ENOSYS) => return Ok(()),
+        other => other?,
+    }
+    let held = FileRights::from_file(&fd)?;
+    if !(held.contains(&wanted) && wanted.contains(&held)) {
+        return Err(invalid("a descriptor has other rights than it was limited to"));
+    }
+    // Without CAP_IOCTL the kernel has emptied the list already.
+    if rights.contains(&Right::Ioctl) {
+        let list = ioctls.iter().fold(IoctlsBuilder::new(), |list, ioctl| list.allow(number(*ioctl)));
+        list.finalize().limit(&fd)?;
+    }
+    check_ioctls(fd, ioctls)
+}
+
+/// Checks that the descriptor has exactly these ioctls.
+fn check_ioctls(fd: BorrowedFd<'_>, ioctls: &[Ioctl]) -> io::Result<()> {
+    // The crate panics when there are more than it has room for; no kernel lets a list have more than 256 (IOCTLS_MAX_COUNT).
+    match IoctlRights::from_file(&fd, 256)? {
+        IoctlRights::Limited(held)
+            if held.len() == ioctls.len() && ioctls.iter().all(|ioctl| held.contains(&number(*ioctl))) =>
+        {
+            Ok(())
+        }
+        _ => Err(invalid("a descriptor has other ioctls than it was limited to")),
+    }
+}
+
+/// Enters capability mode. It is the same for every role: the rights make the difference.
+pub fn enter(_role: Role) -> io::Result<Entered> {
+    match capsicum::enter() {
+        Ok(()) => Ok(Entered::Full),
+        Err(err) if err.raw_os_error() == Some(libc::ENOSYS) => {
+            Ok(Entered::Unavailable(String::from("the kernel has no capability mode")))
+        }
+        Err(err) => Err(err),
+    }
+}
+
+/// What cap_getmode(2) says.
+pub fn is_entered() -> bool {
+    capsicum::get_mode().unwrap_or(false)
+}
+
+fn capsicum_right(right: Right) -> capsicum::Right {
+    match right {
+        Right::Read => capsicum::Right::Read,
+        Right::Write => capsicum::Right::Write,
+        Right::Seek => capsicum::Right::Seek,
+        Right::Pread => capsicum::Right::Pread,
+        Right::Fstat => capsicum::Right::Fstat,
+        Right::Ftruncate => capsicum::Right::Ftruncate,
+        Right::Fsync => capsicum::Right::Fsync,
+        Right::Flock => capsicum::Right::Flock,
+        Right::Event => capsicum::Right::Event,
+        Right::Ioctl => capsicum::Right::Ioctl,
+        Right::Pdgetpid => capsicum::Right::Pdgetpid,
+        Right::Pdkill => capsicum::Right::Pdkill,
+        Right::Kqueue => capsicum::Right::Kqueue,
+    }
+}
+
+fn number(ioctl: Ioctl) -> libc::c_ulong {
+    match ioctl {
+        Ioctl::TapeOperation => mtio::MTIOCTOP,
+        Ioctl::TapeStatus => mtio::MTIOCGET,
+        Ioctl::TapeErrors => mtio::MTIOCERRSTAT,
+        Ioctl::TapeExtendedStatus => mtio::MTIOCEXTGET,
+        Ioctl::TapePosition => mtio::MTIOCRDSPOS,
+        Ioctl::TapeEndModel => mtio::MTIOCGETEOTMODEL,
+        Ioctl::WindowSize => libc::TIOCGWINSZ,
+        Ioctl::TerminalAttributes => libc::TIOCGETA,
+    }
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Sizes of a block device (linux/fs.h).
+
+use crate::os::{check, invalid};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// `#define BLKSSZGET _IO(0x12,104)`
+const BLKSSZGET: u32 = 0x1268;
+/// `#define BLKGETSIZE64 _IOR(0x12,114,size_t)`
+const BLKGETSIZE64: u32 = 0x8000_1272 | (size_of::<usize>() as u32) << 16;
+
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(BLKGETSIZE64 == 0x8008_1272);
+
+/// Bytes on the device.
+pub fn media_size(fd: BorrowedFd<'_>) -> io::Result<u64> {
+    let mut size = 0_u64;
+    // SAFETY: BLKGETSIZE64 writes one u64 through its argument, in spite of the size_t in its number.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), BLKGETSIZE64 as _, &mut size) })?;
+    Ok(size)
+}
+
+/// Bytes in a logical sector.
+pub fn sector_size(fd: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut size = 0_i32;
+    // SAFETY: BLKSSZGET writes one int through its argument.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), BLKSSZGET as _, &mut size) })?;
+    u32::try_from(size).map_err(|_| invalid("a negative sector size"))
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The Linux half: epoll, signalfd, timerfd, pidfd, seccomp, Landlock, st(4).
+
+pub mod arena;
+pub mod disk;
+pub mod event;
+pub mod mounts;
+pub mod process;
+pub mod sandbox;
+pub mod signals;
+mod syscalls;
+pub mod tape;
+pub mod time;

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! no_new_privs, Landlock without any rule, and two seccomp filters a role.
+//!
+//! The first filter answers `EPERM` to calls that the C library may try by itself and that look at names only;
+//! the second kills the process for all that is not in the role's list. The kernel takes the strictest answer.
+
+use super::syscalls;
+use crate::os::sandbox::{Entered, Ioctl, Right, Role};
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus, Scope,
+};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, SeccompRule, TargetArch};
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The rules of one filter: for each call, the conditions under which it matches; none means always.
+pub type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// Whether this process, or the one it was forked from, is under Landlock and the first filter. A second time would
+/// need calls that the sandbox refuses.
+static WALLED: AtomicBool = AtomicBool::new(false);
+
+/// Nothing: Linux has no rights per descriptor.
+pub fn limit(_fd: BorrowedFd<'_>, _rights: &[Right], _ioctls: &[Ioctl]) -> io::Result<()> {
+    Ok(())
+}
+
+/// Enters or narrows.
+pub fn enter(role: Role) -> io::Result<Entered> {
+    let Ok(arch) = TargetArch::try_from(std::env::consts::ARCH) else {
+        return Ok(Entered::Unavailable(format!("no system call filter for {}", std::env::consts::ARCH)));
+    };
+    let mut missing = None;
+    if !WALLED.load(Ordering::Relaxed) {
+        missing = landlock()?;
+        let probes = syscalls::probes().map_err(io::Error::other)?;
+        let filter =
+            SeccompFilter::new(probes, SeccompAction::Allow, SeccompAction::Errno(libc::EPERM as u32), arch);
+        if let Err(reason) = install(filter)? {
+            return Ok(Entered::Unavailable(reason));
+        }
+        WALLED.store(true, Ordering::Relaxed);
+    }
+    let allowed = syscalls::allowed(role).map_err(io::Error::other)?;
+    let filter = SeccompFilter::new(allowed, SeccompAction::KillProcess, SeccompAction::Allow, arch);
+    Ok(match (install(filter)?, missing) {
+        (Err(reason), _) => Entered::Unavailable(reason),
+        (Ok(()), Some(reason)) => Entered::Partial(reason),
+        (Ok(()), None) => Entered::Full,
+    })
+}
+
+/// Installs one filter; Err is a kernel without seccomp.
+fn install(filter: Result<SeccompFilter, seccompiler::BackendError>) -> io::Result<Result<(), String>> {
+    let program: BpfProgram = filter.and_then(|filter| filter.try_into()).map_err(io::Error::other)?;
+    match seccompiler::apply_filter(&program) {
+        Ok(()) => Ok(Ok(())),
+        Err(seccompiler::Error::Prctl(err) | seccompiler::Error::Seccomp(err))
+            if matches!(err.raw_os_error(), Some(libc::ENOSYS | libc::EINVAL)) =>
+        {
+            Ok(Err(String::from("the kernel has no seccomp filters")))
+        }
+        Err(err) => Err(io::Error::other(err)),
+    }
+}
+
+/// Takes away every file name, network port, abstract socket and foreign signal. Says what is missing, if anything.
+fn landlock() -> io::Result<Option<String>> {
+    let status = (|| {
+        Ruleset::default()
+            .set_compatibility(CompatLevel::BestEffort)
+            .handle_access(AccessFs::from_all(ABI::V6))?
+            .handle_access(AccessNet::from_all(ABI::V6))?
+            .scope(Scope::from_all(ABI::V6))?
+            .create()?
+            .restrict_self()
+    })()
+    .map_err(|err: landlock::RulesetError| io::Error::other(err))?;
+    Ok(match status.ruleset {
+        RulesetStatus::FullyEnforced => None,
+        RulesetStatus::PartiallyEnforced => Some(String::from("the kernel has an old Landlock")),
+        RulesetStatus::NotEnforced => Some(String::from("the kernel has no Landlock")),
+    })
+}
+
+/// Whether a seccomp filter and no_new_privs are on.
+pub fn is_entered() -> bool {
+    // SAFETY: both calls take no argument and write no memory.
+    let (mode, privs) =
+        unsafe { (libc::prctl(libc::PR_GET_SECCOMP), libc::prctl(libc::PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)) };
+    mode == 2 && privs == 1
+}

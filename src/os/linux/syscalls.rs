@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Which system calls each role keeps on Linux.
+
+use super::sandbox::Rules;
+use super::tape::{MTIOCGET, MTIOCPOS, MTIOCTOP};
+use crate::os::sandbox::Role;
+use libc::c_long;
+use seccompiler::SeccompCmpArgLen::{Dword, Qword};
+use seccompiler::SeccompCmpOp::{Eq, MaskedEq};
+use seccompiler::{BackendError, SeccompCondition, SeccompRule};
+
+/// What every role needs: descriptors that are open, memory without a file, the clock, signals, its own end.
+const COMMON: &[c_long] = &[
+    libc::SYS_read,
+    libc::SYS_readv,
+    libc::SYS_pread64,
+    libc::SYS_preadv,
+    libc::SYS_write,
+    libc::SYS_writev,
+    libc::SYS_lseek,
+    libc::SYS_fsync,
+    libc::SYS_fdatasync,
+    libc::SYS_ftruncate,
+    libc::SYS_fstat,
+    libc::SYS_newfstatat,
+    libc::SYS_statx,
+    libc::SYS_recvmsg,
+    libc::SYS_sendmsg,
+    libc::SYS_close,
+    libc::SYS_close_range,
+    libc::SYS_epoll_create1,
+    libc::SYS_epoll_ctl,
+    libc::SYS_epoll_pwait,
+    libc::SYS_ppoll,
+    libc::SYS_timerfd_create,
+    libc::SYS_timerfd_settime,
+    libc::SYS_signalfd4,
+    libc::SYS_munmap,
+    libc::SYS_mremap,
+    libc::SYS_madvise,
+    libc::SYS_brk,
+    libc::SYS_futex,
+    libc::SYS_clock_gettime,
+    libc::SYS_clock_nanosleep,
+    libc::SYS_gettimeofday,
+    libc::SYS_nanosleep,
+    libc::SYS_getrandom,
+    libc::SYS_getpid,
+    libc::SYS_getppid,
+    libc::SYS_gettid,
+    libc::SYS_sched_yield,
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_sigaltstack,
+    libc::SYS_restart_syscall,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+];
+
+/// What only the older of our architectures has beside it.
+#[cfg(target_arch = "x86_64")]
+const COMMON_OLD: &[c_long] = &[libc::SYS_epoll_wait, libc::SYS_poll, libc::SYS_time];
+#[cfg(not(target_arch = "x86_64"))]
+const COMMON_OLD: &[c_long] = &[];
+
+/// The planner keeps the record of dumps and looks after its children.
+const PLANNER: &[c_long] = &[libc::SYS_flock, libc::SYS_pidfd_send_signal];
+
+/// Before its workers are forked: what fork, their first steps and their own filters need.
+const FORKING: &[c_long] =
+    &[libc::SYS_pidfd_open, libc::SYS_seccomp, libc::SYS_set_robust_list, libc::SYS_socketpair];
+
+/// Answered with `EPERM`: names that the C library or Rust's runtime looks up by itself.
+const PROBES: &[c_long] = &[
+    libc::SYS_openat,
+    libc::SYS_openat2,
+    libc::SYS_faccessat,
+    libc::SYS_faccessat2,
+    libc::SYS_readlinkat,
+    libc::SYS_getcwd,
+];
+
+#[cfg(target_arch = "x86_64")]
+const PROBES_OLD: &[c_long] =
+    &[libc::SYS_open, libc::SYS_access, libc::SYS_readlink, libc::SYS_stat, libc::SYS_lstat];
+#[cfg(not(target_arch = "x86_64"))]
+const PROBES_OLD: &[c_long] = &[];
+
+/// `TCGETS` and `TIOCGWINSZ` (asm-generic/ioctls.h) and the tape's: the only ioctls.
+const IOCTLS: [u32; 5] = [MTIOCTOP, MTIOCGET, MTIOCPOS, 0x5401, 0x5413];
+
+/// `PR_GET_SECCOMP` and `PR_GET_NO_NEW_PRIVS` prove the sandbox; the others are harmless to others.
+/// `PR_SET_VMA` is how the C library names its memory.
+const PRCTLS: [i32; 5] = [
+    libc::PR_GET_SECCOMP,
+    libc::PR_GET_NO_NEW_PRIVS,
+    libc::PR_SET_NO_NEW_PRIVS,
+    libc::PR_SET_NAME,
+    libc::PR_SET_VMA,
+];
+
+/// `F_GETFD` and the like; nothing that locks, leases or signals.
+const FCNTLS: [i32; 5] = [libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_SETFL, libc::F_DUPFD_CLOEXEC];
+
+/// clone(2) flags of fork: a signal number and where to keep the thread's number; nothing shared, no namespace.
+const FORK_FLAGS: u64 = 0xff | libc::CLONE_CHILD_SETTID as u64 | libc::CLONE_CHILD_CLEARTID as u64;
+
+/// `P_PIDFD` (linux/wait.h): waitid for a child that is held by its pidfd.
+const P_PIDFD: u64 = 3;
+
+/// The calls a role may make.
+pub fn allowed(role: Role) -> Result<Rules, BackendError> {
+    let mut rules = Rules::new();
+    always(&mut rules, COMMON);
+    always(&mut rules, COMMON_OLD);
+    always(&mut rules, PROBES);
+    always(&mut rules, PROBES_OLD);
+    any_of(&mut rules, libc::SYS_ioctl, 1, IOCTLS.map(u64::from))?;
+    any_of(&mut rules, libc::SYS_prctl, 0, PRCTLS.map(|option| option as u64))?;
+    any_of(&mut rules, libc::SYS_fcntl, 1, FCNTLS.map(|command| command as u64))?;
+    memory(&mut rules)?;
+    if role != Role::Worker {
+        always(&mut rules, PLANNER);
+        any_of(&mut rules, libc::SYS_waitid, 0, [P_PIDFD])?;
+    }
+    if role == Role::PlannerForking {
+        always(&mut rules, FORKING);
+        forking(&mut rules)?;
+    }
+    Ok(rules)
+}
+
+/// The calls that are answered with `EPERM` instead of death.
+pub fn probes() -> Result<Rules, BackendError> {
+    let mut rules = Rules::new();
+    always(&mut rules, PROBES);
+    always(&mut rules, PROBES_OLD);
+    // fstat goes through these with AT_EMPTY_PATH; without it they look at a name.
+    let named = MaskedEq(libc::AT_EMPTY_PATH as u64);
+    add(&mut rules, libc::SYS_newfstatat, [(3, named.clone(), 0)])?;
+    add(&mut rules, libc::SYS_statx, [(2, named, 0)])?;
+    Ok(rules)
+}
+
+/// New memory is never that of a file and never runs.
+fn memory(rules: &mut Rules) -> Result<(), BackendError> {
+    let no_exec = MaskedEq(libc::PROT_EXEC as u64);
+    let anonymous = libc::MAP_ANONYMOUS as u64;
+    add(rules, libc::SYS_mmap, [(2, no_exec.clone(), 0), (3, MaskedEq(anonymous), anonymous)])?;
+    add(rules, libc::SYS_mprotect, [(2, no_exec, 0)])
+}
+
+fn forking(rules: &mut Rules) -> Result<(), BackendError> {
+    add(rules, libc::SYS_clone, [(0, MaskedEq(!FORK_FLAGS), 0)])?;
+    #[cfg(target_arch = "x86_64")]
+    always(rules, &[libc::SYS_fork]);
+    let kill_on_death = (1, Eq, libc::SIGKILL as u64);
+    add(rules, libc::SYS_prctl, [(0, Eq, libc::PR_SET_PDEATHSIG as u64), kill_on_death])
+}
+
+/// Matches a call whatever its arguments.
+fn always(rules: &mut Rules, calls: &[c_long]) {
+    for call in calls {
+        rules.insert(*call, Vec::new());
+    }
+}
+
+/// Matches a call where one argument, of 32 bits, has one of these values.
+fn any_of<const N: usize>(
+    rules: &mut Rules,
+    call: c_long,
+    argument: u8,
+    values: [u64; N],
+) -> Result<(), BackendError> {
+    for value in values {
+        let value = value & u64::from(u32::MAX);
+        let condition = SeccompCondition::new(argument, Dword, Eq, value)?;
+        let rule = SeccompRule::new(vec![condition])?;
+        rules.entry(call).or_default().push(rule);
+    }
+    Ok(())
+}
+
+/// Matches a call where all these hold of its arguments, taken as 64 bits.
+fn add<const N: usize>(
+    rules: &mut Rules,
+    call: c_long,
+    conditions: [(u8, seccompiler::SeccompCmpOp, u64); N],
+) -> Result<(), BackendError> {
+    let conditions = conditions
+        .into_iter()
+        .map(|(argument, op, value)| SeccompCondition::new(argument, Qword, op, value))
+        .collect::<Result<Vec<_>, _>>()?;
+    rules.entry(call).or_default().push(SeccompRule::new(conditions)?);
+    Ok(())
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Which UFS file systems are mounted.
+
+use super::half;
+use std::ffi::OsString;
+use std::io;
+
+/// A mounted UFS file system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// What is mounted: the device (`f_mntfromname`).
+    pub from: OsString,
+    /// Where (`f_mntonname`).
+    pub on: OsString,
+    /// Whether it is mounted read-only: then its disk does not change.
+    pub read_only: bool,
+}
+
+/// The mounted UFS file systems, in the order of mounting. To be asked before the sandbox.
+pub fn ufs_mounts() -> io::Result<Vec<Mount>> {
+    half::mounts::ufs_mounts()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn can_be_asked() {
+        for mount in ufs_mounts().unwrap() {
+            assert!(mount.on.as_encoded_bytes().starts_with(b"/"));
+        }
+    }
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Where the dump goes when it is a file or a pipe; a tape is opened and written the same way.
+
+use super::{check, retry};
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use nix::unistd::{Whence, lseek};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+/// Whether the output is also read again later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Written only.
+    Write,
+    /// Written, then read to verify it.
+    WriteAndRead,
+}
+
+/// Opens or makes the output, mode 0666 less the umask. Does not cut it: that is done when the first record is written.
+pub fn open_output(path: &Path, access: Access) -> io::Result<OwnedFd> {
+    let access = match access {
+        Access::Write => OFlag::O_WRONLY,
+        Access::WriteAndRead => OFlag::O_RDWR,
+    };
+    let mode = Mode::from_bits_truncate(0o666);
+    retry(|| Ok(open(path, access | OFlag::O_CREAT | OFlag::O_CLOEXEC, mode)?))
+}
+
+/// One write(2), made again only when a signal broke it off before anything was written. The count may be short.
+pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    retry(|| Ok(nix::unistd::write(fd, bytes)?))
+}
+
+/// One read(2), made again when a signal broke it off. 0 at the end.
+pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    retry(|| Ok(nix::unistd::read(fd, buffer)?))
+}
+
+/// Cuts or stretches a file to `len` bytes.
+pub fn ftruncate(fd: BorrowedFd<'_>, len: u64) -> io::Result<()> {
+    let len = libc::off_t::try_from(len).map_err(|_| io::ErrorKind::InvalidInput)?;
+    retry(|| Ok(nix::unistd::ftruncate(fd, len)?))
+}
+
+/// Waits until a file is on its disk. Errors: `EINVAL` for what cannot be synced, as a pipe.
+pub fn fsync(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: fsync takes a descriptor, which is borrowed and so open.
+    retry(|| check(unsafe { libc::fsync(fd.as_raw_fd()) }).map(drop))
+}
+
+/// Goes to `offset` (bytes from the start) of a file.
+pub fn seek(fd: BorrowedFd<'_>, offset: u64) -> io::Result<u64> {
+    move_to(fd, libc::off_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?, Whence::SeekSet)
+}
+
+/// Where a file is read or written next, in bytes. Errors: `ESPIPE` for a pipe.
+pub fn position(fd: BorrowedFd<'_>) -> io::Result<u64> {
+    move_to(fd, 0, Whence::SeekCur)
+}
+
+fn move_to(fd: BorrowedFd<'_>, offset: libc::off_t, whence: Whence) -> io::Result<u64> {
+    let at = lseek(fd.as_fd(), offset, whence)?;
+    u64::try_from(at).map_err(|_| io::ErrorKind::InvalidData.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_cuts_and_seeks() {
+        let path = std::env::temp_dir().join(format!("capdump-output-{}", std::process::id()));
+        std::fs::write(&path, b"old contents").unwrap();
+        let fd = open_output(&path, Access::WriteAndRead).unwrap();
+        let fd = fd.as_fd();
+        assert_eq!(std::fs::read(&path).unwrap(), b"old contents", "open does not cut");
+        assert_eq!(write(fd, b"new").unwrap(), 3);
+        ftruncate(fd, 5).unwrap();
+        fsync(fd).unwrap();
+        assert_eq!(position(fd).unwrap(), 3);
+        assert_eq!(seek(fd, 1).unwrap(), 1);
+        let mut rest = [0; 8];
+        assert_eq!(read(fd, &mut rest).unwrap(), 4);
+        assert_eq!(&rest[..4], b"ew c");
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn makes_a_file_that_is_only_written() {
+        let path = std::env::temp_dir().join(format!("capdump-output-new-{}", std::process::id()));
+        let fd = open_output(&path, Access::Write).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(write(fd.as_fd(), b"x").unwrap(), 1);
+        let err = read(fd.as_fd(), &mut [0]).unwrap_err();
+        assert_eq!(err.raw_os_error(), Some(libc::EBADF));
+    }
+
+    #[test]
+    fn says_when_a_pipe_is_broken_or_cannot_seek() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        assert_eq!(position(writer.as_fd()).unwrap_err().raw_os_error(), Some(libc::ESPIPE));
+        assert!(fsync(writer.as_fd()).is_err());
+        drop(reader);
+        let err = write(writer.as_fd(), b"x").unwrap_err();
+        assert_eq!(err.kind(), io::ErrorKind::BrokenPipe);
+    }
+}

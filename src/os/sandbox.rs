@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The words the table of rights is written in, and the way into the sandbox.
+
+use super::half;
+use std::io;
+use std::os::fd::BorrowedFd;
+
+/// A right that a descriptor keeps (rights(4)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// `CAP_READ`: read, recvmsg.
+    Read,
+    /// `CAP_WRITE`: write, sendmsg.
+    Write,
+    /// `CAP_SEEK`: lseek.
+    Seek,
+    /// `CAP_PREAD`: pread, preadv; it takes in reading and seeking.
+    Pread,
+    /// `CAP_FSTAT`: fstat.
+    Fstat,
+    /// `CAP_FTRUNCATE`: ftruncate.
+    Ftruncate,
+    /// `CAP_FSYNC`: fsync.
+    Fsync,
+    /// `CAP_FLOCK`: flock.
+    Flock,
+    /// `CAP_EVENT`: to be waited on.
+    Event,
+    /// `CAP_IOCTL`: the ioctls that are listed beside it.
+    Ioctl,
+    /// `CAP_PDGETPID`: pdgetpid.
+    Pdgetpid,
+    /// `CAP_PDKILL`: pdkill.
+    Pdkill,
+    /// `CAP_KQUEUE`: kevent.
+    Kqueue,
+}
+
+/// An ioctl that a descriptor keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ioctl {
+    /// `MTIOCTOP`: tape operations.
+    TapeOperation,
+    /// `MTIOCGET`: tape status.
+    TapeStatus,
+    /// `MTIOCERRSTAT`: tape errors.
+    TapeErrors,
+    /// `MTIOCEXTGET`: tape status as XML.
+    TapeExtendedStatus,
+    /// `MTIOCRDSPOS`: tape position.
+    TapePosition,
+    /// `MTIOCGETEOTMODEL`: how many filemarks end a tape.
+    TapeEndModel,
+    /// `TIOCGWINSZ`: the size of a terminal.
+    WindowSize,
+    /// `TIOCGETA`: whether it is a terminal.
+    TerminalAttributes,
+}
+
+/// Which process enters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The planner before its workers are forked: it may still fork, and its children may narrow themselves.
+    PlannerForking,
+    /// The planner after that.
+    Planner,
+    /// A worker of the ring.
+    Worker,
+}
+
+/// What holds after entering.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entered {
+    /// Everything that this system can do.
+    Full,
+    /// Some of it; the text says in one line what is missing.
+    Partial(String),
+    /// The kernel has no sandbox; the text says in one line why.
+    Unavailable(String),
+}
+
+/// Cuts the descriptor down to these rights and ioctls, and checks that they hold. Nothing on Linux, where rights are
+/// per process, and nothing on a FreeBSD kernel without capabilities.
+pub fn limit(fd: BorrowedFd<'_>, rights: &[Right], ioctls: &[Ioctl]) -> io::Result<()> {
+    half::sandbox::limit(fd, rights, ioctls)
+}
+
+/// Enters the sandbox, or narrows it: for good, for this process and those it forks.
+pub fn enter(role: Role) -> io::Result<Entered> {
+    half::sandbox::enter(role)
+}
+
+/// Whether the kernel says that this process is sandboxed.
+pub fn is_entered() -> bool {
+    half::sandbox::is_entered()
+}

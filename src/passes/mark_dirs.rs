@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Pass II: directories that hold something to dump are dumped as well; the others are forgotten.
+//!
+//! A directory not dumped itself is read; it is dumped if it holds something that is, and dropped from `dirs` if it holds neither
+//! that nor a directory that is still in `dirs`. By that its parent may drop out too, so rounds are made until one changes nothing.
+//! A directory that is in `dirs` but not in `used` has the flag nodump, or inherits it: all that is in it is taken off the dump.
+
+use super::{Criteria, Error, Maps, Notice, damage, estimate};
+use crate::ufs::{BlockMap, Dinode, FileSystem, FileType, ReadAt, dir_entries};
+use crate::units::{FragAddr, Ino};
+
+/// Directories that one step reads at most.
+const DIRECTORIES_PER_STEP: u32 = 1024;
+
+/// Rounds after which the directories still undecided are all dumped: more than any tree is deep that can be made by its
+/// names, but a damaged one can go round in circles.
+const MOST_ROUNDS: u32 = 4096;
+
+/// Pass II under way.
+pub struct MarkDirs {
+    criteria: Criteria,
+    next: u64,
+    changed: bool,
+    round: u32,
+    block: Vec<u8>,
+    /// Directories whose nodump has been handed down: once is enough, and ends on directories that hold each other.
+    handed_down: Option<crate::format::InodeMap>,
+}
+
+/// What a directory was found to hold.
+#[derive(Clone, Copy, Default)]
+struct Found {
+    dumped: bool,
+    subdirectories: bool,
+}
+
+impl MarkDirs {
+    /// Begins pass II; `criteria` are those of pass I.
+    pub fn new(criteria: Criteria) -> MarkDirs {
+        MarkDirs { criteria, next: 0, changed: false, round: 0, block: Vec::new(), handed_down: None }
+    }
+
+    /// Looks at the next directories; false when all is decided.
+    ///
+    /// Errors: the disk cannot be read.
+    pub fn step<R: ReadAt>(
+        &mut self,
+        fs: &FileSystem<R>,
+        maps: &mut Maps,
+        tape_blocks: &mut i64,
+        notify: &mut dyn FnMut(Notice),
+    ) -> Result<bool, Error> {
+        for _ in 0..DIRECTORIES_PER_STEP {
+            let Some(ino) = maps.dirs.next_from(self.next) else {
+                return Ok(self.end_round(maps));
+            };
+            self.next = u64::from(ino.0) + 1;
+            let nodump = self.criteria.honor_nodump && !maps.used.contains(ino);
+            if !maps.dump.contains(ino) || nodump {
+                self.look_at(fs, maps, tape_blocks, ino, nodump, notify)?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn end_round(&mut self, maps: &mut Maps) -> bool {
+        self.round += 1;
+        if self.changed && self.round >= MOST_ROUNDS {
+            for ino in maps.dirs.clone().iter().filter(|&ino| maps.used.contains(ino)) {
+                maps.dump.insert(ino);
+            }
+            return false;
+        }
+        self.next = 0;
+        std::mem::take(&mut self.changed)
+    }
+
+    fn look_at<R: ReadAt>(
+        &mut self,
+        fs: &FileSystem<R>,
+        maps: &mut Maps,
+        tape_blocks: &mut i64,
+        ino: Ino,
+        nodump: bool,
+        notify: &mut dyn FnMut(Notice),
+    ) -> Result<(), Error> {
+        let inode = match damage(fs.inode(ino))? {
+            Ok(inode) => inode,
+            Err(error) => {
+                notify(Notice::Damaged(error));
+                maps.dirs.remove(ino);
+                return Ok(());
+            }
+        };
+        let found = self.search(fs, maps, tape_blocks, ino, &inode, nodump, notify)?;
+        if found.dumped {
+            maps.dump.insert(ino);
+            *tape_blocks += estimate::of_file(fs.superblock(), inode.size, inode.blocks, inode.flags);
+            self.changed = true;
+        } else if nodump {
+            self.changed |= found.subdirectories;
+            maps.dirs.remove(ino);
+        } else if !found.subdirectories {
+            maps.dirs.remove(ino);
+            self.changed = true;
+        }
+        Ok(())
+    }
+
+    /// Reads the directory's blocks until it is known to be dumped.
+    #[expect(clippy::too_many_arguments, reason = "one pass's state, used here only")]
+    fn search<R: ReadAt>(
+        &mut self,
+        fs: &FileSystem<R>,
+        maps: &mut Maps,
+        tape_blocks: &mut i64,
+        ino: Ino,
+        inode: &Dinode,
+        nodump: bool,
+        notify: &mut dyn FnMut(Notice),
+    ) -> Result<Found, Error> {
+        let mut found = Found::default();
+        if nodump && !self.first_time(fs, ino) {
+            return Ok(found);
+        }
+        let mut map = match BlockMap::new(fs.superblock(), inode) {
+            Ok(map) => map,
+            Err(error) => {
+                notify(Notice::Damaged(error));
+                return Ok(found);
+            }
+        };
+        loop {
+            match damage(map.next(fs))? {
+                Ok(None) => return Ok(found),
+                Ok(Some(run)) => {
+                    let Some(addr) = run.addr else { continue };
+                    let bsize = u64::from(fs.superblock().bsize);
+                    for index in 0..run.count {
+                        let left = inode.size.saturating_sub((run.first.0 + index) * bsize);
+                        let block = FragAddr(addr.0 + index * u64::from(fs.superblock().frag));
+                        self.read(fs, block, left.min(bsize) as usize)?;
+                        self.search_block(fs, maps, tape_blocks, ino, nodump, &mut found, notify)?;
+                        if found.dumped {
+                            return Ok(found);
+                        }
+                    }
+                }
+                Err(error) => notify(Notice::Damaged(error)),
+            }
+        }
+    }
+
+    fn first_time<R: ReadAt>(&mut self, fs: &FileSystem<R>, ino: Ino) -> bool {
+        let done = self
+            .handed_down
+            .get_or_insert_with(|| crate::format::InodeMap::new(fs.superblock().max_inodes()));
+        let first = !done.contains(ino);
+        done.insert(ino);
+        first
+    }
+
+    /// Reads the `size` used bytes of a directory block.
+    fn read<R: ReadAt>(&mut self, fs: &FileSystem<R>, addr: FragAddr, size: usize) -> Result<(), Error> {
+        let sb = fs.superblock();
+        // Whole fragments are read, as they stand on the disk; a disk need not read less.
+        let whole = size.next_multiple_of(sb.fsize as usize);
+        self.block.resize(whole, 0);
+        fs.disk().read_at(sb.offset_of(addr), &mut self.block).map_err(Error::Read)?;
+        self.block.truncate(size);
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one pass's state, used here only")]
+    fn search_block<R: ReadAt>(
+        &self,
+        fs: &FileSystem<R>,
+        maps: &mut Maps,
+        tape_blocks: &mut i64,
+        directory: Ino,
+        nodump: bool,
+        found: &mut Found,
+        notify: &mut dyn FnMut(Notice),
+    ) -> Result<(), Error> {
+        let sb = fs.superblock();
+        for entry in dir_entries(&self.block, sb.order, sb.old_directories) {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(_) => {
+                    notify(Notice::CorruptDirectory(directory));
+                    return Ok(());
+                }
+            };
+            let ino = entry.ino;
+            if u64::from(ino.0) >= sb.max_inodes() {
+                notify(Notice::CorruptEntry(ino, sb.max_inodes()));
+                return Ok(());
+            }
+            if entry.is_dot() {
+                continue;
+            }
+            if nodump {
+                self.hand_down(fs, maps, tape_blocks, ino, found, notify)?;
+                continue;
+            }
+            found.dumped |= maps.dump.contains(ino);
+            found.subdirectories |= maps.dirs.contains(ino);
+            if found.dumped && found.subdirectories {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes `ino` off the dump since it is in a directory with nodump, and marks it so if it is a directory.
+    fn hand_down<R: ReadAt>(
+        &self,
+        fs: &FileSystem<R>,
+        maps: &mut Maps,
+        tape_blocks: &mut i64,
+        ino: Ino,
+        found: &mut Found,
+        notify: &mut dyn FnMut(Notice),
+    ) -> Result<(), Error> {
+        if ino <= Ino::ROOT {
+            return Ok(());
+        }
+        let inode = match damage(fs.inode(ino))? {
+            Ok(inode) => inode,
+            Err(error) => {
+                notify(Notice::Damaged(error));
+                return Ok(());
+            }
+        };
+        if maps.dump.contains(ino) {
+            maps.dump.remove(ino);
+            *tape_blocks -= estimate::of_file(fs.superblock(), inode.size, inode.blocks, inode.flags);
+        }
+        let done = self.handed_down.as_ref().is_some_and(|done| done.contains(ino));
+        if inode.file_type() == FileType::Dir && !done {
+            maps.dirs.insert(ino);
+            maps.used.remove(ino);
+            found.subdirectories = true;
+        }
+        Ok(())
+    }
+}

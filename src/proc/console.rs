@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The planner's way to the operator: messages, and questions on the terminal.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::Stop;
+use crate::disk::Fault;
+use crate::event::{Child, Event, EventQueue, Sig};
+use crate::operator::{
+    Action, BREADEMAX, DiskMessage, Line, Operator, Query, Question, REMIND_AFTER, Remark, StopMessage,
+};
+use crate::passes::Notice;
+
+const TTY: u64 = 1;
+const REMINDER: u64 = 2;
+const CHILDREN: u64 = 3;
+
+/// Who read what could not be read. Dump has a master and three workers, which take records in turn, and each counts its own
+/// read errors: as many of them are forgiven here, however many workers there are.
+#[derive(Clone, Copy, Debug)]
+pub enum Reader {
+    /// The planner.
+    Planner,
+    /// Whoever reads this record of the dump (from 0).
+    Record(u64),
+}
+
+/// Readers that dump has.
+const READERS: usize = 4;
+
+impl Reader {
+    fn index(self) -> usize {
+        match self {
+            Reader::Planner => READERS - 1,
+            Reader::Record(record) => (record % (READERS as u64 - 1)) as usize,
+        }
+    }
+}
+
+/// Messages go to standard error, questions to the terminal that was opened at the start.
+pub struct Console {
+    operator: RefCell<Operator>,
+    /// The terminal, or why there is none.
+    tty: io::Result<OwnedFd>,
+    notify: bool,
+    /// The disk's name in messages.
+    disk: OsString,
+    faults: Cell<[u32; READERS]>,
+    stopped: Cell<bool>,
+    children: RefCell<Rc<[Child]>>,
+}
+
+impl Console {
+    /// A console for the dump of `disk`; with `notify` the operator group is told of questions.
+    pub fn new(operator: Operator, tty: io::Result<OwnedFd>, notify: bool, disk: OsString) -> Console {
+        Console {
+            operator: RefCell::new(operator),
+            tty,
+            notify,
+            disk,
+            faults: Cell::new([0; READERS]),
+            stopped: Cell::new(false),
+            children: RefCell::new(Rc::from([])),
+        }
+    }
+
+    /// Whose end breaks off a question.
+    pub fn watch(&self, children: Rc<[Child]>) {
+        self.children.replace(children);
+    }
+
+    /// Says one line.
+    pub fn say(&self, message: impl Line) {
+        self.operator.borrow_mut().say(message);
+    }
+
+    /// The way to the operator, for what has no prefix.
+    pub fn operator(&self) -> std::cell::RefMut<'_, Operator> {
+        self.operator.borrow_mut()
+    }
+
+    /// Whether the operator, asked what to do about read errors, said stop.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.get()
+    }
+
+    /// Tells of a read that went wrong. After 32 of a reader the operator is asked whether to go on.
+    pub fn fault(&self, reader: Reader, fault: Fault) {
+        if self.is_stopped() {
+            return;
+        }
+        let reason = io::Error::from_raw_os_error(fault.errno);
+        let reason = crate::os::errno::strerror(&reason);
+        let block = i64::try_from(fault.block).unwrap_or(i64::MAX);
+        let (count, got) = (u64::from(fault.count), u64::from(fault.got));
+        let disk = &self.disk;
+        let message = match (fault.sector, fault.errno) {
+            (false, 0) => DiskMessage::ShortReadError { disk, block, count, got },
+            (false, _) => DiskMessage::ReadError { disk, reason: &reason, block, count },
+            (true, 0) => DiskMessage::SectorShortRead { disk, sector: block, count, got },
+            (true, _) => DiskMessage::SectorReadError { disk, reason: &reason, sector: block, count },
+        };
+        self.say(message);
+        if !fault.sector {
+            self.count_fault(reader);
+        }
+    }
+
+    /// Tells what a pass came upon.
+    pub fn notice(&self, notice: Notice) {
+        if self.is_stopped() {
+            return;
+        }
+        match notice {
+            Notice::DumpingDirectories => self.say(crate::operator::Message::DumpingDirectories),
+            Notice::DumpingFiles => self.say(crate::operator::Message::DumpingFiles),
+            Notice::CorruptDirectory(ino) => {
+                self.say(DiskMessage::CorruptedDirectory { inode: ino.0.into() })
+            }
+            Notice::CorruptEntry(ino, maxino) => {
+                self.say(DiskMessage::CorruptedEntry { inode: ino.0.into(), maxino });
+            }
+            Notice::UndefinedType(mode) => {
+                self.say(DiskMessage::UndefinedType { mode: u32::from(mode) & 0o170_000 });
+            }
+            Notice::Warning(warning) => self.say(Remark(format_args!("WARNING: {warning}"))),
+            Notice::Damaged(error) => {
+                self.say(Remark(format_args!("{error}")));
+                self.count_fault(Reader::Planner);
+            }
+        }
+    }
+
+    fn count_fault(&self, reader: Reader) {
+        let mut faults = self.faults.get();
+        let count = &mut faults[reader.index()];
+        *count += 1;
+        let too_many = *count > BREADEMAX;
+        self.faults.set(faults);
+        if !too_many {
+            return;
+        }
+        self.say(DiskMessage::TooManyReadErrors { disk: &self.disk });
+        self.say(DiskMessage::Unrecoverable);
+        match self.ask(Question::Continue) {
+            Ok(true) => {
+                faults[reader.index()] = 0;
+                self.faults.set(faults);
+            }
+            Ok(false) | Err(Stop::Told) => self.stopped.set(true),
+            Err(Stop::Because(reason)) => {
+                self.say(Remark(format_args!("{reason}")));
+                self.stopped.set(true);
+            }
+        }
+    }
+
+    /// Asks the operator, and waits for the answer.
+    ///
+    /// Errors: there is no terminal, or it gives nothing; a signal that ends the dump came; a worker has ended.
+    pub fn ask(&self, question: Question) -> Result<bool, Stop> {
+        let tty = match &self.tty {
+            Ok(tty) => tty,
+            Err(error) => {
+                let reason = crate::os::errno::strerror(error);
+                self.say(StopMessage::NoTty { reason: &reason });
+                return Err(Stop::Told);
+            }
+        };
+        let children = Rc::clone(&self.children.borrow());
+        let mut queue = EventQueue::new()?;
+        queue.add_readable(tty.as_fd(), TTY)?;
+        queue.add_signals(&[Sig::Term, Sig::Hup])?;
+        for child in children.iter() {
+            queue.add_child(child, CHILDREN)?;
+        }
+        let (mut query, actions) = Query::ask(question, self.notify);
+        let mut answer = self.act(&mut queue, actions)?;
+        let mut events = Vec::new();
+        while answer.is_none() {
+            queue.wait(&mut events, None)?;
+            for event in &events {
+                let actions = match event {
+                    Event::Readable { .. } => query.input(&self.read_tty(tty)),
+                    Event::Timer { .. } => query.remind(),
+                    Event::ChildExited { status, .. } => {
+                        return Err(Stop::because(format!("a worker {status}")));
+                    }
+                    Event::Signal(_) => return Err(Stop::Told),
+                    Event::Writable { .. } => continue,
+                };
+                answer = answer.or(self.act(&mut queue, actions)?);
+            }
+        }
+        answer.ok_or(Stop::Told)
+    }
+
+    fn read_tty(&self, tty: &OwnedFd) -> Vec<u8> {
+        let mut bytes = [0; 256];
+        let length = crate::os::output::read(tty.as_fd(), &mut bytes).unwrap_or(0);
+        bytes[..length].to_vec()
+    }
+
+    fn act(&self, queue: &mut EventQueue, actions: Vec<Action>) -> Result<Option<bool>, Stop> {
+        for action in actions {
+            match action {
+                Action::Print(text) => self.operator.borrow_mut().print(&text),
+                Action::SetTimer => queue.add_timer(REMINDER, Duration::from_secs(REMIND_AFTER), false)?,
+                Action::Answer(answer) => return Ok(Some(answer)),
+                Action::GiveUp => {
+                    self.say(StopMessage::ExcessiveQueries);
+                    return Err(Stop::Told);
+                }
+                Action::Broadcast => {}
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The planner: from the superblock through the four passes to the last record, in the sandbox.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::source::Source;
+use super::start::Started;
+use super::writing::Writing;
+use super::{Stop, exit};
+use crate::cli::estimate;
+use crate::event::{Event, EventQueue, Sig};
+use crate::format::Encoder;
+use crate::operator::{Message, Question, Refusal, Remark, StopMessage, pass_title};
+use crate::os::errno::strerror;
+use crate::os::process::set_title;
+use crate::passes::{self, Criteria, Maps, MarkDirs, MarkFiles, Notice, Stream};
+use crate::ring::Slots;
+use crate::sandbox::{self, DescriptorKind, Entered, Role};
+use crate::ufs::{self, FileSystem, Superblock};
+use crate::volume::{Filler, Limit, Shape};
+
+/// What passes I and II found.
+struct Mapped {
+    maps: Maps,
+    /// Tape blocks of the dump, as dump guesses them, with its three maps.
+    tape_blocks: i64,
+}
+
+/// Makes the dump. Gives the exit code; the operator has been told everything.
+pub fn run(started: &Started) -> u8 {
+    match dump(started) {
+        Ok(code) => code,
+        Err(stop) => {
+            if let Stop::Because(reason) = stop {
+                started.console.say(Remark(format_args!("{reason}")));
+            }
+            started.console.say(StopMessage::Aborted);
+            exit::ABORTED
+        }
+    }
+}
+
+fn dump(started: &Started) -> Result<u8, Stop> {
+    let console = &started.console;
+    let mut queue = EventQueue::new()?;
+    queue.add_signals(&[Sig::Int, Sig::Term, Sig::Hup, Sig::Info])?;
+    enter_sandbox(started)?;
+
+    let source = Source::new(started.disk.as_fd(), started.sector, started.media, console);
+    let (sb, warnings) = match Superblock::find(&source) {
+        Ok(found) => found,
+        Err(error) => {
+            let reason = error.to_string();
+            console.operator().refuse(match error {
+                ufs::Error::NotUfs => Refusal::NoSuperblock { reason: &reason },
+                _ => Refusal::BadSuperblock { reason: &reason },
+            });
+            return Ok(exit::STARTUP);
+        }
+    };
+    warnings.into_iter().for_each(|warning| console.notice(Notice::Warning(warning)));
+    let disk = source.set_superblock(&sb);
+    let fs = FileSystem::with_superblock(sb, source);
+
+    let mapped = map(started, &fs, &mut queue)?;
+    let map_blocks = i64::from(mapped.maps.used.tape_blocks());
+    let estimate = estimate(&started.job, mapped.tape_blocks, map_blocks);
+    console.say(Message::Estimated { blocks: estimate.blocks, tapes: estimate.tapes });
+    let Some(medium) = &started.medium else { return Ok(exit::DONE) };
+
+    let slots = Slots::new(started.job.workers.into(), started.job.ntrec);
+    let shape = Shape {
+        record_blocks: slots.record_blocks,
+        chunk_blocks: slots.chunk_blocks,
+        limit: Limit::Unlimited,
+    };
+    let no_access_time = started.job.rsync_friendly >= 2;
+    let stream = Stream::new(Rc::new(mapped.maps), fs.superblock().max_inodes(), no_access_time);
+    let filler = Filler::new(Encoder::new(&started.identity), shape, stream);
+    Writing::start(started, medium, &fs, &disk, slots, filler, estimate.blocks, &mut queue)?.run()
+}
+
+/// Limits what the planner holds, and enters the sandbox.
+fn enter_sandbox(started: &Started) -> Result<(), Stop> {
+    let console = &started.console;
+    sandbox::limit(started.disk.as_fd(), DescriptorKind::Disk).map_err(Stop::because)?;
+    let entered = sandbox::enter(Role::PlannerForking).map_err(Stop::because)?;
+    sandbox::assert_entered(&entered).map_err(Stop::because)?;
+    match entered {
+        Entered::Full => {}
+        Entered::Partial(reason) => {
+            console.say(Remark(format_args!("WARNING: the sandbox is not whole: {reason}")))
+        }
+        Entered::Unavailable(reason) => console.say(Remark(format_args!("WARNING: no sandbox: {reason}"))),
+    }
+    Ok(())
+}
+
+/// Passes I and II.
+fn map(started: &Started, fs: &FileSystem<Source<'_>>, queue: &mut EventQueue) -> Result<Mapped, Stop> {
+    let console = &started.console;
+    let job = &started.job;
+    let criteria = Criteria { since: started.identity.ddate, honor_nodump: job.honors_nodump() };
+    let mut notify = |notice| console.notice(notice);
+    set_title(&pass_title(&started.disk_name, 1));
+    console.say(Message::MappingFiles);
+    let mut files = MarkFiles::new(fs.superblock(), criteria);
+    while files.step(fs, &mut notify).map_err(|error| stopped(started, error))? {
+        look_at_signals(started, queue)?;
+    }
+    let MarkFiles { mut maps, mut tape_blocks, directory_skipped, .. } = files;
+    tape_blocks += 3 * (i64::from(maps.used.tape_blocks()) + 1);
+
+    set_title(&pass_title(&started.disk_name, 2));
+    console.say(Message::MappingDirectories);
+    if directory_skipped {
+        let mut dirs = MarkDirs::new(criteria);
+        while dirs
+            .step(fs, &mut maps, &mut tape_blocks, &mut notify)
+            .map_err(|error| stopped(started, error))?
+        {
+            look_at_signals(started, queue)?;
+        }
+    }
+    Ok(Mapped { maps, tape_blocks })
+}
+
+/// Why a pass stopped; nothing more to tell when the operator said so.
+pub(super) fn stopped(started: &Started, error: passes::Error) -> Stop {
+    if started.console.is_stopped() { Stop::Told } else { Stop::because(error) }
+}
+
+/// Takes the signals that came meanwhile.
+fn look_at_signals(started: &Started, queue: &mut EventQueue) -> Result<(), Stop> {
+    let mut events = Vec::new();
+    queue.wait(&mut events, Some(Duration::ZERO))?;
+    for event in events {
+        if let Event::Signal(signal) = event {
+            on_signal(started, signal)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a signal does while nothing of it is special to writing.
+pub(super) fn on_signal(started: &Started, signal: Sig) -> Result<(), Stop> {
+    match signal {
+        Sig::Term | Sig::Hup => Err(Stop::Told),
+        Sig::Int => {
+            started.console.say(StopMessage::Interrupted);
+            match started.console.ask(Question::AbortDump)? {
+                true => Err(Stop::Told),
+                false => Ok(()),
+            }
+        }
+        Sig::Info => Ok(()),
+    }
+}
+
+/// The text of a system error, as dump gives it.
+pub(super) fn reason(errno: i32) -> String {
+    strerror(&io::Error::from_raw_os_error(errno))
+}

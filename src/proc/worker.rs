@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! A worker: reads its chunks from the disk, and writes each when the token names it.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use super::reader::Reader;
+use crate::disk::Disk;
+use crate::event::EventQueue;
+use crate::media::{Descriptor, Kind, Written, write_chunk};
+use crate::os::arena::Arena;
+use crate::os::socket::{recv_frame, send_frame};
+use crate::ring::extent::EXTENT_BYTES;
+use crate::ring::frame::{BadFrame, FRAME_BYTES};
+use crate::ring::order::most_faults;
+use crate::ring::{Extent, Frame, Outcome, Slots};
+use crate::units::TP_BSIZE;
+
+/// What a worker is given when it is forked.
+pub struct Worker<'a> {
+    /// Which worker it is, from 0.
+    pub index: u32,
+    /// The memory it shares with the planner, and how that is divided.
+    pub arena: &'a mut Arena,
+    /// How the arena is divided.
+    pub slots: Slots,
+    /// The disk to read.
+    pub disk: Disk<'a>,
+    /// The planner's socket.
+    pub planner: BorrowedFd<'a>,
+    /// The socket that tokens come from; none in a ring of one.
+    pub left: Option<BorrowedFd<'a>>,
+    /// The socket that tokens go to; none in a ring of one.
+    pub right: Option<BorrowedFd<'a>>,
+}
+
+/// Why a worker ends.
+#[derive(Debug)]
+pub enum End {
+    /// The planner or a neighbour is gone.
+    Alone,
+    /// A system call failed.
+    System(io::Error),
+    /// A frame that makes no sense.
+    Frame(BadFrame),
+    /// A frame that this worker cannot be sent, or with numbers that do not fit.
+    Unexpected(Frame),
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            End::Alone => f.write_str("the planner is gone"),
+            End::System(error) => error.fmt(f),
+            End::Frame(error) => error.fmt(f),
+            End::Unexpected(frame) => write!(f, "unexpected frame {frame:?}"),
+        }
+    }
+}
+
+impl std::error::Error for End {}
+
+impl From<io::Error> for End {
+    fn from(error: io::Error) -> End {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
+                End::Alone
+            }
+            _ => End::System(error),
+        }
+    }
+}
+
+/// A chunk that this worker was given.
+struct Assigned {
+    sequence: u64,
+    slot: u32,
+    blocks: u32,
+    extents: u32,
+    read: bool,
+}
+
+/// The medium that is written to.
+struct Medium {
+    fd: OwnedFd,
+    kind: Kind,
+}
+
+/// What changes while a worker runs.
+struct State {
+    queue: EventQueue,
+    chunks: VecDeque<Assigned>,
+    medium: Option<Medium>,
+    epoch: u32,
+    /// The chunk of this epoch that may be written.
+    token: Option<u64>,
+    reader: Reader,
+    page: Vec<u8>,
+}
+
+impl Worker<'_> {
+    /// Runs until the planner closes its socket.
+    ///
+    /// Errors: see [`End`]; [`End::Alone`] is the good one.
+    pub fn run(mut self) -> Result<std::convert::Infallible, End> {
+        let mut queue = EventQueue::new()?;
+        queue.add_readable(self.planner, 0)?;
+        if let Some(left) = self.left {
+            queue.add_readable(left, 1)?;
+        }
+        let mut state = State {
+            queue,
+            chunks: VecDeque::new(),
+            medium: None,
+            epoch: 0,
+            token: None,
+            reader: Reader::default(),
+            page: Vec::new(),
+        };
+        let mut events = Vec::new();
+        loop {
+            if self.write_next(&mut state)? || self.read_next(&mut state)? {
+                continue;
+            }
+            if !self.receive(&mut state)? {
+                state.queue.wait(&mut events, None)?;
+            }
+        }
+    }
+
+    /// Takes one frame, if there is one.
+    fn receive(&mut self, state: &mut State) -> Result<bool, End> {
+        let mut bytes = [0; FRAME_BYTES];
+        if let Some(received) = recv_frame(self.planner, &mut bytes)? {
+            let frame = Frame::decode(&bytes[..received.len]).map_err(End::Frame)?;
+            self.from_planner(state, frame, received.fd)?;
+            return Ok(true);
+        }
+        let Some(left) = self.left else { return Ok(false) };
+        let Some(received) = recv_frame(left, &mut bytes)? else { return Ok(false) };
+        match Frame::decode(&bytes[..received.len]).map_err(End::Frame)? {
+            Frame::Token { sequence, epoch } => take_token(state, sequence, epoch),
+            other => return Err(End::Unexpected(other)),
+        }
+        Ok(true)
+    }
+
+    fn from_planner(&mut self, state: &mut State, frame: Frame, fd: Option<OwnedFd>) -> Result<(), End> {
+        match frame {
+            Frame::Medium { epoch, kind } => {
+                let Some(fd) = fd else { return Err(End::Unexpected(frame)) };
+                self.begin_epoch(state, epoch, Some(Medium { fd, kind }))
+            }
+            Frame::Release { epoch } => self.begin_epoch(state, epoch, None),
+            Frame::Token { sequence, epoch } => {
+                take_token(state, sequence, epoch);
+                Ok(())
+            }
+            Frame::Assign { sequence, epoch, slot, blocks, extents } => {
+                let fits = slot == self.slots.slot_of(sequence)
+                    && self.slots.worker_of(sequence) == self.index
+                    && blocks <= self.slots.chunk_blocks
+                    && blocks.is_multiple_of(self.slots.record_blocks)
+                    && extents <= self.slots.chunk_blocks;
+                if epoch != state.epoch || !fits {
+                    return Err(End::Unexpected(frame));
+                }
+                state.chunks.push_back(Assigned { sequence, slot, blocks, extents, read: extents == 0 });
+                Ok(())
+            }
+            other => Err(End::Unexpected(other)),
+        }
+    }
+
+    /// Takes or closes the medium; all that was given before is forgotten.
+    fn begin_epoch(&self, state: &mut State, epoch: u32, medium: Option<Medium>) -> Result<(), End> {
+        state.medium = medium;
+        state.epoch = epoch;
+        state.chunks.clear();
+        state.token = None;
+        self.tell(Frame::Ready { epoch })
+    }
+
+    /// Reads the first chunk that is not read yet, if there is one.
+    fn read_next(&mut self, state: &mut State) -> Result<bool, End> {
+        let Some(chunk) = state.chunks.iter_mut().find(|chunk| !chunk.read) else { return Ok(false) };
+        let list = self.slots.extents(chunk.slot);
+        let used = list.start..list.start + chunk.extents as usize * EXTENT_BYTES;
+        let extents = state.reader.extents();
+        for bytes in self.arena.slice(used).as_chunks::<EXTENT_BYTES>().0 {
+            let Some(extent) = Extent::decode(bytes, chunk.blocks) else {
+                return Err(End::System(io::ErrorKind::InvalidData.into()));
+            };
+            extents.push(extent);
+        }
+        let sequence = chunk.sequence;
+        let blocks = chunk.blocks;
+        let mut faults = Vec::new();
+        let buffer = self.arena.slice_mut(self.slots.buffer(chunk.slot));
+        state.reader.read(&self.disk, buffer, self.slots.record_blocks, &mut |record, fault| {
+            if faults.len() < most_faults(blocks) {
+                faults.push(Frame::Fault { sequence, record, fault });
+            }
+        });
+        chunk.read = true;
+        faults.into_iter().try_for_each(|fault| self.tell(fault))?;
+        Ok(true)
+    }
+
+    /// Writes the oldest chunk, if it is read and its turn has come.
+    fn write_next(&mut self, state: &mut State) -> Result<bool, End> {
+        let Some(chunk) = state.chunks.front() else { return Ok(false) };
+        if !chunk.read || state.token != Some(chunk.sequence) {
+            return Ok(false);
+        }
+        let Some(medium) = &state.medium else { return Ok(false) };
+        let sequence = chunk.sequence;
+        let buffer = self.slots.buffer(chunk.slot);
+        let bytes = self.arena.slice(buffer.start..buffer.start + chunk.blocks as usize * TP_BSIZE);
+        let mut out = Descriptor { fd: medium.fd.as_fd(), wait: wait_writable };
+        let record = self.slots.record_blocks as usize * TP_BSIZE;
+        let outcome = match write_chunk(&mut out, medium.kind, bytes, record, &mut state.page) {
+            Written::All => Outcome::Written,
+            Written::End(records) => Outcome::EndOfMedium { records },
+            Written::Failed(records, errno) => Outcome::Failed { records, errno },
+        };
+        state.chunks.pop_front();
+        state.token = None;
+        if outcome == Outcome::Written {
+            self.pass_on(state, sequence + 1)?;
+        }
+        self.tell(Frame::Done { sequence, epoch: state.epoch, outcome })?;
+        Ok(true)
+    }
+
+    fn pass_on(&self, state: &mut State, sequence: u64) -> Result<(), End> {
+        match self.right {
+            None => state.token = Some(sequence),
+            Some(right) => send(right, Frame::Token { sequence, epoch: state.epoch })?,
+        }
+        Ok(())
+    }
+
+    fn tell(&self, frame: Frame) -> Result<(), End> {
+        send(self.planner, frame)
+    }
+}
+
+/// Sends a frame; when the other side has not taken what was sent before, waits for it.
+fn send(to: BorrowedFd<'_>, frame: Frame) -> Result<(), End> {
+    let bytes = frame.encode();
+    loop {
+        match send_frame(to, &bytes, None) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => wait_writable(to)?,
+            other => return Ok(other?),
+        }
+    }
+}
+
+fn take_token(state: &mut State, sequence: u64, epoch: u32) {
+    // A token of an epoch before may still be on its way when a new one begins.
+    if epoch == state.epoch {
+        state.token = Some(sequence);
+    }
+}
+
+/// Waits until `fd` can be written without blocking.
+fn wait_writable(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let mut queue = EventQueue::new()?;
+    queue.add_writable(fd, 0)?;
+    queue.wait(&mut Vec::new(), None)
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! How the arena is divided: for each worker a few slots, each a chunk's buffer and its list of extents.
+
+use std::ops::Range;
+
+use super::extent::EXTENT_BYTES;
+use crate::units::TP_BSIZE;
+
+/// Bytes of a chunk, about: whole records, at least one.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// Slots of a worker: it reads into one while another waits to be written.
+const SLOTS_PER_WORKER: u32 = 2;
+
+/// Slots begin on a page, and so do their lists: the largest page of the machines we know.
+const ALIGNMENT: usize = 1 << 16;
+
+/// How the arena is divided.
+#[derive(Clone, Copy, Debug)]
+pub struct Slots {
+    /// How many workers there are.
+    pub workers: u32,
+    /// Tape blocks of a record.
+    pub record_blocks: u32,
+    /// Tape blocks of a chunk: a whole number of records.
+    pub chunk_blocks: u32,
+}
+
+impl Slots {
+    /// The division for `workers` workers and records of `record_blocks` tape blocks.
+    pub fn new(workers: u32, record_blocks: u32) -> Slots {
+        let records = (CHUNK_BYTES / TP_BSIZE) as u32 / record_blocks;
+        Slots { workers, record_blocks, chunk_blocks: records.max(1) * record_blocks }
+    }
+
+    /// How many slots there are.
+    pub fn count(&self) -> u32 {
+        self.workers * SLOTS_PER_WORKER
+    }
+
+    /// The worker that chunk `sequence` goes to.
+    pub fn worker_of(&self, sequence: u64) -> u32 {
+        (sequence % u64::from(self.workers)) as u32
+    }
+
+    /// The slot that chunk `sequence` is in.
+    pub fn slot_of(&self, sequence: u64) -> u32 {
+        (sequence % u64::from(self.count())) as u32
+    }
+
+    /// Bytes of a chunk's buffer.
+    pub fn chunk_bytes(&self) -> usize {
+        self.chunk_blocks as usize * TP_BSIZE
+    }
+
+    /// Bytes of the whole arena.
+    pub fn arena_bytes(&self) -> usize {
+        self.slot_bytes() * self.count() as usize
+    }
+
+    /// Where the buffer of slot `slot` is in the arena.
+    pub fn buffer(&self, slot: u32) -> Range<usize> {
+        let start = self.slot_bytes() * slot as usize;
+        start..start + self.chunk_bytes()
+    }
+
+    /// Where the list of extents of slot `slot` is in the arena.
+    pub fn extents(&self, slot: u32) -> Range<usize> {
+        let start = self.slot_bytes() * slot as usize + self.chunk_bytes().next_multiple_of(ALIGNMENT);
+        start..start + self.chunk_blocks as usize * EXTENT_BYTES
+    }
+
+    fn slot_bytes(&self) -> usize {
+        let list = self.chunk_blocks as usize * EXTENT_BYTES;
+        self.chunk_bytes().next_multiple_of(ALIGNMENT) + list.next_multiple_of(ALIGNMENT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_is_whole_records_and_slots_do_not_overlap() {
+        for record in [1, 7, 10, 32, 64, 1000] {
+            for workers in 1..=16 {
+                let slots = Slots::new(workers, record);
+                assert_eq!(slots.chunk_blocks % record, 0);
+                assert!(slots.chunk_blocks >= record);
+                let mut end = 0;
+                for slot in 0..slots.count() {
+                    assert!(slots.buffer(slot).start >= end);
+                    assert!(slots.extents(slot).start >= slots.buffer(slot).end);
+                    end = slots.extents(slot).end;
+                }
+                assert!(end <= slots.arena_bytes());
+            }
+        }
+    }
+
+    #[test]
+    fn a_workers_chunks_go_through_its_own_slots() {
+        let slots = Slots::new(3, 10);
+        for sequence in 0..100u64 {
+            assert_eq!(u64::from(slots.slot_of(sequence)) % 3, u64::from(slots.worker_of(sequence)));
+        }
+    }
+}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Which chunks are under way, and what their workers' answers mean: the planner's side of the ring, as a state machine.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use super::frame::Outcome;
+use super::layout::Slots;
+use crate::disk::Fault;
+use crate::volume::Chunk;
+
+/// A chunk that has been given to its worker.
+#[derive(Debug)]
+pub struct InFlight {
+    /// Its number.
+    pub sequence: u64,
+    /// The number of its first record within the dump, from 0.
+    pub first_record: u64,
+    /// What it holds.
+    pub chunk: Chunk,
+    /// What of it could not be read: the record within the dump (from 0), and the fault.
+    pub faults: Vec<(u64, Fault)>,
+    outcome: Option<Outcome>,
+}
+
+/// A worker's answer that does not fit what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unasked {
+    /// The worker.
+    pub worker: u32,
+    /// The chunk it spoke of.
+    pub sequence: u64,
+}
+
+impl fmt::Display for Unasked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "worker {} answered for chunk {}, which it was not given", self.worker, self.sequence)
+    }
+}
+
+impl std::error::Error for Unasked {}
+
+/// Faults that a chunk of `blocks` tape blocks can have: one for each read, which is a tape block at least, and one for each sector.
+pub fn most_faults(blocks: u32) -> usize {
+    blocks as usize * 3
+}
+
+/// What is to be done with the oldest chunk that was answered for.
+#[derive(Debug)]
+pub enum Next {
+    /// It is on the medium.
+    Written(InFlight),
+    /// The medium ended or failed in it. It and all chunks after it are to be taken back, oldest first.
+    Stopped(Outcome),
+}
+
+/// The chunks under way, oldest first.
+#[derive(Debug)]
+pub struct Order {
+    slots: Slots,
+    next: u64,
+    next_record: u64,
+    epoch: u32,
+    in_flight: VecDeque<InFlight>,
+    spare: Vec<Chunk>,
+}
+
+impl Order {
+    /// No chunk under way.
+    pub fn new(slots: Slots) -> Order {
+        Order { slots, next: 0, next_record: 0, epoch: 0, in_flight: VecDeque::new(), spare: Vec::new() }
+    }
+
+    /// The epoch under way; 0 before the first medium.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// Begins the next epoch, when no chunk is under way.
+    pub fn begin_epoch(&mut self) -> u32 {
+        self.epoch += 1;
+        self.epoch
+    }
+
+    /// The number of the next chunk.
+    pub fn next_sequence(&self) -> u64 {
+        self.next
+    }
+
+    /// Whether the next chunk's slot is free.
+    pub fn has_room(&self) -> bool {
+        (self.in_flight.len() as u64) < u64::from(self.slots.count())
+    }
+
+    /// Whether no chunk is under way.
+    pub fn is_empty(&self) -> bool {
+        self.in_flight.is_empty()
+    }
+
+    /// An empty chunk to be filled; its memory has been used before.
+    pub fn take_chunk(&mut self) -> Chunk {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Gives back the memory of a chunk that is done with.
+    pub fn recycle(&mut self, chunk: Chunk) {
+        self.spare.push(chunk);
+    }
+
+    /// Notes that the next chunk has been given to its worker.
+    pub fn assigned(&mut self, chunk: Chunk) {
+        let first_record = self.next_record;
+        self.next_record += u64::from(chunk.blocks / self.slots.record_blocks);
+        self.in_flight.push_back(InFlight {
+            sequence: self.next,
+            first_record,
+            chunk,
+            faults: Vec::new(),
+            outcome: None,
+        });
+        self.next += 1;
+    }
+
+    /// Whether chunk `sequence` is under way at `worker` and unanswered.
+    pub fn is_with(&self, worker: u32, sequence: u64) -> bool {
+        self.slots.worker_of(sequence) == worker && self.unanswered(sequence).is_some()
+    }
+
+    /// Takes a fault that `worker` met in record `record` of chunk `sequence`. It is kept until the chunk is settled, so that faults
+    /// are told in the order of the dump.
+    ///
+    /// Errors: the worker was not given that chunk, or the chunk has fewer records or sectors.
+    pub fn fault(&mut self, worker: u32, sequence: u64, record: u32, fault: Fault) -> Result<(), Unasked> {
+        let unasked = Unasked { worker, sequence };
+        if !self.is_with(worker, sequence) {
+            return Err(unasked);
+        }
+        let in_flight = self.unanswered(sequence).map(|index| &mut self.in_flight[index]).ok_or(unasked)?;
+        let blocks = in_flight.chunk.blocks;
+        if record >= blocks / self.slots.record_blocks || in_flight.faults.len() >= most_faults(blocks) {
+            return Err(unasked);
+        }
+        in_flight.faults.push((in_flight.first_record + u64::from(record), fault));
+        Ok(())
+    }
+
+    fn unanswered(&self, sequence: u64) -> Option<usize> {
+        let first = self.in_flight.front()?.sequence;
+        let index = usize::try_from(sequence.checked_sub(first)?).ok()?;
+        self.in_flight.get(index).filter(|chunk| chunk.outcome.is_none()).map(|_| index)
+    }
+
+    /// Takes `worker`'s answer for chunk `sequence` of `epoch`.
+    ///
+    /// Errors: the worker was not given that chunk, or has answered already, or counts more records than the chunk has.
+    pub fn answered(
+        &mut self,
+        worker: u32,
+        sequence: u64,
+        epoch: u32,
+        outcome: Outcome,
+    ) -> Result<(), Unasked> {
+        let unasked = Unasked { worker, sequence };
+        if epoch != self.epoch || !self.is_with(worker, sequence) {
+            return Err(unasked);
+        }
+        let index = self.unanswered(sequence).ok_or(unasked)?;
+        let in_flight = &mut self.in_flight[index];
+        let records = in_flight.chunk.blocks / self.slots.record_blocks;
+        match outcome {
+            Outcome::EndOfMedium { records: n } | Outcome::Failed { records: n, .. } if n > records => {
+                return Err(unasked);
+            }
+            _ => in_flight.outcome = Some(outcome),
+        }
+        Ok(())
+    }
+
+    /// What the answers so far mean for the oldest chunk; none when it is unanswered.
+    pub fn settle(&mut self) -> Option<Next> {
+        match self.in_flight.front()?.outcome? {
+            Outcome::Written => self.in_flight.pop_front().map(Next::Written),
+            stopped => Some(Next::Stopped(stopped)),
+        }
+    }
+
+    /// Takes all chunks back, oldest first, since the medium ended or failed. The next chunk takes the number of the first of them.
+    pub fn take_back(&mut self) -> impl Iterator<Item = InFlight> + '_ {
+        if let Some(first) = self.in_flight.front() {
+            self.next = first.sequence;
+            self.next_record = first.first_record;
+        }
+        self.in_flight.drain(..)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order() -> Order {
+        let mut order = Order::new(Slots::new(3, 64));
+        order.begin_epoch();
+        order
+    }
+
+    fn chunk() -> Chunk {
+        Chunk { blocks: 128, pieces: Vec::new() }
+    }
+
+    #[test]
+    fn answers_out_of_order_are_settled_in_order() {
+        let mut order = order();
+        for _ in 0..6 {
+            assert!(order.has_room());
+            order.assigned(chunk());
+        }
+        assert!(!order.has_room());
+        order.answered(1, 1, 1, Outcome::Written).unwrap();
+        assert!(order.settle().is_none());
+        order.answered(0, 0, 1, Outcome::Written).unwrap();
+        assert!(matches!(order.settle(), Some(Next::Written(_))));
+        assert!(matches!(order.settle(), Some(Next::Written(_))));
+        assert!(order.settle().is_none());
+        assert!(order.has_room());
+    }
+
+    #[test]
+    fn answers_that_nobody_asked_for_are_refused() {
+        let mut order = order();
+        order.assigned(chunk());
+        assert!(order.answered(1, 0, 1, Outcome::Written).is_err(), "another worker's chunk");
+        assert!(order.answered(0, 3, 1, Outcome::Written).is_err(), "a chunk not given yet");
+        assert!(order.answered(0, 0, 2, Outcome::Written).is_err(), "another epoch");
+        assert!(
+            order.answered(0, 0, 1, Outcome::EndOfMedium { records: 3 }).is_err(),
+            "more records than it has"
+        );
+        order.answered(0, 0, 1, Outcome::Written).unwrap();
+        assert!(order.answered(0, 0, 1, Outcome::Written).is_err(), "twice");
+    }
+
+    #[test]
+    fn chunks_taken_back_are_numbered_anew() {
+        let mut order = order();
+        for _ in 0..4 {
+            order.assigned(chunk());
+        }
+        order.answered(0, 0, 1, Outcome::Written).unwrap();
+        order.answered(1, 1, 1, Outcome::EndOfMedium { records: 1 }).unwrap();
+        assert!(matches!(order.settle(), Some(Next::Written(_))));
+        assert!(matches!(order.settle(), Some(Next::Stopped(Outcome::EndOfMedium { records: 1 }))));
+        assert_eq!(order.take_back().map(|taken| taken.sequence).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(order.next_sequence(), 1);
+        assert!(order.is_empty());
+    }
+}

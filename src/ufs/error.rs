@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What can be wrong with a file system: errors, which stop something, and warnings, which do not.
+
+use super::read::ReadError;
+use crate::units::{ByteOffset, FileBlock, Ino};
+use std::fmt;
+
+/// A file system, or a part of it, that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The disk could not be read, or the operator said stop.
+    Read(ReadError),
+    /// No superblock in any of the places where one can be.
+    NotUfs,
+    /// newfs(8) began here and did not finish (`FS_BAD_MAGIC`).
+    Unfinished {
+        /// Byte offset of the superblock.
+        location: ByteOffset,
+    },
+    /// A field of the superblock that cannot be right.
+    Superblock {
+        /// Byte offset of the superblock.
+        location: ByteOffset,
+        /// C name of the field.
+        field: &'static str,
+        /// What it holds.
+        value: i128,
+        /// What it should hold, in words.
+        wanted: String,
+    },
+    /// A cylinder group number past the last group.
+    NoGroup {
+        /// The number asked for.
+        cg: u32,
+        /// Groups in the file system.
+        ncg: u32,
+    },
+    /// A cylinder group that does not begin with `CG_MAGIC`.
+    GroupMagic {
+        /// Number of the group.
+        cg: u32,
+        /// What stands in its place.
+        magic: u32,
+    },
+    /// A field of a cylinder group that cannot be right.
+    Group {
+        /// Number of the group.
+        cg: u32,
+        /// C name of the field.
+        field: &'static str,
+        /// What it holds.
+        value: u64,
+        /// What it should hold, in words.
+        wanted: String,
+    },
+    /// An inode number past the last inode.
+    NoInode {
+        /// The number asked for.
+        ino: Ino,
+        /// Inodes in the file system.
+        inodes: u64,
+    },
+    /// A field of an inode that cannot be right.
+    Inode {
+        /// Number of the inode.
+        ino: Ino,
+        /// C name of the field.
+        field: &'static str,
+        /// What it holds.
+        value: u64,
+        /// What it should hold, in words.
+        wanted: String,
+    },
+    /// An address in an inode or in its indirect blocks that lies outside the file system.
+    BadBlock {
+        /// Number of the inode.
+        ino: Ino,
+        /// 0: a data block; 1, 2, 3: a single, double, triple indirect block.
+        level: u8,
+        /// The first block of the file that cannot be found because of it.
+        block: FileBlock,
+        /// How many blocks of the file cannot be found (file system blocks).
+        count: u64,
+        /// The address, in fragments.
+        addr: u64,
+        /// Fragments in the file system.
+        size: u64,
+    },
+    /// A file with more blocks than the file system has: its block map uses some of them again and again.
+    TooManyBlocks {
+        /// Number of the inode.
+        ino: Ino,
+        /// The first block of the file that was not mapped.
+        block: FileBlock,
+        /// How many blocks of the file were not mapped (file system blocks).
+        count: u64,
+    },
+    /// An address outside the file system.
+    Address {
+        /// The address, in fragments.
+        addr: u64,
+        /// How many fragments were wanted.
+        frags: u32,
+        /// Fragments in the file system.
+        size: u64,
+    },
+}
+
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
+        Error::Read(error)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Read(error) => error.fmt(f),
+            Error::NotUfs => f.write_str("no UFS superblock found"),
+            Error::Unfinished { location } => {
+                write!(f, "superblock at byte {location}: newfs did not finish making this file system")
+            }
+            Error::Superblock { location, field, value, wanted } => {
+                write!(f, "superblock at byte {location}: {field} is {value}, should be {wanted}")
+            }
+            Error::NoGroup { cg, ncg } => {
+                write!(f, "cylinder group {cg}: the file system has {ncg} groups")
+            }
+            Error::GroupMagic { cg, magic } => {
+                write!(f, "cylinder group {cg}: bad magic number {magic:#x}")
+            }
+            Error::Group { cg, field, value, wanted } => {
+                write!(f, "cylinder group {cg}: {field} is {value}, should be {wanted}")
+            }
+            Error::NoInode { ino, inodes } => {
+                write!(f, "inode {ino}: the file system has {inodes} inodes")
+            }
+            Error::Inode { ino, field, value, wanted } => {
+                write!(f, "inode {ino}: {field} is {value}, should be {wanted}")
+            }
+            Error::BadBlock { ino, level, block, count, addr, size } => write!(
+                f,
+                "inode {ino}: {} {addr} of file blocks {block} to {} is outside the file system \
+                 of {size} fragments",
+                level_name(*level),
+                block.0.saturating_add(count.saturating_sub(1)),
+            ),
+            Error::TooManyBlocks { ino, block, count } => write!(
+                f,
+                "inode {ino}: its blocks are more than the file system has; {count} from file \
+                 block {block} on are left out"
+            ),
+            Error::Address { addr, frags, size } => write!(
+                f,
+                "{frags} fragments at address {addr} are outside the file system of {size} fragments"
+            ),
+        }
+    }
+}
+
+fn level_name(level: u8) -> &'static str {
+    match level {
+        0 => "address",
+        1 => "single indirect address",
+        2 => "double indirect address",
+        _ => "triple indirect address",
+    }
+}
+
+/// Something wrong that does not stop the reading of a file system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// The superblock's check hash (`fs_ckhash`) is not that of its bytes.
+    SuperblockHash {
+        /// Byte offset of the superblock.
+        location: ByteOffset,
+        /// The hash on disk.
+        stored: u32,
+        /// The hash of the bytes.
+        computed: u32,
+    },
+    /// The superblock was found in a place other than the one it gives (`fs_sblockloc`).
+    SuperblockPlace {
+        /// Byte offset of the superblock.
+        location: ByteOffset,
+        /// What `fs_sblockloc` holds.
+        stated: i64,
+    },
+    /// A cylinder group's check hash (`cg_ckhash`) is not that of its bytes.
+    GroupHash {
+        /// Number of the group.
+        cg: u32,
+        /// The hash on disk.
+        stored: u32,
+        /// The hash of the bytes.
+        computed: u32,
+    },
+    /// A cylinder group says that it has initialised more inodes than it has (`cg_initediblk`).
+    GroupInodes {
+        /// Number of the group.
+        cg: u32,
+        /// What the field holds.
+        value: u32,
+        /// Inodes in a group, which is what was taken instead.
+        ipg: u32,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Warning::SuperblockHash { location, stored, computed } => write!(
+                f,
+                "superblock at byte {location}: check hash is {stored:#010x}, should be {computed:#010x}"
+            ),
+            Warning::SuperblockPlace { location, stated } => {
+                write!(f, "superblock at byte {location}: fs_sblockloc says byte {stated}")
+            }
+            Warning::GroupHash { cg, stored, computed } => {
+                write!(f, "cylinder group {cg}: check hash is {stored:#010x}, should be {computed:#010x}")
+            }
+            Warning::GroupInodes { cg, value, ipg } => {
+                write!(f, "cylinder group {cg}: cg_initediblk is {value}, but a group has {ipg} inodes")
+            }
+        }
+    }
+}

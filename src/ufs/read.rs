@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The one thing asked of a disk: bytes at an offset.
+
+use crate::units::ByteOffset;
+use std::fmt;
+
+/// Reads bytes of the disk.
+///
+/// Apart from the search for the superblock (8192 bytes at a multiple of 8192) every read starts at
+/// a multiple of `fs_fsize` and is a whole number of `fs_fsize` bytes, so of sectors too.
+pub trait ReadAt {
+    /// Fills all of `buf` from byte `offset`.
+    ///
+    /// Errors: a [`ReadError`] ends the dump (the operator said stop, or nothing can be read). An
+    /// implementation that would rather go on, as dump does, fills `buf` with zeros and returns `Ok`.
+    fn read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), ReadError>;
+}
+
+/// A read that failed, for good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadError {
+    /// Where the read began.
+    pub offset: ByteOffset,
+    /// What went wrong, in words, on one line.
+    pub reason: String,
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot read at byte {}: {}", self.offset, self.reason)
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+impl ReadAt for [u8] {
+    fn read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), ReadError> {
+        let found =
+            usize::try_from(offset.0).ok().and_then(|start| self.get(start..start.checked_add(buf.len())?));
+        match found {
+            Some(bytes) => {
+                buf.copy_from_slice(bytes);
+                Ok(())
+            }
+            None => Err(ReadError {
+                offset,
+                reason: format!("{} bytes wanted, but the image has {}", buf.len(), self.len()),
+            }),
+        }
+    }
+}
+
+impl ReadAt for Vec<u8> {
+    fn read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), ReadError> {
+        self.as_slice().read_at(offset, buf)
+    }
+}
+
+impl<T: ReadAt + ?Sized> ReadAt for &T {
+    fn read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), ReadError> {
+        (**self).read_at(offset, buf)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_a_disk_and_a_short_read_is_an_error() {
+        let disk = vec![1u8, 2, 3, 4];
+        let mut buf = [0; 2];
+        disk.read_at(ByteOffset(2), &mut buf).unwrap();
+        assert_eq!(buf, [3, 4]);
+        for offset in [3, 4, 5, u64::MAX] {
+            let by_reference: &dyn ReadAt = &&disk;
+            let error = by_reference.read_at(ByteOffset(offset), &mut buf).unwrap_err();
+            assert_eq!(error.offset, ByteOffset(offset));
+            assert_eq!(
+                error.to_string(),
+                format!("cannot read at byte {offset}: 2 bytes wanted, but the image has 4")
+            );
+        }
+    }
+}
