@@ -67,39 +67,16 @@ impl Served {
     /// Panics if that can't be done.
     pub fn new(on: &Path, backing: &Path, faults: Faults) -> Served {
         fs::create_dir_all(on).expect("a folder to mount on");
-        let device = File::options()
-            .read(true)
-            .write(true)
-            .open("/dev/fuse")
-            .expect("/dev/fuse to open");
+        let device = File::options().read(true).write(true).open("/dev/fuse").expect("/dev/fuse to open");
         let fd = device.as_raw_fd();
         let options = format!("fd={fd},rootmode=40000,user_id=0,group_id=0,default_permissions");
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-        mount(
-            Some("capdump-test"),
-            on,
-            Some("fuse"),
-            flags,
-            Some(options.as_str()),
-        )
-        .expect("a FUSE file system to mount");
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .open(backing)
-            .expect("the file");
+        mount(Some("capdump-test"), on, Some("fuse"), flags, Some(options.as_str()))
+            .expect("a FUSE file system to mount");
+        let file = File::options().read(true).write(true).open(backing).expect("the file");
         let log = Arc::new(Mutex::new(Log::default()));
-        let server = Server {
-            device,
-            file,
-            faults,
-            log: Arc::clone(&log),
-        };
-        Served {
-            dir: on.to_owned(),
-            thread: Some(std::thread::spawn(|| server.run())),
-            log,
-        }
+        let server = Server { device, file, faults, log: Arc::clone(&log) };
+        Served { dir: on.to_owned(), thread: Some(std::thread::spawn(|| server.run())), log }
     }
 
     /// The file.
@@ -173,9 +150,7 @@ impl Server {
         };
         let head = words(&[16 + body.len() as u32, error.cast_unsigned()]);
         // An answer that nobody waits for any more is refused; so be it.
-        let _ = self
-            .device
-            .write(&[&head, &unique.to_ne_bytes()[..], &body].concat());
+        let _ = self.device.write(&[&head, &unique.to_ne_bytes()[..], &body].concat());
     }
 
     /// `struct fuse_init_out` of version 7.31: writes of 1 MiB (`FUSE_BIG_WRITES`, `FUSE_MAX_PAGES`).
@@ -189,19 +164,14 @@ impl Server {
         if name != b"file\0" {
             return Err(Errno::ENOENT);
         }
-        let head = [FILE, 0, 0, 0, 0]
-            .iter()
-            .flat_map(|n| n.to_ne_bytes())
-            .collect::<Vec<u8>>();
+        let head = [FILE, 0, 0, 0, 0].iter().flat_map(|n| n.to_ne_bytes()).collect::<Vec<u8>>();
         Ok([head, self.attr(FILE)?].concat())
     }
 
     fn attributes(&mut self, code: u32, node: u64, args: &[u8]) -> Result<Vec<u8>, Errno> {
         const FATTR_SIZE: u32 = 1 << 3;
         if code == 4 && node == FILE && u32_at(args, 0) & FATTR_SIZE != 0 {
-            self.file
-                .set_len(u64_at(args, 16))
-                .map_err(|_| Errno::EIO)?;
+            self.file.set_len(u64_at(args, 16)).map_err(|_| Errno::EIO)?;
         }
         Ok([vec![0; 16], self.attr(node)?].concat())
     }
@@ -209,32 +179,16 @@ impl Server {
     /// `struct fuse_attr`, 88 bytes.
     fn attr(&self, node: u64) -> Result<Vec<u8>, Errno> {
         let size = self.file.metadata().map_err(|_| Errno::EIO)?.len();
-        let (mode, size) = if node == FILE {
-            (0o100_644, size)
-        } else {
-            (0o040_755, 0)
-        };
+        let (mode, size) = if node == FILE { (0o100_644, size) } else { (0o040_755, 0) };
         let head = [node, size, size.div_ceil(512), 0, 0, 0];
-        let head = head
-            .iter()
-            .flat_map(|n| n.to_ne_bytes())
-            .collect::<Vec<u8>>();
+        let head = head.iter().flat_map(|n| n.to_ne_bytes()).collect::<Vec<u8>>();
         Ok([head, words(&[0, 0, 0, mode, 1, 0, 0, 0, 4096, 0])].concat())
     }
 
     fn read(&mut self, offset: u64, mut length: usize) -> Result<Vec<u8>, Errno> {
-        self.log
-            .lock()
-            .expect("no panic")
-            .reads
-            .push((offset, length));
+        self.log.lock().expect("no panic").reads.push((offset, length));
         let end = offset + length as u64;
-        if self
-            .faults
-            .read_eio
-            .iter()
-            .any(|r| r.start < end && offset < r.end)
-        {
+        if self.faults.read_eio.iter().any(|r| r.start < end && offset < r.end) {
             return Err(Errno::EIO);
         }
         for &cut in &self.faults.read_short {
@@ -256,19 +210,13 @@ impl Server {
     }
 
     fn write(&mut self, offset: u64, data: &[u8]) -> Result<Vec<u8>, Errno> {
-        self.log
-            .lock()
-            .expect("no panic")
-            .writes
-            .push((offset, data.len()));
+        self.log.lock().expect("no panic").writes.push((offset, data.len()));
         if let Some((_, errno)) = self.faults.write_error.filter(|f| offset >= f.0) {
             return Err(errno);
         }
         let room = self.faults.write_short.filter(|&cut| offset < cut);
         let room = room.map_or(data.len(), |cut| data.len().min((cut - offset) as usize));
-        self.file
-            .write_all_at(&data[..room], offset)
-            .map_err(|_| Errno::EIO)?;
+        self.file.write_all_at(&data[..room], offset).map_err(|_| Errno::EIO)?;
         Ok(words(&[room as u32, 0]))
     }
 

@@ -35,10 +35,7 @@ fn reads_fail_or_come_short_where_told() {
     let mut buf = vec![0; 4096];
     assert_eq!(file.read_at(&mut buf, 8192).unwrap(), 4096);
     assert_eq!(buf, content[8192..8192 + 4096]);
-    assert_eq!(
-        errno(file.read_at(&mut buf, 99_000)),
-        Some(Errno::EIO as i32)
-    );
+    assert_eq!(errno(file.read_at(&mut buf, 99_000)), Some(Errno::EIO as i32));
     assert_eq!(file.read_at(&mut buf, 100_512).unwrap(), 4096);
     assert_eq!(file.read_at(&mut buf, 200_000).unwrap(), 100);
     assert_eq!(file.read_at(&mut buf, 299_999).unwrap(), 1);
@@ -53,21 +50,15 @@ fn writes_fail_or_come_short_where_told() {
     }
     let dir = TempDir::new("capdump-fuse");
     std::fs::write(dir.join("backing"), b"old").unwrap();
-    let faults = Faults {
-        write_error: Some((65_536, Errno::ENOSPC)),
-        write_short: Some(40_000),
-        ..Faults::default()
-    };
+    let faults =
+        Faults { write_error: Some((65_536, Errno::ENOSPC)), write_short: Some(40_000), ..Faults::default() };
     let served = Served::new(&dir.join("mnt"), &dir.join("backing"), faults);
     let file = File::create(served.path()).unwrap();
     assert_eq!(file.metadata().unwrap().len(), 0);
     let data = bytes(4, 32_768);
     assert_eq!(file.write_at(&data, 0).unwrap(), 32_768);
     assert_eq!(file.write_at(&data, 32_768).unwrap(), 40_000 - 32_768);
-    assert_eq!(
-        errno(file.write_at(&data, 65_536)),
-        Some(Errno::ENOSPC as i32)
-    );
+    assert_eq!(errno(file.write_at(&data, 65_536)), Some(Errno::ENOSPC as i32));
     file.sync_all().unwrap();
     assert_eq!(served.log.lock().unwrap().syncs, 1);
     drop(file);
