@@ -16,6 +16,7 @@
 //! - `event`      the event queue's face
 //! - `os`         FreeBSD and Linux: the only unsafe code
 //! - `proc`       planner and worker
+//! - `job`        what is to be done
 //! - `cli`        the command line, made into a job
 
 pub mod cli;
@@ -24,6 +25,7 @@ pub mod dumpdates;
 pub mod event;
 pub mod format;
 pub mod fstab;
+pub mod job;
 pub mod media;
 pub mod operator;
 #[allow(unsafe_code)]
@@ -63,14 +65,15 @@ pub fn run() -> ExitCode {
             ExitCode::from(exit::STARTUP)
         }
         Err(error) => {
-            operator.refuse_line(&error);
+            let text = error.render(operator.program());
+            operator.print(&text);
             ExitCode::from(exit::STARTUP)
         }
     }
 }
 
-fn dump(job: cli::Job, mut operator: Operator) -> ExitCode {
-    if let Some(name) = cli::unsupported(&job) {
+fn dump(job: job::Job, mut operator: Operator) -> ExitCode {
+    if let Some(name) = job::unsupported(&job) {
         operator.refuse(Refusal::NotSupported(name));
         return ExitCode::from(exit::STARTUP);
     }

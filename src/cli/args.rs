@@ -12,7 +12,7 @@ use super::error::StartError;
 const FLAGS: &[(&str, &str)] = &[
     ("0", "full dump; digits add up to the level: -10 is level 10"),
     ("1", "dump what changed since the newest dump of a lower level"),
-    ("2", "and so on"),
+    ("2", "and so on, to -9"),
     ("3", ""),
     ("4", ""),
     ("5", ""),
@@ -72,9 +72,9 @@ pub struct Scan {
 
 /// The options as clap knows them. Each may be repeated; [`scan`] keeps their order.
 pub fn command() -> Command {
-    let flags = FLAGS
-        .iter()
-        .map(|&(letter, help)| Arg::new(letter).short(letter.chars().next()).help(help).num_args(0));
+    let flags = FLAGS.iter().map(|&(letter, help)| {
+        Arg::new(letter).short(letter.chars().next()).help(help).hide(help.is_empty()).num_args(0)
+    });
     let long_flags = [("help", "say this and stop"), ("version", "say the version and stop")]
         .map(|(name, help)| Arg::new(name).long(name).help(help).num_args(0));
     let flags = flags.chain(long_flags).map(|flag| flag.default_missing_value(""));
@@ -91,6 +91,7 @@ pub fn command() -> Command {
     Command::new("capdump")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Back up UFS file systems in the stream that restore(8) reads")
+        .override_usage("capdump [options] filesystem\n       capdump -W | -w")
         .no_binary_name(true)
         .disable_help_flag(true)
         .disable_version_flag(true)

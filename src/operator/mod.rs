@@ -71,9 +71,9 @@ impl Operator {
         self.print(&format!("{}: {refusal}\n", self.program));
     }
 
-    /// Says what is wrong with the command line.
-    pub fn refuse_line(&mut self, error: &crate::cli::StartError) {
-        self.print(&error.render(&self.program));
+    /// The program's name, for messages before a dump starts.
+    pub fn program(&self) -> &str {
+        &self.program
     }
 
     /// Says that the remote tape's host has answered. dump has no prefix here.

@@ -222,7 +222,6 @@ fn refusals_carry_the_programs_name() {
     operator.refuse(Refusal::NoSuperblock { reason });
     operator.refuse(Refusal::BadSuperblock { reason });
     operator.refuse(Refusal::NotSupported("-L"));
-    operator.refuse_line(&crate::cli::StartError::NoOperand);
     operator.connected("far");
     let want = [
         "dump: Cannot open /dev/da0: No such file or directory\n",
@@ -232,7 +231,6 @@ fn refusals_carry_the_programs_name() {
         "dump: Cannot find file system superblock: No such file or directory\n",
         "dump: Unable to read file system superblock: No such file or directory\n",
         "dump: -L not supported yet\n",
-        "Must specify disk or file system\n",
         "Connection to far established.\n",
     ];
     assert_eq!(*sink.0.borrow(), want);

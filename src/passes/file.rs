@@ -7,9 +7,11 @@ use std::rc::Rc;
 use super::segment::{Segment, Walker, data_address};
 use super::stream::Step;
 use super::{Error, Notice};
-use crate::format::{Header, RecordType};
-use crate::ufs::{self, Dinode, FileSystem, ReadAt, Superblock};
-use crate::units::{FileBlock, TP_BSIZE, TP_NINDIR};
+use crate::format::{Block, Header, RecordType};
+use crate::ufs::{
+    self, ByteOrder, Dinode, FileSystem, FileType, NXADDR, ReadAt, attributes_to_host, directory_to_host,
+};
+use crate::units::{FileBlock, FragAddr, TP_BSIZE, TP_NINDIR};
 
 /// What of an inode has still to be written.
 #[derive(Clone, Debug)]
@@ -17,6 +19,8 @@ pub(super) struct File {
     inode: Rc<Dinode>,
     /// Bytes of extended attributes still to be announced.
     attributes: u32,
+    /// The inode has no blocks: the header in hand is its only one, and this the one tape block behind it, if any.
+    lone: Option<Option<Rc<Block>>>,
     walker: Option<Walker>,
     segment: Option<Segment>,
     /// Tape blocks of the segment that are done.
@@ -27,26 +31,34 @@ pub(super) struct File {
     ready: VecDeque<Step>,
 }
 
+/// Tape blocks of one file system block.
+struct Blocks {
+    /// Its fragment address as the disk has it.
+    address: u64,
+    /// The block of the file.
+    block: FileBlock,
+    /// How many tape blocks are wanted.
+    count: u64,
+}
+
 impl File {
     /// A file whose blocks are on the disk: a regular file, a directory or a long link.
     pub fn with_blocks(inode: Rc<Dinode>, size: u64, attributes: u32) -> File {
-        File::new(inode, attributes, Some(Walker::new(size)))
+        File::new(inode, attributes, None, Some(Walker::new(size)))
     }
 
-    /// A file that has no blocks: the header in `header` is its only one, with attributes if they fit.
-    pub fn without_blocks(sb: &Superblock, inode: Rc<Dinode>, attributes: u32, header: &mut Header) -> File {
-        let mut file = File::new(inode, attributes, None);
-        file.begun = true;
-        file.ready.push_back(Step::Header);
-        if header.count > 0 {
-            file.ready.push_back(Step::Link);
-        }
-        file.append_attributes(sb, header);
-        file
+    /// A file that has no blocks but perhaps a short link's text.
+    pub fn without_blocks(inode: Rc<Dinode>, attributes: u32, link: Option<Rc<Block>>) -> File {
+        File::new(inode, attributes, Some(link), None)
     }
 
-    fn new(inode: Rc<Dinode>, attributes: u32, walker: Option<Walker>) -> File {
-        File { inode, attributes, walker, segment: None, at: 0, begun: false, ready: VecDeque::new() }
+    fn new(
+        inode: Rc<Dinode>,
+        attributes: u32,
+        lone: Option<Option<Rc<Block>>>,
+        walker: Option<Walker>,
+    ) -> File {
+        File { inode, attributes, lone, walker, segment: None, at: 0, begun: false, ready: VecDeque::new() }
     }
 
     /// The next step, or none when the file is done. `header` is changed before [`Step::Header`] is returned.
@@ -60,8 +72,15 @@ impl File {
             if let Some(step) = self.ready.pop_front() {
                 return Ok(Some(step));
             }
+            if let Some(link) = self.lone.take() {
+                self.begun = true;
+                self.ready.push_back(Step::Header);
+                self.ready.extend(link.map(Step::Bytes));
+                self.append_attributes(fs, header)?;
+                continue;
+            }
             if let Some(segment) = self.segment.take() {
-                self.group(fs.superblock(), segment, header, notify);
+                self.group(fs, segment, header, notify)?;
                 continue;
             }
             if let Some(walker) = &mut self.walker {
@@ -75,36 +94,30 @@ impl File {
             if self.attributes == 0 {
                 return Ok(None);
             }
-            // They did not fit beside the data, so they come under a header of their own.
-            let bytes = std::mem::take(&mut self.attributes);
-            self.at = 0;
-            self.segment = Some(Segment::attributes(fs.superblock(), &self.inode, bytes));
+            self.attributes_alone(fs, header)?;
         }
     }
 
     /// Makes ready the next header of `segment`, and up to 512 tape blocks behind it.
-    fn group(
+    fn group<R: ReadAt>(
         &mut self,
-        sb: &Superblock,
+        fs: &FileSystem<R>,
         segment: Segment,
         header: &mut Header,
         notify: &mut dyn FnMut(Notice),
-    ) {
-        let per_block = u64::from(sb.bsize) / TP_BSIZE as u64;
+    ) -> Result<(), Error> {
+        let per_block = u64::from(fs.superblock().bsize) / TP_BSIZE as u64;
         let end = segment.tape_blocks.min(self.at + TP_NINDIR as u64);
-        if std::mem::replace(&mut self.begun, true) {
-            header.kind = RecordType::Addr;
-        }
-        header.count = (end - self.at) as u32;
-        self.ready.push_back(Step::Header);
+        self.begin_header(header, (end - self.at) as u32);
         let first = self.at;
-        for block in first / per_block..end.div_ceil(per_block) {
-            let from = block * per_block;
+        for index in first / per_block..end.div_ceil(per_block) {
+            let from = index * per_block;
             let to = end.min(from + per_block);
-            let address = segment.address(block);
+            let address = segment.address(index);
             header.addr[(from - first) as usize..(to - first) as usize].fill(u8::from(address != 0));
             if address != 0 {
-                self.data(sb, &segment, block, address, to - from, notify);
+                let block = FileBlock(segment.first.0 + index);
+                self.data(fs, Blocks { address, block, count: to - from }, notify)?;
             }
         }
         self.at = end;
@@ -112,62 +125,108 @@ impl File {
             self.segment = Some(segment);
         } else if segment.last {
             self.walker = None;
-            self.append_attributes(sb, header);
+            self.append_attributes(fs, header)?;
         }
+        Ok(())
     }
 
-    fn data(
+    fn begin_header(&mut self, header: &mut Header, count: u32) {
+        if std::mem::replace(&mut self.begun, true) {
+            header.kind = RecordType::Addr;
+        }
+        header.count = count;
+        self.ready.push_back(Step::Header);
+    }
+
+    fn data<R: ReadAt>(
         &mut self,
-        sb: &Superblock,
-        segment: &Segment,
-        block: u64,
-        address: u64,
-        blocks: u64,
+        fs: &FileSystem<R>,
+        blocks: Blocks,
         notify: &mut dyn FnMut(Notice),
-    ) {
-        let step = match data_address(sb, address, blocks) {
-            Some(addr) => Step::Data { offset: sb.offset_of(addr), blocks: blocks as u32 },
-            None => {
-                notify(Notice::Damaged(ufs::Error::BadBlock {
-                    ino: self.inode.ino,
-                    level: 0,
-                    block: FileBlock(segment.first.0 + block),
-                    count: 1,
-                    addr: address,
-                    size: sb.size.0,
-                }));
-                Step::Lost { blocks: blocks as u32 }
-            }
+    ) -> Result<(), Error> {
+        let sb = fs.superblock();
+        let Some(addr) = data_address(sb, blocks.address, blocks.count) else {
+            notify(Notice::Damaged(ufs::Error::BadBlock {
+                ino: self.inode.ino,
+                level: 0,
+                block: blocks.block,
+                count: 1,
+                addr: blocks.address,
+                size: sb.size.0,
+            }));
+            self.ready.push_back(Step::Lost { blocks: blocks.count as u32 });
+            return Ok(());
         };
-        self.ready.push_back(step);
+        if sb.order != ByteOrder::HOST && self.inode.file_type() == FileType::Dir {
+            let mut bytes = read(fs, addr, blocks.count)?;
+            directory_to_host(&mut bytes, sb.order, sb.old_directories);
+            self.ready.extend(tape_blocks(&bytes).map(Step::Bytes));
+        } else {
+            self.ready.push_back(Step::Data { offset: sb.offset_of(addr), blocks: blocks.count as u32 });
+        }
+        Ok(())
     }
 
     /// Puts the extended attributes behind the data of this header, if there is room for all of them.
     ///
     /// They come last, so that readers that do not know them take the file as it is and leave them.
-    fn append_attributes(&mut self, sb: &Superblock, header: &mut Header) {
-        let blocks = u64::from(self.attributes).div_ceil(TP_BSIZE as u64) as u32;
-        if self.attributes == 0 || header.count + blocks > TP_NINDIR as u32 {
-            return;
+    fn append_attributes<R: ReadAt>(&mut self, fs: &FileSystem<R>, header: &mut Header) -> Result<(), Error> {
+        let blocks = self.attributes.div_ceil(TP_BSIZE as u32);
+        if header.count + blocks > TP_NINDIR as u32 {
+            return Ok(());
         }
-        self.attributes = 0;
-        let per_block = sb.bsize / TP_BSIZE as u32;
-        let mut first = 0;
-        for address in self.inode.extb {
-            let count = per_block.min(blocks - first);
-            let at = (header.count + first) as usize;
-            header.addr[at..at + count as usize].fill(u8::from(address != 0));
-            if address != 0 && count > 0 {
-                // Damage to attributes is told when they are read; here only the place counts.
-                match data_address(sb, address, u64::from(count)) {
-                    Some(addr) => {
-                        self.ready.push_back(Step::Data { offset: sb.offset_of(addr), blocks: count });
-                    }
-                    None => self.ready.push_back(Step::Lost { blocks: count }),
-                }
-            }
-            first += count;
-        }
+        let at = header.count;
         header.count += blocks;
+        self.attribute_blocks(fs, header, at)
     }
+
+    /// Puts the extended attributes, which did not fit beside the data, behind a header of their own.
+    fn attributes_alone<R: ReadAt>(&mut self, fs: &FileSystem<R>, header: &mut Header) -> Result<(), Error> {
+        self.begin_header(header, self.attributes.div_ceil(TP_BSIZE as u32));
+        self.attribute_blocks(fs, header, 0)
+    }
+
+    /// The attributes' blocks: two file system blocks at most, whose addresses have been checked.
+    fn attribute_blocks<R: ReadAt>(
+        &mut self,
+        fs: &FileSystem<R>,
+        header: &mut Header,
+        mut at: u32,
+    ) -> Result<(), Error> {
+        let sb = fs.superblock();
+        let mut left = std::mem::take(&mut self.attributes).div_ceil(TP_BSIZE as u32);
+        let mut bytes = Vec::new();
+        for index in 0..NXADDR {
+            let count = left.min(sb.bsize / TP_BSIZE as u32);
+            let address = self.inode.extb[index];
+            header.addr[at as usize..(at + count) as usize].fill(u8::from(address != 0));
+            at += count;
+            left -= count;
+            if address == 0 || count == 0 {
+                continue;
+            }
+            if sb.order == ByteOrder::HOST {
+                self.ready.push_back(Step::Data { offset: sb.offset_of(FragAddr(address)), blocks: count });
+            } else {
+                bytes.extend(read(fs, FragAddr(address), count.into())?);
+            }
+        }
+        attributes_to_host(&mut bytes, sb.order);
+        self.ready.extend(tape_blocks(&bytes).map(Step::Bytes));
+        Ok(())
+    }
+}
+
+/// Reads `count` tape blocks at `addr`.
+fn read<R: ReadAt>(fs: &FileSystem<R>, addr: FragAddr, count: u64) -> Result<Vec<u8>, Error> {
+    let sb = fs.superblock();
+    let length = count as usize * TP_BSIZE;
+    let mut bytes = vec![0; length.next_multiple_of(sb.fsize as usize)];
+    fs.disk().read_at(sb.offset_of(addr), &mut bytes).map_err(Error::Read)?;
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+fn tape_blocks(bytes: &[u8]) -> impl Iterator<Item = Rc<Block>> + '_ {
+    bytes.as_chunks::<TP_BSIZE>().0.iter().map(|block| Rc::new(*block))
 }

@@ -119,7 +119,8 @@ impl MarkFiles {
 /// not those after the last one in use, since then the map of inodes can be trusted.
 fn initialised_inodes(sb: &Superblock, group: u32, cg: &CylinderGroup) -> Result<u32, Error> {
     if !sb.soft_updates {
-        return Ok(cg.initialized);
+        // A group without its magic number may say that it has no inodes; they are looked at all the same.
+        return Ok(if cg.magic_ok { cg.initialized } else { sb.ipg });
     }
     cg.used().map_err(|_| Error::GroupMagic(group))
 }

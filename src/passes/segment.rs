@@ -26,16 +26,6 @@ impl Segment {
         let addresses = self.addresses.as_deref().unwrap_or_default();
         usize::try_from(index).ok().and_then(|index| addresses.get(index)).copied().unwrap_or(0)
     }
-
-    /// The extended attributes' blocks, `bytes` long.
-    pub fn attributes(sb: &Superblock, inode: &Dinode, bytes: u32) -> Segment {
-        Segment {
-            first: FileBlock(0),
-            addresses: Some(Rc::from(inode.extb.as_slice())),
-            tape_blocks: trimmed_blocks(sb, u64::from(bytes)),
-            last: true,
-        }
-    }
 }
 
 /// Tape blocks of a file's last `bytes` bytes: whole fragments, but on UFS2 only what the last fragment needs.
@@ -120,7 +110,6 @@ impl Walker {
     }
 
     /// The addresses in the next indirect block that points to data; the outer `None` is the end.
-    #[expect(clippy::type_complexity, reason = "end, hole or addresses")]
     fn next_leaf<R: ReadAt>(
         &mut self,
         fs: &FileSystem<R>,

@@ -12,7 +12,7 @@ use crate::ufs::{self, Dinode, FileSystem, FileType, ReadAt};
 use crate::units::{ByteOffset, Ino, TP_BSIZE};
 
 /// What comes next on the tape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The header that [`Stream::header`] gives.
     Header,
@@ -28,8 +28,8 @@ pub enum Step {
         /// How many they are.
         blocks: u32,
     },
-    /// The tape block that [`Stream::link`] gives: the text of a short symbolic link.
-    Link,
+    /// A tape block that is at hand: the text of a short symbolic link, or data put into the host's byte order.
+    Bytes(Rc<Block>),
     /// A tape block of a map.
     Map {
         /// Which map.
@@ -80,7 +80,6 @@ pub struct Stream {
     map: Option<MapLeft>,
     file: Option<File>,
     header: Header,
-    link: Rc<[u8]>,
 }
 
 impl Stream {
@@ -98,7 +97,6 @@ impl Stream {
             map: None,
             file: None,
             header: Header::new(RecordType::Clri, last_inode),
-            link: Rc::from([]),
         }
     }
 
@@ -110,12 +108,6 @@ impl Stream {
     /// The inode that was last looked at (`c_inumber` of a volume that begins here).
     pub fn current_inode(&self) -> Ino {
         self.current
-    }
-
-    /// Writes the text of the link of the last [`Step::Link`] over `out`: text, NUL, zeros.
-    pub fn link(&self, out: &mut Block) {
-        out.fill(0);
-        out[..self.link.len()].copy_from_slice(&self.link);
     }
 
     /// The map that [`Step::Map`] names.
@@ -258,10 +250,13 @@ impl Stream {
                 None
             }
             FileType::Link if size > 0 && inode.link_text(sb).is_some() => {
-                self.link = Rc::from(inode.link_text(sb).unwrap_or_default());
+                let text = inode.link_text(sb).unwrap_or_default();
+                // Text, NUL, and zeros to the end of the tape block.
+                let mut block = [0; TP_BSIZE];
+                block[..text.len()].copy_from_slice(text);
                 self.header.count = 1;
                 self.header.addr[0] = 1;
-                Some(File::without_blocks(sb, Rc::new(inode), attributes, &mut self.header))
+                Some(File::without_blocks(Rc::new(inode), attributes, Some(Rc::new(block))))
             }
             FileType::Regular | FileType::Dir | FileType::Link if size > 0 => {
                 Some(File::with_blocks(Rc::new(inode), size, attributes))
@@ -272,7 +267,7 @@ impl Stream {
             | FileType::Fifo
             | FileType::Socket
             | FileType::Char
-            | FileType::Block => Some(File::without_blocks(sb, Rc::new(inode), attributes, &mut self.header)),
+            | FileType::Block => Some(File::without_blocks(Rc::new(inode), attributes, None)),
         }
     }
 }

@@ -5,10 +5,11 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use super::worker::{End, Worker};
 use crate::disk::Disk;
-use crate::event::{Child, EventQueue, ExitStatus};
+use crate::event::{Child, Event, EventQueue, ExitStatus};
 use crate::media::Kind;
 use crate::os::arena::Arena;
 use crate::os::socket::{pair, recv_frame, send_frame, set_nonblocking};
@@ -77,6 +78,9 @@ struct Member {
 /// Keys of a worker's events in the planner's queue: its socket's, and its end's.
 const SOCKETS: u64 = 0x100;
 const CHILDREN: u64 = 0x200;
+
+/// How long a killed worker may take to be gone: it may be waiting for a disk.
+const KILLED: Duration = Duration::from_secs(1);
 
 /// The workers, and what they are at.
 pub struct Crew {
@@ -267,8 +271,41 @@ impl Crew {
         Rc::clone(&self.children)
     }
 
+    /// Sees the workers off: those that go by themselves now that their sockets are closed, and after `patience` the others too.
+    /// When it returns none is left.
+    pub fn dismiss(mut self, queue: &mut EventQueue, patience: Duration) -> io::Result<()> {
+        for member in self.members.drain(..) {
+            queue.remove(member.socket.as_fd())?;
+        }
+        if !self.wait_for_children(patience)? {
+            self.kill();
+            self.wait_for_children(KILLED)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until all workers have ended; false when `patience` is over before.
+    fn wait_for_children(&self, patience: Duration) -> io::Result<bool> {
+        let mut queue = EventQueue::new()?;
+        for (index, child) in self.children.iter().enumerate() {
+            queue.add_child(child, CHILDREN + index as u64)?;
+        }
+        let end = Instant::now() + patience;
+        let mut running = self.children.len();
+        let mut events = Vec::new();
+        while running > 0 {
+            let left = end.saturating_duration_since(Instant::now());
+            queue.wait(&mut events, Some(left))?;
+            running -= events.iter().filter(|event| matches!(event, Event::ChildExited { .. })).count();
+            if events.is_empty() && left.is_zero() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Kills the workers.
-    pub fn kill(&self) {
+    fn kill(&self) {
         for child in self.children.iter() {
             // A worker that has ended already is as good.
             let _ = child.kill();

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use super::clock::Clock;
 use super::console::Console;
-use crate::cli::{Job, Output, Since};
 use crate::format::Identity;
+use crate::job::{Job, Output, Since};
 use crate::media;
 use crate::operator::{MediaMessage, Message, Operator, Question, Refusal, Remark, StopMessage};
 use crate::os::errno::strerror;

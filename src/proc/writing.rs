@@ -2,6 +2,8 @@
 //! Passes III and IV: keeps the ring busy, and sees the volumes through.
 
 use std::os::fd::AsFd;
+use std::rc::Rc;
+use std::time::Duration;
 
 use super::console::Reader;
 use super::crew::{Crew, News};
@@ -19,6 +21,9 @@ use crate::sandbox::{self, Role};
 use crate::ufs::FileSystem;
 use crate::units::TP_BSIZE;
 use crate::volume::{Ended, Filler};
+
+/// How long workers may take to go when all is done.
+const LEAVE: Duration = Duration::from_secs(2);
 
 /// The writing of a dump.
 pub struct Writing<'a, 'd> {
@@ -60,11 +65,14 @@ impl<'a, 'd> Writing<'a, 'd> {
     ///
     /// Errors: the dump is given up; no worker is left.
     pub fn run(mut self) -> Result<u8, Stop> {
-        let result = self.write_volume().and_then(|()| self.finish());
-        if result.is_err() {
-            self.crew.kill();
-        }
-        result.map(|()| exit::DONE)
+        let result = self.write_volume().and_then(|()| self.make_safe());
+        let patience = if result.is_ok() { LEAVE } else { Duration::ZERO };
+        self.started.console.watch(Rc::from([]));
+        let Writing { started, medium, filler, progress, crew, queue, .. } = self;
+        crew.dismiss(queue, patience)?;
+        result?;
+        finish(started, medium, &filler, &progress);
+        Ok(exit::DONE)
     }
 
     fn write_volume(&mut self) -> Result<(), Stop> {
@@ -207,26 +215,11 @@ impl<'a, 'd> Writing<'a, 'd> {
         Stop::Told
     }
 
-    /// Everything is written: makes it safe, and says so.
-    fn finish(&mut self) -> Result<(), Stop> {
-        let console = &self.started.console;
+    /// Everything is written: a file is cut to the dump's length, so that nothing of a longer one before it is left, and brought to
+    /// its disk.
+    fn make_safe(&mut self) -> Result<(), Stop> {
         self.crew.release_medium()?;
         self.wait_until_ready()?;
-        self.make_safe()?;
-        let now = self.started.clock.now();
-        let volumes = (!self.medium.stdout).then_some(self.filler.volume());
-        let blocks = self.filler.total_blocks();
-        console.say(Message::Written { blocks, volumes });
-        console.say(Message::Finished { seconds: now - self.progress.started(), blocks });
-        if !self.medium.stdout {
-            console.say(Message::Closing(&self.medium.name));
-        }
-        console.say(Message::Done);
-        Ok(())
-    }
-
-    /// A file is cut to the dump's length, so that nothing of a longer one before it is left, and brought to its disk.
-    fn make_safe(&self) -> Result<(), Stop> {
         if !self.medium.regular || self.medium.stdout {
             return Ok(());
         }
@@ -237,4 +230,17 @@ impl<'a, 'd> Writing<'a, 'd> {
             Stop::because(error)
         })
     }
+}
+
+/// All is safe: says so.
+fn finish(started: &Started, medium: &Medium, filler: &Filler, progress: &Progress) {
+    let console = &started.console;
+    let volumes = (!medium.stdout).then_some(filler.volume());
+    let blocks = filler.total_blocks();
+    console.say(Message::Written { blocks, volumes });
+    console.say(Message::Finished { seconds: started.clock.now() - progress.started(), blocks });
+    if !medium.stdout {
+        console.say(Message::Closing(&medium.name));
+    }
+    console.say(Message::Done);
 }

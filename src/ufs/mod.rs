@@ -21,6 +21,7 @@ mod dir;
 mod error;
 mod fields;
 mod filesystem;
+mod foreign;
 mod geometry;
 mod read;
 mod superblock;
@@ -37,6 +38,7 @@ pub use dir::{DIRBLKSIZ, DirEntries, DirEntry, DirError, DirFault, dir_entries};
 pub use error::{Error, Warning};
 pub use fields::ByteOrder;
 pub use filesystem::FileSystem;
+pub use foreign::{attributes_to_host, directory_to_host};
 pub use read::{ReadAt, ReadError};
 pub use superblock::{Superblock, Version};
 

@@ -287,8 +287,8 @@ impl Filler {
                 self.to_follow = u64::from(self.stream.header().blocks_that_follow());
                 self.push(chunk, 1, ino, What::Header);
             }
-            Step::Link => {
-                self.stream.link(&mut blocks[at]);
+            Step::Bytes(bytes) => {
+                blocks[at] = *bytes;
                 self.placed_data(1);
                 self.push(chunk, 1, ino, What::Bytes);
             }
