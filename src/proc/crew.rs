@@ -89,7 +89,7 @@ pub struct Crew {
     arena: Arena,
     order: Order,
     members: Vec<Member>,
-    children: Rc<[Child]>,
+    children: Vec<Rc<Child>>,
 }
 
 impl Crew {
@@ -121,7 +121,7 @@ impl Crew {
                 left,
                 right,
             })?;
-            children.push(child);
+            children.push(Rc::new(child));
             members.push(Member { socket: ours, ready: 0 });
         }
         for (index, member) in members.iter().enumerate() {
@@ -130,7 +130,7 @@ impl Crew {
         for (index, child) in children.iter().enumerate() {
             queue.add_child(child, CHILDREN + index as u64)?;
         }
-        Ok(Crew { slots, arena, order: Order::new(slots), members, children: children.into() })
+        Ok(Crew { slots, arena, order: Order::new(slots), members, children })
     }
 
     /// Whether the next chunk's slot is free.
@@ -268,8 +268,8 @@ impl Crew {
     }
 
     /// The workers' processes.
-    pub fn children(&self) -> Rc<[Child]> {
-        Rc::clone(&self.children)
+    pub fn children(&self) -> Vec<Rc<Child>> {
+        self.children.clone()
     }
 
     /// Sees the workers off: those that go by themselves now that their sockets are closed, and after `patience` the others too.

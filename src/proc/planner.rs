@@ -69,7 +69,9 @@ fn dump(started: &Started) -> Result<u8, Stop> {
     let map_blocks = i64::from(mapped.maps.used.tape_blocks());
     let estimate = estimate(&started.job, mapped.tape_blocks, map_blocks);
     console.say(Message::Estimated { blocks: estimate.blocks, tapes: estimate.tapes });
-    let Some(medium) = &started.medium else { return Ok(exit::DONE) };
+    if started.job.estimate_only {
+        return Ok(exit::DONE);
+    }
 
     let slots = Slots::new(started.job.workers.into(), started.job.ntrec);
     let shape = Shape {
@@ -80,7 +82,7 @@ fn dump(started: &Started) -> Result<u8, Stop> {
     let no_access_time = started.job.rsync_friendly >= 2;
     let stream = Stream::new(Rc::new(mapped.maps), fs.superblock().max_inodes(), no_access_time);
     let filler = Filler::new(Encoder::new(&started.identity), shape, stream);
-    Writing::start(started, medium, &fs, &disk, slots, filler, estimate.blocks, &mut queue)?.run()
+    Writing::start(started, volumes, &fs, &disk, slots, filler, estimate.blocks, &mut queue)?.run()
 }
 
 /// Limits what the planner holds, and enters the sandbox.
