@@ -14,7 +14,8 @@ use super::request::{Reply, Request};
 use crate::disk::Fault;
 use crate::event::{Child, Event, EventQueue, ExitStatus, Sig};
 use crate::operator::{
-    Action, Attention, BREADEMAX, DiskMessage, Line, Operator, Query, Question, REMIND_AFTER, Remark, StopMessage,
+    Action, Attention, BREADEMAX, DiskMessage, Line, Operator, Query, Question, REMIND_AFTER, Remark,
+    StopMessage,
 };
 use crate::passes::Notice;
 

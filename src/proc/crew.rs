@@ -15,6 +15,7 @@ use crate::os::arena::Arena;
 use crate::os::process::Orphan;
 use crate::os::socket::{pair, recv_frame, send_frame, set_nonblocking};
 use crate::os::spawn::spawn;
+use crate::passes::Notice;
 use crate::ring::extent::EXTENT_BYTES;
 use crate::ring::frame::{BadFrame, FRAME_BYTES};
 use crate::ring::order::{Next, Unasked};
@@ -246,25 +247,33 @@ impl Crew {
         self.order.settle()
     }
 
+    /// What is to be told of the chunk that the ring stopped in, of which `blocks` tape blocks are on the medium.
+    pub fn take_notices(&mut self, blocks: u32) -> Vec<(u32, Notice)> {
+        self.order.take_notices(blocks)
+    }
+
     /// Gives back the memory of a chunk that is done with.
     pub fn recycle(&mut self, chunk: Chunk) {
         self.order.recycle(chunk);
     }
 
-    /// Takes back all chunks under way after `outcome` of the oldest: what of them is not on the medium.
-    pub fn take_back(&mut self, outcome: Outcome) -> Vec<Leftover> {
+    /// Takes back all chunks under way after `outcome` of the oldest: what of them is not on the medium, and
+    /// what was still to be told of them.
+    pub fn take_back(&mut self, outcome: Outcome) -> (Vec<Leftover>, Vec<(u32, Notice)>) {
         let mut written = match outcome {
             Outcome::Written => 0,
             Outcome::EndOfMedium { records } | Outcome::Failed { records, .. } => {
                 records * self.slots.record_blocks
             }
         };
-        let mut leftovers = Vec::new();
-        for taken in self.order.take_back() {
+        let (mut leftovers, mut notices) = (Vec::new(), Vec::new());
+        for mut taken in self.order.take_back() {
             let buffer = self.arena.slice(self.slots.buffer(self.slots.slot_of(taken.sequence)));
-            leftovers.extend(taken.chunk.leftovers(buffer, std::mem::take(&mut written)));
+            leftovers.extend(taken.chunk.leftovers(buffer, written));
+            notices.append(&mut taken.chunk.notices);
+            written = 0;
         }
-        leftovers
+        (leftovers, notices)
     }
 
     /// The workers' processes.

@@ -66,6 +66,10 @@ impl fmt::Display for Unsafe {
 impl Medium {
     /// A medium that has just been opened.
     pub fn new(fd: OwnedFd, kind: Kind, name: OsString) -> Medium {
+        if kind == Kind::Tape {
+            // What an earlier command left in the drive's sense data is not ours.
+            let _ = tape::errors(fd.as_fd());
+        }
         let start = match kind {
             Kind::Tape => tape::position(fd.as_fd()).map_or(Start::Unknown, Start::Tape),
             Kind::File => output::position(fd.as_fd()).map_or(Start::Unknown, Start::File),

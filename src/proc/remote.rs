@@ -16,9 +16,7 @@ use crate::os::output;
 pub fn open(console: &Console, fd: BorrowedFd<'_>, name: &OsStr) -> Result<Result<(), String>, Stop> {
     match talk(console, fd, &rmt::open(name.as_bytes(), false))? {
         Ok(Reply::Done(_)) => Ok(Ok(())),
-        Ok(Reply::Failed(libc::ENOENT, _)) => {
-            Ok(said(talk(console, fd, &rmt::open(name.as_bytes(), true))?))
-        }
+        Ok(Reply::Failed(libc::ENOENT, _)) => Ok(said(talk(console, fd, &rmt::open(name.as_bytes(), true))?)),
         other => Ok(said(other)),
     }
 }

@@ -2,19 +2,18 @@
 //! Before the sandbox: everything is opened that the dump will need, and nothing of the disk is looked at.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::clock::Clock;
 use super::console::Console;
+use super::outside::Outside;
 use crate::format::Identity;
 use crate::job::{Job, Output, Since};
-use crate::media;
-use crate::operator::{MediaMessage, Message, Operator, Question, Refusal, Remark, StopMessage};
+use crate::operator::{Message, Operator, Refusal, Remark};
 use crate::os::errno::strerror;
-use crate::os::{disk, host, output, tape, time, tty};
+use crate::os::{disk, host, time, tty};
 
 /// Everything that was opened.
 pub struct Started {

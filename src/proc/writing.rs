@@ -18,6 +18,7 @@ use crate::event::{Event, EventQueue, Sig};
 use crate::media::Kind;
 use crate::operator::{Attention, MediaMessage, Message, Progress, Question, Remark, StopMessage};
 use crate::os::time;
+use crate::passes::Notice;
 use crate::ring::order::{InFlight, Next};
 use crate::ring::{Outcome, Slots};
 use crate::sandbox::{self, Role};
@@ -44,6 +45,10 @@ pub struct Writing<'a, 'd> {
     on_volume: u64,
     /// Why the ring stopped writing to this medium.
     stopped: Option<Outcome>,
+    /// What is to be told of chunks that were taken back.
+    notices: Vec<(u32, Notice)>,
+    /// Whether dump would have looked at the clock: it does after each record.
+    clock_started: bool,
     progress: Progress,
     events: Vec<Event>,
 }
@@ -88,6 +93,8 @@ impl<'a, 'd> Writing<'a, 'd> {
             written: 0,
             on_volume: 0,
             stopped: None,
+            notices: Vec::new(),
+            clock_started: false,
             progress,
             events: Vec::new(),
         })
@@ -119,6 +126,7 @@ impl<'a, 'd> Writing<'a, 'd> {
                 VolumeEnd::Failed(reason) => {
                     self.ask_to_rewrite(&reason)?;
                     (self.filler, self.written) = checkpoint;
+                    self.notices.clear();
                     in_step = true;
                 }
             }
@@ -169,7 +177,9 @@ impl<'a, 'd> Writing<'a, 'd> {
         let ended = self.fill_volume()?;
         let outcome = self.stopped.take();
         if let Some(outcome) = outcome {
-            self.filler.give_back(self.crew.take_back(outcome));
+            let (leftovers, notices) = self.crew.take_back(outcome);
+            self.filler.give_back(leftovers);
+            self.notices = notices;
         }
         self.crew.release_medium()?;
         self.wait_until_ready()?;
@@ -268,13 +278,11 @@ impl<'a, 'd> Writing<'a, 'd> {
     }
 
     fn fill_chunk(&mut self) -> Result<Ended, Stop> {
-        let console = &self.started.console;
         let (buffer, mut chunk) = self.crew.next_chunk();
-        let ended = self
-            .filler
-            .fill(self.fs, buffer, &mut chunk, &mut |notice| console.notice(notice))
-            .map_err(|error| stopped(self.started, error))?;
-        if console.is_stopped() {
+        chunk.notices = self.notices.drain(..).map(|(_, notice)| (0, notice)).collect();
+        let ended =
+            self.filler.fill(self.fs, buffer, &mut chunk).map_err(|error| stopped(self.started, error))?;
+        if self.started.console.is_stopped() {
             return Err(Stop::Told);
         }
         self.crew.assign(chunk)?;
@@ -337,22 +345,31 @@ impl<'a, 'd> Writing<'a, 'd> {
         while self.stopped.is_none() {
             match self.crew.settle() {
                 None => break,
-                Some(Next::Written(InFlight { chunk, faults, .. })) => {
+                Some(Next::Written(InFlight { mut chunk, faults, .. })) => {
+                    self.tell_notices(std::mem::take(&mut chunk.notices));
+                    self.start_clock();
                     self.tell_faults(&faults)?;
-                    if self.written == 0 {
-                        // Dump looks at the clock after each record, and first after the first one.
-                        self.written = u64::from(self.started.job.ntrec);
-                        self.tell_progress();
-                        self.written = 0;
-                    }
                     self.count(chunk.blocks);
                     self.crew.recycle(chunk);
                     self.tell_progress();
                 }
-                Some(Next::Stopped(outcome)) => self.stopped = Some(outcome),
+                Some(Next::Stopped(outcome)) => {
+                    let records = match outcome {
+                        Outcome::Written => 0,
+                        Outcome::EndOfMedium { records } | Outcome::Failed { records, .. } => records,
+                    };
+                    let told = self.crew.take_notices(records * self.started.job.ntrec);
+                    self.tell_notices(told);
+                    self.start_clock();
+                    self.stopped = Some(outcome);
+                }
             }
         }
         Ok(())
+    }
+
+    fn tell_notices(&self, notices: Vec<(u32, Notice)>) {
+        notices.into_iter().for_each(|(_, notice)| self.started.console.notice(notice));
     }
 
     fn tell_faults(&self, faults: &[(u64, Fault)]) -> Result<(), Stop> {
@@ -361,6 +378,15 @@ impl<'a, 'd> Writing<'a, 'd> {
             console.fault(Reader::Record(record), fault);
         }
         if console.is_stopped() { Err(Stop::Told) } else { Ok(()) }
+    }
+
+    /// The first line of progress comes a step after the first record.
+    fn start_clock(&mut self) {
+        if !std::mem::replace(&mut self.clock_started, true) {
+            let written = std::mem::replace(&mut self.written, self.started.job.ntrec.into());
+            self.tell_progress();
+            self.written = written;
+        }
     }
 
     fn tell_progress(&mut self) {
