@@ -127,7 +127,12 @@ fn enter_sandbox(started: &Started) -> Result<(), Stop> {
 fn map(started: &Started, fs: &FileSystem<Source<'_>>, queue: &mut EventQueue) -> Result<Mapped, Stop> {
     let console = &started.console;
     let job = &started.job;
-    let criteria = Criteria { since: started.identity.ddate, honor_nodump: job.honors_nodump() };
+    // Without an earlier dump all is wanted, also what says it is from before 1970; FreeBSD's dump leaves that out.
+    let since = match started.identity.ddate {
+        0 => i64::MIN,
+        date => date,
+    };
+    let criteria = Criteria { since, honor_nodump: job.honors_nodump() };
     let mut notify = |notice| console.notice(notice);
     set_title(&pass_title(&started.disk_name, 1));
     console.say(Message::MappingFiles);
