@@ -44,7 +44,7 @@ fn talk(console: &Console, fd: BorrowedFd<'_>, command: &[u8]) -> Result<Result<
     }
     let mut replies = Replies::default();
     loop {
-        match replies.next() {
+        match replies.take() {
             Ok(Some(reply)) => return Ok(Ok(reply)),
             Ok(None) => {}
             Err(garbage) => return Ok(Err(garbage.to_string())),

@@ -75,7 +75,8 @@ impl Request {
             Request::Open(volume) => pack(OPEN, *volume),
             Request::Close => pack(CLOSE, 0),
             Request::Broadcast(text) => {
-                let text = &text[..text.floor_char_boundary(TEXT_BYTES)];
+                let end = (0..=TEXT_BYTES.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+                let text = &text[..end.unwrap_or(0)];
                 let mut out = pack(BROADCAST, u32::try_from(text.len()).unwrap_or(0));
                 out.extend_from_slice(text.as_bytes());
                 out
