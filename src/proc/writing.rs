@@ -45,8 +45,6 @@ pub struct Writing<'a, 'd> {
     on_volume: u64,
     /// Why the ring stopped writing to this medium.
     stopped: Option<Outcome>,
-    /// What is to be told of chunks that were taken back.
-    notices: Vec<(u32, Notice)>,
     /// Whether dump would have looked at the clock: it does after each record.
     clock_started: bool,
     progress: Progress,
@@ -93,7 +91,6 @@ impl<'a, 'd> Writing<'a, 'd> {
             written: 0,
             on_volume: 0,
             stopped: None,
-            notices: Vec::new(),
             clock_started: false,
             progress,
             events: Vec::new(),
@@ -126,7 +123,6 @@ impl<'a, 'd> Writing<'a, 'd> {
                 VolumeEnd::Failed(reason) => {
                     self.ask_to_rewrite(&reason)?;
                     (self.filler, self.written) = checkpoint;
-                    self.notices.clear();
                     in_step = true;
                 }
             }
@@ -177,9 +173,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         let ended = self.fill_volume()?;
         let outcome = self.stopped.take();
         if let Some(outcome) = outcome {
-            let (leftovers, notices) = self.crew.take_back(outcome);
-            self.filler.give_back(leftovers);
-            self.notices = notices;
+            self.filler.give_back(self.crew.take_back(outcome));
         }
         self.crew.release_medium()?;
         self.wait_until_ready()?;
@@ -279,12 +273,21 @@ impl<'a, 'd> Writing<'a, 'd> {
 
     fn fill_chunk(&mut self) -> Result<Ended, Stop> {
         let (buffer, mut chunk) = self.crew.next_chunk();
-        chunk.notices = self.notices.drain(..).map(|(_, notice)| (0, notice)).collect();
+        chunk.notices.clear();
         let ended =
             self.filler.fill(self.fs, buffer, &mut chunk).map_err(|error| stopped(self.started, error))?;
         if self.started.console.is_stopped() {
             return Err(Stop::Told);
         }
+        // Which pass it is can be told at once; what is wrong with a file comes with the file.
+        let console = &self.started.console;
+        chunk.notices.retain(|(_, notice)| {
+            let pass = matches!(notice, Notice::DumpingDirectories | Notice::DumpingFiles);
+            if pass {
+                console.notice(notice.clone());
+            }
+            !pass
+        });
         self.crew.assign(chunk)?;
         Ok(ended)
     }
