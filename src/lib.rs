@@ -100,7 +100,11 @@ fn dump(job: job::Job, mut operator: Operator) -> ExitCode {
     let Some(clock) = clock(&mut operator) else { return ExitCode::from(exit::STARTUP) };
     os::time::warm_up();
     match start::start(job, operator, clock) {
-        Ok(started) => ExitCode::from(planner::run(&started)),
+        Ok(mut started) => {
+            let code = planner::run(&started);
+            started.console.dismiss_outside();
+            ExitCode::from(code)
+        }
         Err(start::Refused(code)) => ExitCode::from(code),
     }
 }

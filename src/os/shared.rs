@@ -39,7 +39,7 @@ pub fn open(path: &Path, access: Access) -> io::Result<OwnedFd> {
 pub fn make(path: &Path) -> io::Result<()> {
     let mode = Mode::from_bits_truncate(0o666);
     let access = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_CLOEXEC;
-    retry(|| Ok(drop(open_at(path, access, mode)?)))
+    retry(|| Ok(open_at(path, access, mode)?)).map(drop)
 }
 
 /// Waits for the lock. Errors: those of flock(2), as on a file system without locks.

@@ -84,10 +84,20 @@ pub fn reset_in_child() -> io::Result<()> {
     Ok(sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?)
 }
 
+/// In a child that becomes another program: every signal that this program ignores or takes does again what it does by default,
+/// SIGPIPE, which Rust's runtime ignores, among them.
+pub fn restore_for_program() -> io::Result<()> {
+    for signal_number in Sig::ALL.map(Sig::signal).into_iter().chain([Signal::SIGPIPE]) {
+        // SAFETY: SIG_DFL runs no code of ours.
+        unsafe { signal(signal_number, SigHandler::SigDfl)? };
+    }
+    Ok(sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::EventQueue;
+    use crate::os::event::Queue;
     use crate::os::process::ExitStatus;
     use crate::os::process::testing::in_child;
 
@@ -102,7 +112,7 @@ mod tests {
     #[test]
     fn a_child_can_be_interrupted_again() {
         let status = in_child(|| {
-            let mut queue = EventQueue::new().unwrap();
+            let mut queue = Queue::new().unwrap();
             queue.add_signals(&[Sig::Term]).unwrap();
             // SAFETY: raise takes any signal number.
             unsafe { libc::raise(libc::SIGTERM) };

@@ -8,11 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::console::Console;
-use super::planner::on_signal;
-use super::start::{Refused, Started};
+use super::start::Refused;
 use super::{Stop, exit};
 use crate::dumpdates::{self, Change, Dumpdates, Entry, MAX_FILE};
-use crate::event::{Event, EventQueue};
 use crate::job::{Job, Since};
 use crate::operator::{FilesMessage, Message, Operator, Remark, StopMessage};
 use crate::os::errno::strerror;
@@ -183,11 +181,15 @@ impl Record {
     }
 
     /// Writes the dump to the file. To be called when it is safe on its media and no sooner: the next dump leaves out what
-    /// this one has.
+    /// this one has. `wait` takes what happens meanwhile, for about as long as it is told.
     ///
-    /// Errors: the file is as it was before.
-    pub fn write(&self, started: &Started, queue: &mut EventQueue) -> Result<(), Stop> {
-        self.lock(started, queue)?;
+    /// Errors: the file is as it was before; or that of `wait`.
+    pub fn write(
+        &self,
+        console: &Console,
+        wait: &mut dyn FnMut(Duration) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        self.lock(console, wait)?;
         let written = self.write_locked();
         // The lock goes with the process, if not now.
         _ = shared::unlock(self.fd.as_fd());
@@ -195,13 +197,16 @@ impl Record {
             .map_err(|error| Stop::because(format_args!("{}: {}", self.path.display(), strerror(&error))))?;
         let Entry { level, date, .. } = self.entry;
         let date = (date != 0).then(|| time::ctime(date));
-        started.console.say(Message::Recorded { level, date: date.as_deref() });
+        console.say(Message::Recorded { level, date: date.as_deref() });
         Ok(())
     }
 
     /// Waits for the lock. Signals are blocked, so this must not sleep in flock(2).
-    fn lock(&self, started: &Started, queue: &mut EventQueue) -> Result<(), Stop> {
-        let mut events = Vec::new();
+    fn lock(
+        &self,
+        console: &Console,
+        wait: &mut dyn FnMut(Duration) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
         for tries in 0_u32.. {
             // Without locks: as at the start.
             if shared::try_lock(self.fd.as_fd(), Lock::Exclusive).unwrap_or(true) {
@@ -209,14 +214,9 @@ impl Record {
             }
             if tries == PATIENCE {
                 let path = self.path.display();
-                started.console.say(Remark(format_args!("waiting for another to unlock {path}")));
+                console.say(Remark(format_args!("waiting for another to unlock {path}")));
             }
-            queue.wait(&mut events, Some(POLL))?;
-            for event in &events {
-                if let Event::Signal(signal) = event {
-                    on_signal(started, *signal)?;
-                }
-            }
+            wait(POLL)?;
         }
         Ok(())
     }
