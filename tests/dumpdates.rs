@@ -263,6 +263,13 @@ fn a_dump_that_fails_is_not_recorded() {
     let (code, messages) = held.end();
     assert_eq!(code, 3, "{messages}");
     assert_eq!(place.text(), this("x", 0));
+    // What a command has taken is safe when the command says so.
+    for (status, recorded) in [(1, this("x", 0)), (0, this("x", 0) + &this("image", 0))] {
+        let mut command = place.command("-0au -P");
+        let ran = run(command.arg(format!("cat >out; exit {status}")).arg("image"), LIMIT);
+        assert_eq!(ran.code() == 0, status == 0, "{}", ran.stderr);
+        assert_eq!(place.text(), recorded);
+    }
 }
 
 #[test]
