@@ -156,8 +156,7 @@ pub fn unsupported(job: &Job) -> Option<&'static str> {
         output if output.list().is_some() => Some("a list of outputs"),
         _ => None,
     };
-    let missing =
-        [(job.snapshot, "-L"), (job.notify, "-n"), (job.update_dumpdates && !job.estimate_only, "-u")];
+    let missing = [(job.notify, "-n"), (job.update_dumpdates && !job.estimate_only, "-u")];
     let missing = missing.into_iter().find_map(|(wanted, name)| wanted.then_some(name));
     missing.or(output.filter(|_| !job.estimate_only))
 }

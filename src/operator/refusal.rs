@@ -20,6 +20,8 @@ pub enum Refusal<'a> {
     NoSuperblock { reason: &'a str },
     /// The superblock could not be read.
     BadSuperblock { reason: &'a str },
+    /// The file system has more bytes than its provider: what is past the end would be lost.
+    LargerThanProvider { name: &'a OsStr, size: u64, media: u64 },
     /// This version cannot do that yet.
     NotSupported(&'a str),
 }
@@ -42,6 +44,10 @@ impl fmt::Display for Refusal<'_> {
             }
             Refusal::BadSuperblock { reason } => {
                 write!(f, "Unable to read file system superblock: {reason}")
+            }
+            Refusal::LargerThanProvider { name, size, media } => {
+                let name = name.display();
+                write!(f, "{name}: the file system has {size} bytes, its provider only {media}")
             }
             Refusal::NotSupported(name) => write!(f, "{name} not supported yet"),
         }

@@ -4,8 +4,10 @@
 pub mod clock;
 pub mod console;
 pub mod crew;
+pub mod operand;
 pub mod planner;
 pub mod reader;
+pub mod snapshot;
 pub mod source;
 pub mod start;
 pub mod worker;

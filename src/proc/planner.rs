@@ -62,6 +62,12 @@ fn dump(started: &Started) -> Result<u8, Stop> {
         }
     };
     warnings.into_iter().for_each(|warning| console.notice(Notice::Warning(warning)));
+    let size = sb.offset_of(sb.size).0;
+    if started.provider && size > started.media {
+        let (name, media) = (&started.disk_name, started.media);
+        console.operator().refuse(Refusal::LargerThanProvider { name, size, media });
+        return Ok(exit::STARTUP);
+    }
     let disk = source.set_superblock(&sb);
     let fs = FileSystem::with_superblock(sb, source);
 

@@ -9,11 +9,11 @@ use std::path::Path;
 
 use super::clock::Clock;
 use super::console::Console;
+use super::operand::{self, Target};
 use crate::cli::{Job, Output, Since};
 use crate::format::Identity;
 use crate::media;
-use crate::operator::{MediaMessage, Message, Operator, Question, Refusal, Remark, StopMessage};
-use crate::os::errno::strerror;
+use crate::operator::{MediaMessage, Message, Operator, Question, Remark, StopMessage};
 use crate::os::{disk, host, output, tape, time, tty};
 
 /// A medium that has been opened.
@@ -44,6 +44,8 @@ pub struct Started {
     pub sector: u32,
     /// Its size in bytes, if that can be known.
     pub media: u64,
+    /// Whether it is a device: then a file system cannot be larger.
+    pub provider: bool,
     /// Its name in messages.
     pub disk_name: OsString,
     /// What all headers say.
@@ -57,40 +59,17 @@ pub struct Refused(pub u8);
 
 /// Opens what `job` needs, and says what will be done.
 pub fn start(job: Job, mut operator: Operator, clock: Clock) -> Result<Started, Refused> {
-    let disk_name = job.operand.clone();
-    let disk = match open_disk(&disk_name, &mut operator) {
-        Some(disk) => disk,
-        None => return Err(Refused(super::exit::STARTUP)),
-    };
-    let sector = disk::sector_size(disk.as_fd()).unwrap_or(512);
-    let media = disk::media_size(disk.as_fd()).unwrap_or(u64::MAX);
-    let console = Console::new(operator, tty::open_tty(), job.notify, disk_name.clone());
-    let identity = identity(&job, clock, &disk_name);
-    announce(&job, &console, &identity, &disk_name);
+    let target = operand::open(&job.operand, job.snapshot, &mut operator);
+    let target = target.ok_or(Refused(super::exit::STARTUP))?;
+    let console = Console::new(operator, tty::open_tty(), job.notify, target.disk.clone());
+    let identity = identity(&job, clock, &target);
+    announce(&job, &console, &identity, &target);
     let medium = if job.estimate_only { None } else { Some(open_output(&job, &console)?) };
-    Ok(Started { job, console, clock, disk, sector, media, disk_name, identity, medium })
+    let Target { fd: disk, sector, media, device: provider, disk: disk_name, .. } = target;
+    Ok(Started { job, console, clock, disk, sector, media, provider, disk_name, identity, medium })
 }
 
-fn open_disk(name: &OsStr, operator: &mut Operator) -> Option<OwnedFd> {
-    let opened = disk::open_disk(Path::new(name));
-    match opened.map(|fd| (disk::kind(fd.as_fd()), fd)) {
-        Err(error) => {
-            operator.refuse(Refusal::CannotOpen { name, reason: &strerror(&error) });
-            None
-        }
-        Ok((Err(error), _)) => {
-            operator.refuse(Refusal::CannotStat { name, reason: &strerror(&error) });
-            None
-        }
-        Ok((Ok(disk::Kind::Directory), _)) => {
-            operator.refuse(Refusal::UnknownFileSystem(name));
-            None
-        }
-        Ok((Ok(_), fd)) => Some(fd),
-    }
-}
-
-fn identity(job: &Job, clock: Clock, disk_name: &OsStr) -> Identity {
+fn identity(job: &Job, clock: Clock, target: &Target) -> Identity {
     let friendly = job.rsync_friendly > 0;
     let since = match job.since {
         Since::Date(date) => date,
@@ -99,15 +78,15 @@ fn identity(job: &Job, clock: Clock, disk_name: &OsStr) -> Identity {
     Identity {
         label: b"none".to_vec(),
         level: job.level,
-        filesys: b"an unlisted file system".to_vec(),
-        dev: disk_name.as_bytes().to_vec(),
+        filesys: target.filesys().as_bytes().to_vec(),
+        dev: target.dev.as_bytes().to_vec(),
         host: host::hostname().map(|name| name.as_bytes().to_vec()).unwrap_or_default(),
-        date: if friendly { 0 } else { clock.now() },
+        date: if friendly { 0 } else { target.snapshot.unwrap_or_else(|| clock.now()) },
         ddate: if friendly { 0 } else { since },
     }
 }
 
-fn announce(job: &Job, console: &Console, identity: &Identity, disk_name: &OsStr) {
+fn announce(job: &Job, console: &Console, identity: &Identity, target: &Target) {
     let date = |seconds: i64| (seconds != 0).then(|| time::ctime(seconds));
     let this = date(identity.date);
     console.say(Message::DateOfThis { level: job.level, date: this.as_deref() });
@@ -115,9 +94,9 @@ fn announce(job: &Job, console: &Console, identity: &Identity, disk_name: &OsStr
     let level = if matches!(job.since, Since::Date(_)) { None } else { Some(0) };
     console.say(Message::DateOfLast { level, date: last.as_deref() });
     console.say(Message::Dumping {
-        snapshot: false,
-        disk: disk_name,
-        mount_point: None,
+        snapshot: target.snapshot.is_some(),
+        disk: &target.disk,
+        mount_point: target.mount_point.as_deref(),
         output: &job.output.name(),
         host: job.output.host().as_deref(),
     });

@@ -3,6 +3,7 @@
 
 use crate::os::process::ExitStatus;
 use crate::os::{check, invalid};
+use capdump_sys::procdesc::{PD_CLOEXEC, pdfork, pdkill};
 use nix::sys::event::{EvFlags, EventFilter, FilterFlag, KEvent, Kqueue};
 use std::ffi::CString;
 use std::io;
@@ -18,7 +19,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 pub unsafe fn fork() -> io::Result<Option<(OwnedFd, i32)>> {
     let mut fd = -1;
     // SAFETY: pdfork writes one int; one thread, by this function's own contract.
-    let pid = check(unsafe { libc::pdfork(&mut fd, libc::PD_CLOEXEC) })?;
+    let pid = check(unsafe { pdfork(&mut fd, PD_CLOEXEC) })?;
     if pid == 0 {
         return Ok(None);
     }
@@ -32,7 +33,7 @@ pub unsafe fn fork() -> io::Result<Option<(OwnedFd, i32)>> {
 /// Sends SIGKILL.
 pub fn kill(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: pdkill takes two numbers.
-    check(unsafe { libc::pdkill(fd.as_raw_fd(), libc::SIGKILL) }).map(drop)
+    check(unsafe { pdkill(fd.as_raw_fd(), libc::SIGKILL) }).map(drop)
 }
 
 /// The registration that tells a child's end, once; `data` is then the status word of wait(2).
