@@ -16,6 +16,7 @@
 //! - `event`      the event queue's face
 //! - `os`         FreeBSD and Linux: the only unsafe code
 //! - `proc`       planner and worker
+//! - `job`        what is to be done
 //! - `cli`        the command line, made into a job
 
 pub mod cli;
@@ -24,6 +25,7 @@ pub mod dumpdates;
 pub mod event;
 pub mod format;
 pub mod fstab;
+pub mod job;
 pub mod media;
 pub mod operator;
 #[allow(unsafe_code)]
@@ -70,8 +72,8 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn dump(job: cli::Job, mut operator: Operator) -> ExitCode {
-    if let Some(name) = cli::unsupported(&job) {
+fn dump(job: job::Job, mut operator: Operator) -> ExitCode {
+    if let Some(name) = job::unsupported(&job) {
         operator.refuse(Refusal::NotSupported(name));
         return ExitCode::from(exit::STARTUP);
     }

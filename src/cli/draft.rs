@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::Request;
 use super::args::{self, Given};
 use super::error::StartError;
-use super::job::{Job, Limit, Output, Remote, Since, Tape};
+use crate::job::{Job, Limit, Output, Remote, Since, Tape};
 
 /// The file of earlier dumps (`_PATH_DUMPDATES`, sbin/dump/pathnames.h).
 pub const DEFAULT_DUMPDATES: &str = "/etc/dumpdates";

@@ -2,23 +2,20 @@
 //! The command line, in dump's letters, made into a job.
 //!
 //! `letters` rewrites the old form, `args` takes options apart in getopt(3)'s order, `draft` gives each
-//! its meaning and checks the whole, `job` is the result. Nothing here does I/O.
+//! its meaning and checks the whole; a [`Job`] is the result. Nothing here does I/O.
 
 mod args;
 mod draft;
 mod error;
-mod estimate;
-mod job;
 mod letters;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use crate::job::Job;
 pub use draft::{DEFAULT_DUMPDATES, DEFAULT_TAPE};
 pub use error::StartError;
-pub use estimate::{Estimate, estimate};
-pub use job::{Job, Limit, Output, Remote, Since, Tape, unsupported};
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //! Tests of whole command lines.
 
 use super::*;
+use crate::job::{Limit, Output, Remote, Since, Tape, unsupported};
 
 /// A date for "good", a date before 1970 for "old", none for anything else.
 fn date(text: &str) -> Option<i64> {

@@ -20,6 +20,6 @@ mod tests {
     #[test]
     fn has_no_number_in_it() {
         assert_eq!(strerror(&io::Error::from_raw_os_error(libc::ENOENT)), "No such file or directory");
-        assert_eq!(strerror(&io::Error::new(io::ErrorKind::Other, "another")), "another");
+        assert_eq!(strerror(&io::Error::other("another")), "another");
     }
 }

@@ -110,7 +110,6 @@ impl Walker {
     }
 
     /// The addresses in the next indirect block that points to data; the outer `None` is the end.
-    #[expect(clippy::type_complexity, reason = "end, hole or addresses")]
     fn next_leaf<R: ReadAt>(
         &mut self,
         fs: &FileSystem<R>,

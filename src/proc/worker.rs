@@ -135,7 +135,7 @@ impl Worker<'_> {
         let mut bytes = [0; FRAME_BYTES];
         if let Some(received) = recv_frame(self.planner, &mut bytes)? {
             let frame = Frame::decode(&bytes[..received.len]).map_err(End::Frame)?;
-            self.from_planner(state, frame, received.fd)?;
+            self.planner_said(state, frame, received.fd)?;
             return Ok(true);
         }
         let Some(left) = self.left else { return Ok(false) };
@@ -147,7 +147,7 @@ impl Worker<'_> {
         Ok(true)
     }
 
-    fn from_planner(&mut self, state: &mut State, frame: Frame, fd: Option<OwnedFd>) -> Result<(), End> {
+    fn planner_said(&mut self, state: &mut State, frame: Frame, fd: Option<OwnedFd>) -> Result<(), End> {
         match frame {
             Frame::Medium { epoch, kind } => {
                 let Some(fd) = fd else { return Err(End::Unexpected(frame)) };

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What is to be done: the command line after all checks.
+//! What is to be done: the command line after all checks; and how many tapes it will take.
+
+mod estimate;
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+
+pub use estimate::{Estimate, estimate};
 
 /// A dump to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,7 +131,7 @@ pub struct Tape {
 
 impl Tape {
     /// The length of one record of `ntrec` tape blocks and its gap (`alloctape`, sbin/dump/tape.c).
-    pub(super) fn new(tsize: i64, density: i32, cartridge: bool, ntrec: u32) -> Tape {
+    pub(crate) fn new(tsize: i64, density: i32, cartridge: bool, ntrec: u32) -> Tape {
         let gap = match (cartridge, density) {
             (true, _) => 16,
             (false, 625) => 5,
