@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What a dump is written to, and how records are written to it.
 
+pub mod rmt;
 mod write;
 
 pub use write::{Descriptor, Writer, Written, write_chunk};
@@ -14,20 +15,28 @@ pub enum Kind {
     Stream,
     /// A tape: one write(2) a record, of memory that begins on a page.
     Tape,
+    /// A remote tape by the rmt protocol, several records ahead of their answers.
+    Remote,
+    /// A remote tape, each record answered for before the next is sent: the end of its medium is then known to the record.
+    RemoteInStep,
 }
 
 impl Kind {
+    const ALL: [Kind; 5] = [Kind::File, Kind::Stream, Kind::Tape, Kind::Remote, Kind::RemoteInStep];
+
     /// Its number in a frame.
     pub fn code(self) -> u32 {
         match self {
             Kind::File => 1,
             Kind::Stream => 2,
             Kind::Tape => 3,
+            Kind::Remote => 4,
+            Kind::RemoteInStep => 5,
         }
     }
 
     /// The kind with that number.
     pub fn from_code(code: u32) -> Option<Kind> {
-        [Kind::File, Kind::Stream, Kind::Tape].into_iter().find(|kind| kind.code() == code)
+        Kind::ALL.into_iter().find(|kind| kind.code() == code)
     }
 }

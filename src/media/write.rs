@@ -5,9 +5,14 @@ use std::io;
 use std::os::fd::BorrowedFd;
 
 use super::Kind;
+use super::rmt::{self, Answers, Replies};
 
 /// Bytes that a tape's memory is aligned to: a page of the machines we know.
 const PAGE: usize = 4096;
+
+/// Records that a remote tape is sent before they are answered for: enough to fill the time of an answer, few enough to be
+/// taken back.
+const RECORDS_AHEAD: u32 = 16;
 
 /// How a chunk's writing ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +32,12 @@ pub trait Writer {
 
     /// Waits until a medium that does not block can be written again.
     fn wait(&mut self) -> io::Result<()>;
+
+    /// One read(2) of a remote tape's answers; waits for them.
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize>;
+
+    /// Whether a tape that took less than a record says that it is at its end.
+    fn at_end(&mut self) -> bool;
 }
 
 /// A medium's descriptor, for [`write_chunk`].
@@ -45,6 +56,15 @@ impl<W: FnMut(BorrowedFd<'_>) -> io::Result<()>> Writer for Descriptor<'_, W> {
     fn wait(&mut self) -> io::Result<()> {
         (self.wait)(self.fd)
     }
+
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        crate::os::output::read(self.fd, bytes)
+    }
+
+    fn at_end(&mut self) -> bool {
+        crate::os::tape::errors(self.fd)
+            .is_ok_and(|errors| errors.is_some_and(|errors| errors.end_of_medium()))
+    }
 }
 
 /// Writes `bytes`, whole records of `record` bytes each.
@@ -61,6 +81,8 @@ pub fn write_chunk(
     match kind {
         Kind::Tape => write_records(out, bytes, record, page),
         Kind::File | Kind::Stream => write_whole(out, kind, bytes, record),
+        Kind::Remote => write_remote(out, bytes, record, RECORDS_AHEAD),
+        Kind::RemoteInStep => write_remote(out, bytes, record, 1),
     }
 }
 
@@ -92,12 +114,88 @@ fn write_records(out: &mut impl Writer, bytes: &[u8], record: usize, page: &mut 
         let records = index as u32;
         match out.write(on_a_page(record, page)) {
             Ok(n) if n == record.len() => {}
-            // sa(4) gives 0 at early warning; what is short was not written as a record.
-            Ok(_) => return Written::End(records),
+            // sa(4) gives 0 at early warning.
+            Ok(0) => return Written::End(records),
+            // What is short was not written as a record; the drive knows whether that was the end of the tape.
+            Ok(_) if out.at_end() => return Written::End(records),
+            Ok(_) => return Written::Failed(records, libc::EIO),
             Err(error) => return ended(records, &error),
         }
     }
     Written::All
+}
+
+/// Sends records to a remote tape, up to `ahead` of them before they are answered for. All are answered for at the end.
+fn write_remote(out: &mut impl Writer, bytes: &[u8], record: usize, ahead: u32) -> Written {
+    let mut answers = Answers::default();
+    let mut replies = Replies::default();
+    let mut open = 0;
+    for record in bytes.chunks_exact(record) {
+        while open == ahead && answers.stopped.is_none() {
+            match answer(out, &mut replies, &mut answers, record.len()) {
+                Ok(()) => open -= 1,
+                Err(errno) => return Written::Failed(answers.written, errno),
+            }
+        }
+        if answers.stopped.is_some() {
+            break;
+        }
+        if let Err(error) = send(out, &rmt::write(record.len())).and_then(|()| send(out, record)) {
+            return Written::Failed(answers.written, errno(&error));
+        }
+        open += 1;
+    }
+    while open > 0 {
+        match answer(out, &mut replies, &mut answers, record) {
+            Ok(()) => open -= 1,
+            Err(errno) => return Written::Failed(answers.written, errno),
+        }
+    }
+    match answers.stopped {
+        None => Written::All,
+        // A record that was sent ahead is behind the gap: the volume is of no use.
+        Some(_) if answers.gap => Written::Failed(answers.written, libc::ENOSPC),
+        Some(Ok(())) => Written::End(answers.written),
+        Some(Err(errno)) => Written::Failed(answers.written, errno),
+    }
+}
+
+/// Waits for the answer to one record. Errors: the other side is gone or talks nonsense.
+fn answer(
+    out: &mut impl Writer,
+    replies: &mut Replies,
+    answers: &mut Answers,
+    record: usize,
+) -> Result<(), i32> {
+    loop {
+        match replies.next() {
+            Ok(Some(reply)) => {
+                answers.take(&reply, record);
+                return Ok(());
+            }
+            Ok(None) => {
+                let mut bytes = [0; 256];
+                match out.read(&mut bytes) {
+                    Ok(0) => return Err(libc::ECONNRESET),
+                    Ok(n) => replies.push(&bytes[..n]),
+                    Err(error) => return Err(errno(&error)),
+                }
+            }
+            Err(_) => return Err(libc::EPROTO),
+        }
+    }
+}
+
+fn send(out: &mut impl Writer, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match out.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => bytes = &bytes[n..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => out.wait()?,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// `record`, or its copy that begins on a page.
@@ -130,11 +228,13 @@ mod tests {
     struct Told {
         answers: Vec<io::Result<usize>>,
         writes: Vec<usize>,
+        replies: Vec<u8>,
+        end: bool,
     }
 
     impl Told {
         fn new(answers: Vec<io::Result<usize>>) -> Told {
-            Told { answers, writes: Vec::new() }
+            Told { answers, writes: Vec::new(), replies: Vec::new(), end: true }
         }
     }
 
@@ -146,6 +246,17 @@ mod tests {
 
         fn wait(&mut self) -> io::Result<()> {
             Ok(())
+        }
+
+        fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+            let n = self.replies.len().min(bytes.len()).min(7);
+            bytes[..n].copy_from_slice(&self.replies[..n]);
+            self.replies.drain(..n);
+            Ok(n)
+        }
+
+        fn at_end(&mut self) -> bool {
+            self.end
         }
     }
 
@@ -182,6 +293,34 @@ mod tests {
         assert_eq!(run(Kind::Tape, vec![full(), Ok(0)]), (Written::End(1), vec![1024; 2]));
         assert_eq!(run(Kind::Tape, vec![full(), Ok(512)]), (Written::End(1), vec![1024; 2]));
         assert_eq!(run(Kind::Tape, vec![full(), full(), errno(libc::EIO)]).0, Written::Failed(2, libc::EIO));
+    }
+
+    #[test]
+    fn a_short_record_is_an_error_unless_the_tape_is_at_its_end() {
+        let mut out = Told::new(vec![Ok(512)]);
+        out.end = false;
+        let written = write_chunk(&mut out, Kind::Tape, &[0; 2048], 1024, &mut Vec::new());
+        assert_eq!(written, Written::Failed(0, libc::EIO));
+    }
+
+    fn remote(kind: Kind, replies: &str) -> Written {
+        let sizes = (0..4).flat_map(|_| [Ok(6), Ok(1024)]).collect();
+        let mut out = Told::new(sizes);
+        out.replies = replies.into();
+        write_chunk(&mut out, kind, &[0; 4096], 1024, &mut Vec::new())
+    }
+
+    #[test]
+    fn a_remote_tape_is_written_ahead_of_its_answers() {
+        assert_eq!(remote(Kind::Remote, "A1024\nA1024\nA1024\nA1024\n"), Written::All);
+        let end = "A1024\nA1024\nE28\nfull\nE28\nfull\n";
+        assert_eq!(remote(Kind::Remote, end), Written::End(2));
+        assert_eq!(remote(Kind::RemoteInStep, "A1024\nA0\n"), Written::End(1));
+        let gap = "A1024\nA0\nA1024\nA1024\n";
+        assert_eq!(remote(Kind::Remote, gap), Written::Failed(1, libc::ENOSPC));
+        assert_eq!(remote(Kind::Remote, "A1024\nE5\nbad\nE1\nno\nE1\nno\n"), Written::Failed(1, libc::EIO));
+        assert_eq!(remote(Kind::Remote, "A1024\n"), Written::Failed(1, libc::ECONNRESET));
+        assert_eq!(remote(Kind::Remote, "what?\n"), Written::Failed(0, libc::EPROTO));
     }
 
     #[test]

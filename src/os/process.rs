@@ -106,10 +106,28 @@ impl Drop for Child {
 /// The calling process must have one thread only: in the child the others are gone, and with them whatever
 /// they had locked.
 pub unsafe fn fork() -> io::Result<Fork> {
+    // SAFETY: the caller keeps the same contract.
+    unsafe { fork_with(Orphan::Dies) }
+}
+
+/// What becomes of a child when the process that forked it dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Orphan {
+    /// It is killed.
+    Dies,
+    /// It goes on: it sees the end of its socket, and has something to clean up then.
+    CleansUp,
+}
+
+/// As [`fork`], with the choice of what becomes of an orphan.
+///
+/// # Safety
+/// As for [`fork`].
+pub unsafe fn fork_with(orphan: Orphan) -> io::Result<Fork> {
     debug_assert!(cfg!(test) || half::process::is_single_threaded(), "fork with several threads");
     let owner = std::process::id();
     // SAFETY: the caller keeps the same contract.
-    match unsafe { half::process::fork()? } {
+    match unsafe { half::process::fork(orphan)? } {
         None => Ok(Fork::Child),
         Some((fd, pid)) => Ok(Fork::Parent(Child { fd, pid, owner })),
     }

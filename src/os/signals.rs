@@ -84,6 +84,16 @@ pub fn reset_in_child() -> io::Result<()> {
     Ok(sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?)
 }
 
+/// In a child that becomes another program: every signal that this program ignores or takes does again what it does by default,
+/// SIGPIPE, which Rust's runtime ignores, among them.
+pub fn restore_for_program() -> io::Result<()> {
+    for signal_number in Sig::ALL.map(Sig::signal).into_iter().chain([Signal::SIGPIPE]) {
+        // SAFETY: SIG_DFL runs no code of ours.
+        unsafe { signal(signal_number, SigHandler::SigDfl)? };
+    }
+    Ok(sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

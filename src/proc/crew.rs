@@ -12,6 +12,7 @@ use crate::disk::Disk;
 use crate::event::{Child, Event, EventQueue, ExitStatus};
 use crate::media::Kind;
 use crate::os::arena::Arena;
+use crate::os::process::Orphan;
 use crate::os::socket::{pair, recv_frame, send_frame, set_nonblocking};
 use crate::os::spawn::spawn;
 use crate::ring::extent::EXTENT_BYTES;
@@ -339,7 +340,7 @@ fn start_worker<'a>(
     let mut keep = vec![planner.as_fd(), disk.fd];
     keep.extend(left);
     keep.extend(right);
-    spawn(&keep, || match sandbox::enter(Role::Worker).map(|_| worker(planner.as_fd()).run()) {
+    spawn(&keep, Orphan::Dies, || match sandbox::enter(Role::Worker).map(|_| worker(planner.as_fd()).run()) {
         Ok(Err(End::Alone)) => 0,
         _ => 1,
     })

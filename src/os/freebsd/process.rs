@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! pdfork(2). Closing the last copy of a process descriptor kills the child, so children die with their parent.
 
-use crate::os::process::ExitStatus;
+use crate::os::process::{ExitStatus, Orphan};
 use crate::os::{check, invalid};
-use capdump_sys::procdesc::{PD_CLOEXEC, pdfork, pdkill};
+use capdump_sys::procdesc::{PD_CLOEXEC, PD_DAEMON, pdfork, pdkill};
 use nix::sys::event::{EvFlags, EventFilter, FilterFlag, KEvent, Kqueue};
 use std::ffi::CString;
 use std::io;
@@ -16,10 +16,11 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 ///
 /// # Safety
 /// The calling process must have one thread only.
-pub unsafe fn fork() -> io::Result<Option<(OwnedFd, i32)>> {
+pub unsafe fn fork(orphan: Orphan) -> io::Result<Option<(OwnedFd, i32)>> {
     let mut fd = -1;
+    let daemon = if orphan == Orphan::CleansUp { PD_DAEMON } else { 0 };
     // SAFETY: pdfork writes one int; one thread, by this function's own contract.
-    let pid = check(unsafe { pdfork(&mut fd, PD_CLOEXEC) })?;
+    let pid = check(unsafe { pdfork(&mut fd, PD_CLOEXEC | daemon) })?;
     if pid == 0 {
         return Ok(None);
     }

@@ -2,7 +2,7 @@
 //! fork and pidfd.
 
 use crate::os::check;
-use crate::os::process::ExitStatus;
+use crate::os::process::{ExitStatus, Orphan};
 use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
 use std::ffi::CString;
 use std::io;
@@ -12,7 +12,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 ///
 /// # Safety
 /// The calling process must have one thread only.
-pub unsafe fn fork() -> io::Result<Option<(OwnedFd, i32)>> {
+pub unsafe fn fork(orphan: Orphan) -> io::Result<Option<(OwnedFd, i32)>> {
     // With SIGCHLD ignored, as some callers leave it, children would be reaped before their status is read.
     // SAFETY: SIG_DFL is a handler that runs no code of ours.
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
@@ -20,7 +20,9 @@ pub unsafe fn fork() -> io::Result<Option<(OwnedFd, i32)>> {
     // SAFETY: one thread, by this function's own contract.
     let pid = check(unsafe { libc::fork() })?;
     if pid == 0 {
-        die_with(parent);
+        if orphan == Orphan::Dies {
+            die_with(parent);
+        }
         return Ok(None);
     }
     let child = rustix::process::Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidData)?;

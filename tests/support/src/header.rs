@@ -120,6 +120,15 @@ pub fn sum(block: &[u8]) -> u32 {
     block.chunks_exact(4).fold(0, |s, w| s.wrapping_add(u32::from_le_bytes([w[0], w[1], w[2], w[3]])))
 }
 
+/// Changes a header by `change` and gives it the checksum that fits.
+pub fn change(block: &mut [u8], change: impl FnOnce(&mut [u8])) {
+    change(block);
+    let (at, length) = field("c_checksum");
+    block[at..at + length].fill(0);
+    let fits = CHECKSUM.wrapping_sub(sum(block));
+    block[at..at + length].copy_from_slice(&fits.to_le_bytes());
+}
+
 /// A block that has a header's magic, checksum and a known type.
 #[derive(Clone, Copy)]
 pub struct Header<'a>(&'a [u8]);

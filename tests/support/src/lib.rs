@@ -5,6 +5,8 @@ pub mod canonical;
 pub mod check;
 pub mod decode;
 pub mod directory;
+#[cfg(target_os = "linux")]
+pub mod fuse;
 pub mod golden;
 pub mod header;
 pub mod listing;

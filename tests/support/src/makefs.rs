@@ -10,7 +10,7 @@ use std::process::Command;
 pub fn makefs(image: &Path, from: &Path, version: u8, (bsize, fsize): (u32, u32), more: &[&str]) {
     let options = format!("version={version},bsize={bsize},fsize={fsize}");
     let mut command = Command::new("makefs");
-    command.args(["-t", "ffs", "-o", &options, "-b", "10%", "-f", "200"]).args(more);
+    command.args(["-t", "ffs", "-o", &options, "-b", "20%", "-M", "8m"]).args(more);
     let done = command.arg(image).arg(from).output().expect("makefs to be installed");
     assert!(done.status.success(), "makefs: {}", String::from_utf8_lossy(&done.stderr));
 }

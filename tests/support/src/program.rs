@@ -51,7 +51,7 @@ impl TempDir {
         use std::sync::atomic::{AtomicU32, Ordering};
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("{name}.{}.{n}", std::process::id()));
+        let path = roomy().join(format!("{name}.{}.{n}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a temporary folder");
         TempDir(path)
     }
@@ -65,6 +65,15 @@ impl TempDir {
     pub fn join(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
+}
+
+/// Where temporary folders go: to `TMPDIR` if it is set, else to memory if there is much of it: a tree of 20,000
+/// files is made ten times as fast there.
+fn roomy() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let free = nix::sys::statvfs::statvfs(memory).map_or(0, |s| s.blocks_available() * s.block_size());
+    let enough = std::env::var_os("TMPDIR").is_none() && free > 4 << 30;
+    if enough { memory.to_owned() } else { std::env::temp_dir() }
 }
 
 impl Drop for TempDir {
