@@ -8,6 +8,8 @@ pub mod mounts;
 pub mod process;
 pub mod provider;
 pub mod sandbox;
+#[cfg(test)]
+mod sandbox_tests;
 pub mod signals;
 pub mod snapshot;
 mod syscalls;
