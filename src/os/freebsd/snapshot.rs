@@ -2,15 +2,12 @@
 //! mksnap_ffs(8), run by a helper process that takes the name away whatever becomes of us.
 
 use super::disk::is_snapshot;
-use crate::os::process::exit_now;
-use crate::os::retry;
+use crate::os::process::Orphan;
 use crate::os::snapshot::Failure;
 use crate::os::socket::{pair, recv_frame, send_frame};
+use crate::os::spawn::spawn;
 use nix::fcntl::{Flock, FlockArg, OFlag, open};
-use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::stat::{Mode, fstat};
-use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, fork};
 use std::fs::{File, remove_file};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -25,26 +22,19 @@ const MKSNAP_FFS: &str = "/sbin/mksnap_ffs";
 
 /// Makes, opens and unlinks a snapshot.
 ///
-/// The helper is a plain child, which goes on when this process is killed; the signals of a terminal do not reach it.
+/// The helper goes on when this process is killed, and the signals of a terminal do not end it.
 pub fn create(directory: &Path, name: &Path) -> Result<OwnedFd, Failure> {
     let (ours, theirs) = pair().map_err(Failure::Create)?;
-    // SAFETY: this process has one thread: scripts/lint refuses std::thread.
-    match unsafe { fork() }.map_err(|error| Failure::Create(error.into()))? {
-        ForkResult::Child => {
-            drop(ours);
-            exit_now(i32::from(help(directory, name, theirs.as_fd()).is_err()))
-        }
-        ForkResult::Parent { child } => {
-            drop(theirs);
-            let snapshot = take(ours.as_fd());
-            // How the helper ended tells no more than its answer.
-            let _ = retry(|| Ok(waitpid(child, None)?));
-            if snapshot.is_err() {
-                let _ = remove_file(name);
-            }
-            snapshot
-        }
-    }
+    let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+    let keep = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd(), theirs.as_fd()];
+    let helper = spawn(&keep, Orphan::CleansUp, || i32::from(help(directory, name, theirs.as_fd()).is_err()));
+    let _helper = helper.map_err(Failure::Create)?;
+    drop(theirs);
+    take(ours.as_fd()).unwrap_or_else(|error| {
+        // The helper was killed, and could not do it.
+        let _ = remove_file(name);
+        Err(Failure::Create(error))
+    })
 }
 
 /// The helper's answer: a step, an errno or exit status, and the descriptor if all went well.
@@ -59,12 +49,13 @@ fn answer(step: u32, number: i32) -> Answer {
     (u64::from(step) << 32 | u64::from(number as u32)).to_ne_bytes()
 }
 
-fn take(socket: BorrowedFd<'_>) -> Result<OwnedFd, Failure> {
+/// Takes the answer. The outer error: there is none.
+fn take(socket: BorrowedFd<'_>) -> io::Result<Result<OwnedFd, Failure>> {
     let mut bytes: Answer = [0; 8];
-    let received = recv_frame(socket, &mut bytes).map_err(Failure::Create)?;
+    let received = recv_frame(socket, &mut bytes)?;
     let answer = u64::from_ne_bytes(bytes);
     let number = answer as u32 as i32;
-    match ((answer >> 32) as u32, received.and_then(|received| received.fd)) {
+    Ok(match ((answer >> 32) as u32, received.and_then(|received| received.fd)) {
         (OPENED, Some(fd)) => Ok(fd),
         (NOT_RUN, _) => Err(Failure::Create(io::Error::from_raw_os_error(number))),
         (REFUSED, _) => {
@@ -72,15 +63,11 @@ fn take(socket: BorrowedFd<'_>) -> Result<OwnedFd, Failure> {
         }
         (NOT_OPENED, _) => Err(Failure::Open(io::Error::from_raw_os_error(number))),
         _ => Err(Failure::Create(io::ErrorKind::InvalidData.into())),
-    }
+    })
 }
 
 /// The helper's whole life.
 fn help(directory: &Path, name: &Path, socket: BorrowedFd<'_>) -> io::Result<()> {
-    for number in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGTSTP] {
-        // SAFETY: SIG_IGN runs no code of ours.
-        unsafe { signal(number, SigHandler::SigIgn)? };
-    }
     // Two of us on one file system take turns: each removes what has the name.
     let lock = File::open(directory).and_then(|directory| {
         Flock::lock(directory, FlockArg::LockExclusive).map_err(|(_, error)| error.into())
