@@ -270,7 +270,7 @@ mod tests {
         for operand in ["/mnt/a b", "mnt/a b", "/mnt/a b/"] {
             assert_eq!(found(operand), pair("/dev/md0", "/mnt/a b"), "{operand}");
         }
-        for operand in ["/mnt", "nothing", "", "/dev/da9"] {
+        for operand in ["/mnt", "nothing", "/dev/da9"] {
             assert_eq!(found(operand), pair(operand, "-"), "left to open(2): {operand}");
         }
     }
