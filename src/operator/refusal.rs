@@ -22,6 +22,8 @@ pub enum Refusal<'a> {
     BadSuperblock { reason: &'a str },
     /// The file system has more bytes than its provider: what is past the end would be lost.
     LargerThanProvider { name: &'a OsStr, size: u64, media: u64 },
+    /// The tape drive does not take records as long as `-b` wants them, in bytes.
+    RecordTooLong { name: &'a OsStr, record: u32, most: u32 },
     /// This version cannot do that yet.
     NotSupported(&'a str),
 }
@@ -38,6 +40,14 @@ impl fmt::Display for Refusal<'_> {
             }
             Refusal::UnknownFileSystem(name) => {
                 write!(f, "{}: unknown file system", name.display())
+            }
+            Refusal::RecordTooLong { name, record, most } => {
+                let name = name.display();
+                write!(
+                    f,
+                    "{name}: a record of {record} bytes is too long, it takes {most}: use -b {}",
+                    most / 1024
+                )
             }
             Refusal::NoSuperblock { reason } => {
                 write!(f, "Cannot find file system superblock: {reason}")

@@ -15,11 +15,12 @@ use crate::os::arena::Arena;
 use crate::os::process::Orphan;
 use crate::os::socket::{pair, recv_frame, send_frame, set_nonblocking};
 use crate::os::spawn::spawn;
+use crate::passes::Notice;
 use crate::ring::extent::EXTENT_BYTES;
 use crate::ring::frame::{BadFrame, FRAME_BYTES};
 use crate::ring::order::{Next, Unasked};
 use crate::ring::{Extent, Frame, Order, Outcome, Slots};
-use crate::sandbox::{self, Role};
+use crate::sandbox::{self, DescriptorKind, Role};
 use crate::volume::{Chunk, Leftover, What};
 
 /// What a worker has told.
@@ -89,7 +90,7 @@ pub struct Crew {
     arena: Arena,
     order: Order,
     members: Vec<Member>,
-    children: Rc<[Child]>,
+    children: Vec<Rc<Child>>,
 }
 
 impl Crew {
@@ -121,16 +122,17 @@ impl Crew {
                 left,
                 right,
             })?;
-            children.push(child);
+            children.push(Rc::new(child));
             members.push(Member { socket: ours, ready: 0 });
         }
         for (index, member) in members.iter().enumerate() {
             queue.add_readable(member.socket.as_fd(), SOCKETS + index as u64)?;
         }
         for (index, child) in children.iter().enumerate() {
+            limit(child.as_fd(), DescriptorKind::ProcessDescriptor)?;
             queue.add_child(child, CHILDREN + index as u64)?;
         }
-        Ok(Crew { slots, arena, order: Order::new(slots), members, children: children.into() })
+        Ok(Crew { slots, arena, order: Order::new(slots), members, children })
     }
 
     /// Whether the next chunk's slot is free.
@@ -246,30 +248,38 @@ impl Crew {
         self.order.settle()
     }
 
+    /// What is to be told of the chunk that the ring stopped in, of which `blocks` tape blocks are on the medium.
+    pub fn take_notices(&mut self, blocks: u32) -> Vec<(u32, Notice)> {
+        self.order.take_notices(blocks)
+    }
+
     /// Gives back the memory of a chunk that is done with.
     pub fn recycle(&mut self, chunk: Chunk) {
         self.order.recycle(chunk);
     }
 
-    /// Takes back all chunks under way after `outcome` of the oldest: what of them is not on the medium.
-    pub fn take_back(&mut self, outcome: Outcome) -> Vec<Leftover> {
+    /// Takes back all chunks under way after `outcome` of the oldest: what of them is not on the medium, and
+    /// what was still to be told of them.
+    pub fn take_back(&mut self, outcome: Outcome) -> (Vec<Leftover>, Vec<(u32, Notice)>) {
         let mut written = match outcome {
             Outcome::Written => 0,
             Outcome::EndOfMedium { records } | Outcome::Failed { records, .. } => {
                 records * self.slots.record_blocks
             }
         };
-        let mut leftovers = Vec::new();
-        for taken in self.order.take_back() {
+        let (mut leftovers, mut notices) = (Vec::new(), Vec::new());
+        for mut taken in self.order.take_back() {
             let buffer = self.arena.slice(self.slots.buffer(self.slots.slot_of(taken.sequence)));
-            leftovers.extend(taken.chunk.leftovers(buffer, std::mem::take(&mut written)));
+            leftovers.extend(taken.chunk.leftovers(buffer, written));
+            notices.append(&mut taken.chunk.notices);
+            written = 0;
         }
-        leftovers
+        (leftovers, notices)
     }
 
     /// The workers' processes.
-    pub fn children(&self) -> Rc<[Child]> {
-        Rc::clone(&self.children)
+    pub fn children(&self) -> Vec<Rc<Child>> {
+        self.children.clone()
     }
 
     /// Sees the workers off: those that go by themselves now that their sockets are closed, and after `patience` the others too.
@@ -322,10 +332,16 @@ impl Crew {
     }
 }
 
+fn limit(fd: BorrowedFd<'_>, kind: DescriptorKind) -> io::Result<()> {
+    sandbox::limit(fd, kind).map_err(io::Error::other)
+}
+
 fn nonblocking_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let (a, b) = pair()?;
     set_nonblocking(a.as_fd(), true)?;
     set_nonblocking(b.as_fd(), true)?;
+    limit(a.as_fd(), DescriptorKind::RingSocket)?;
+    limit(b.as_fd(), DescriptorKind::RingSocket)?;
     Ok((a, b))
 }
 

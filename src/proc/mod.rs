@@ -4,12 +4,19 @@
 pub mod clock;
 pub mod console;
 pub mod crew;
+pub mod limits;
+pub mod medium;
+pub mod monitor;
 pub mod operand;
+pub mod outside;
 pub mod planner;
 pub mod reader;
+pub mod remote;
+pub mod request;
 pub mod snapshot;
 pub mod source;
 pub mod start;
+pub mod volumes;
 pub mod worker;
 pub mod writing;
 

@@ -57,6 +57,8 @@ pub struct Chunk {
     pub blocks: u32,
     /// What they are made of, in order.
     pub pieces: Vec<Piece>,
+    /// What the operator is to be told when the chunk is on the medium up to this tape block.
+    pub notices: Vec<(u32, Notice)>,
 }
 
 impl Chunk {
@@ -169,7 +171,8 @@ impl Filler {
         blocks + self.to_follow
     }
 
-    /// Fills `buffer`, [`Shape::chunk_blocks`] long, with the next chunk, which `chunk` then describes.
+    /// Fills `buffer`, [`Shape::chunk_blocks`] long, with the next chunk, which `chunk` then describes;
+    /// notices are added to those that it has.
     ///
     /// Parts that are to be read from the disk are left as they are. Errors: the disk cannot be read.
     pub fn fill<R: ReadAt>(
@@ -177,7 +180,6 @@ impl Filler {
         fs: &FileSystem<R>,
         buffer: &mut [u8],
         chunk: &mut Chunk,
-        notify: &mut dyn FnMut(Notice),
     ) -> Result<Ended, Error> {
         chunk.blocks = 0;
         chunk.pieces.clear();
@@ -194,7 +196,7 @@ impl Filler {
             }
             let step = match self.carry.take() {
                 Some(step) => step,
-                None => self.stream.next(fs, notify)?,
+                None => self.stream.next(fs, &mut |notice| chunk.notices.push((chunk.blocks, notice)))?,
             };
             self.place_step(step, room, blocks, chunk);
         }
