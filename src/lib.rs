@@ -43,7 +43,7 @@ use std::io;
 use std::process::ExitCode;
 
 use cli::Request;
-use operator::{Operator, Refusal};
+use operator::Operator;
 use proc::clock::Clock;
 use proc::{exit, listing, planner, start};
 
@@ -93,10 +93,6 @@ fn clock(operator: &mut Operator) -> Option<Clock> {
 }
 
 fn dump(job: job::Job, mut operator: Operator) -> ExitCode {
-    if let Some(name) = job::unsupported(&job) {
-        operator.refuse(Refusal::NotSupported(name));
-        return ExitCode::from(exit::STARTUP);
-    }
     let Some(clock) = clock(&mut operator) else { return ExitCode::from(exit::STARTUP) };
     os::time::warm_up();
     match start::start(job, operator, clock) {

@@ -150,8 +150,3 @@ pub enum Since {
     /// This date (`-T`), in seconds since 1970.
     Date(i64),
 }
-
-/// What this version cannot do yet, as a name for the message `NAME not supported yet`.
-pub fn unsupported(job: &Job) -> Option<&'static str> {
-    job.snapshot.then_some("-L")
-}

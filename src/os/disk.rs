@@ -3,7 +3,7 @@
 
 use super::{half, retry};
 use nix::fcntl::{OFlag, open};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, stat};
 use std::io::{self, IoSliceMut};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -35,6 +35,11 @@ pub fn open_disk(path: &Path) -> io::Result<OwnedFd> {
 /// What the descriptor is.
 pub fn kind(fd: BorrowedFd<'_>) -> io::Result<Kind> {
     Ok(kind_of(&fstat(fd)?))
+}
+
+/// What the file of this name is; links are followed.
+pub fn kind_of_path(path: &Path) -> io::Result<Kind> {
+    Ok(kind_of(&stat(path)?))
 }
 
 fn kind_of(stat: &FileStat) -> Kind {

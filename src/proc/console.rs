@@ -88,6 +88,11 @@ impl Console {
         self.outside = Some(outside);
     }
 
+    /// The terminal, if there is one.
+    pub fn tty(&self) -> Option<BorrowedFd<'_>> {
+        self.tty.as_ref().ok().map(AsFd::as_fd)
+    }
+
     /// The monitor, if this dump has one.
     pub fn outside(&self) -> Option<&Outside> {
         self.outside.as_ref()

@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::limits::limit_planner;
 use super::source::Source;
 use super::start::Started;
 use super::volumes::Volumes;
@@ -19,7 +20,7 @@ use crate::os::errno::strerror;
 use crate::os::process::set_title;
 use crate::passes::{self, Criteria, Maps, MarkDirs, MarkFiles, Notice, Stream};
 use crate::ring::Slots;
-use crate::sandbox::{self, DescriptorKind, Entered, Role};
+use crate::sandbox::{self, Entered, Role};
 use crate::ufs::{self, FileSystem, Superblock};
 use crate::volume::{Filler, Limit, Shape};
 
@@ -75,6 +76,12 @@ fn dump(started: &Started) -> Result<u8, Stop> {
         }
     };
     warnings.into_iter().for_each(|warning| console.notice(Notice::Warning(warning)));
+    let size = sb.offset_of(sb.size).0;
+    if started.provider && size > started.media {
+        let (name, media) = (&started.disk_name, started.media);
+        console.operator().refuse(Refusal::LargerThanProvider { name, size, media });
+        return Ok(exit::STARTUP);
+    }
     let disk = source.set_superblock(&sb);
     let fs = FileSystem::with_superblock(sb, source);
 
@@ -110,10 +117,7 @@ fn limit(job: &Job) -> Limit {
 /// Limits what the planner holds, and enters the sandbox.
 fn enter_sandbox(started: &Started) -> Result<(), Stop> {
     let console = &started.console;
-    sandbox::limit(started.disk.as_fd(), DescriptorKind::Disk).map_err(Stop::because)?;
-    if let Some(record) = &started.record {
-        sandbox::limit(record.descriptor(), DescriptorKind::Dumpdates).map_err(Stop::because)?;
-    }
+    limit_planner(started).map_err(Stop::because)?;
     let entered = sandbox::enter(Role::PlannerForking).map_err(Stop::because)?;
     sandbox::assert_entered(&entered).map_err(Stop::because)?;
     match entered {
