@@ -17,6 +17,7 @@ use crate::operator::{
     Action, Attention, BREADEMAX, DiskMessage, Line, Operator, Query, Question, REMIND_AFTER, Remark,
     StopMessage,
 };
+use crate::os::signals::already_taken;
 use crate::passes::Notice;
 
 const TTY: u64 = 1;
@@ -253,7 +254,7 @@ impl Console {
     /// A queue that tells of what ends a wait: a signal, and the end of a child.
     fn waiting_queue(&self) -> io::Result<EventQueue> {
         let mut queue = EventQueue::new()?;
-        queue.add_signals(&[Sig::Term, Sig::Hup])?;
+        queue.add_signals(&already_taken(&[Sig::Term, Sig::Hup]))?;
         for child in self.children.borrow().iter() {
             queue.add_child(child, CHILDREN)?;
         }
