@@ -51,6 +51,7 @@ fn dump(started: &Started) -> Result<u8, Stop> {
     // nohup(1) and a shell's background jobs ignore some of them, and mean it.
     queue.add_signals(&heeded(&[Sig::Int, Sig::Term, Sig::Hup]))?;
     queue.add_signals(&[Sig::Info])?;
+    console.heed_signals()?;
     enter_sandbox(started)?;
 
     let mut volumes = Volumes::new(&started.job, console);
