@@ -274,7 +274,8 @@ fn a_medium_too_small_for_a_record() {
 #[test]
 fn a_limit_of_one_tape_block() {
     let source = Source::new(small::mixed);
-    let names: Vec<String> = (0..5).map(|n| source.dir.join(&format!("v{n}")).display().to_string()).collect();
+    let names: Vec<String> =
+        (0..5).map(|n| source.dir.join(&format!("v{n}")).display().to_string()).collect();
     let ran = dump(&source.image, &["-b", "1", "-B", "1", "-f"], &names.join(","));
     assert_eq!(ran.code(), 1, "{}", ran.stderr);
     assert!(!Path::new(&names[0]).exists());

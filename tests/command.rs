@@ -79,7 +79,8 @@ fn zstd_as_in_the_manual() {
 #[test]
 fn a_command_that_fails_is_a_failed_volume() {
     let dir = TempDir::new("capdump-command");
-    for pipe in ["exit 1", "exec false", "head -c 20000 >/dev/null; exit 1", "head -c 20000 >/dev/null; kill -9 $$"]
+    for pipe in
+        ["exit 1", "exec false", "head -c 20000 >/dev/null; exit 1", "head -c 20000 >/dev/null; kill -9 $$"]
     {
         let ran = dump(&dir, &["-a"], pipe);
         assert_eq!(ran.code(), 3, "{pipe}: {}", ran.stderr);
@@ -97,7 +98,8 @@ fn a_command_that_fails_is_a_failed_volume() {
 #[test]
 fn a_failed_volume_is_written_again() {
     let dir = TempDir::new("capdump-command");
-    let pipe = "if [ -e tried ]; then cat >file.$DUMP_VOLUME; else >tried; head -c 9000 >/dev/null; exit 1; fi";
+    let pipe =
+        "if [ -e tried ]; then cat >file.$DUMP_VOLUME; else >tried; head -c 9000 >/dev/null; exit 1; fi";
     let mut session = at_terminal(&dir, &["-a"], pipe);
     session.expect("Do you want to restart?", LIMIT);
     session.send("yes");

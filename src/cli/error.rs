@@ -92,7 +92,9 @@ impl StartError {
                 format!("{program}: number of blocks per file must be at least {ntrec}, one record\n")
             }
             StartError::VolumeOfOneBlock => {
-                format!("{program}: number of blocks per file must be at least 2: one is the volume's header\n")
+                format!(
+                    "{program}: number of blocks per file must be at least 2: one is the volume's header\n"
+                )
             }
             StartError::TapeCharacters => "invalid characters in tape\n".to_owned(),
             StartError::UserName(user) => {

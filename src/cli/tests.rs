@@ -298,7 +298,7 @@ fn what_is_not_there_yet() {
         ("-0 x", None),
         ("-0acRb 64 -B 640 -f - x", None),
         ("-L x", Some("-L")),
-        ("-u x", Some("-u")),
+        ("-u x", None),
         ("-Suf a,b x", None),
         ("-SL x", Some("-L")),
     ] {

@@ -152,8 +152,6 @@ pub enum Since {
 }
 
 /// What this version cannot do yet, as a name for the message `NAME not supported yet`.
-/// An estimate writes nothing, so the outputs do not count there.
 pub fn unsupported(job: &Job) -> Option<&'static str> {
-    let missing = [(job.snapshot, "-L"), (job.update_dumpdates && !job.estimate_only, "-u")];
-    missing.into_iter().find_map(|(wanted, name)| wanted.then_some(name))
+    job.snapshot.then_some("-L")
 }

@@ -27,6 +27,7 @@ pub mod mounts;
 pub mod output;
 pub mod process;
 pub mod sandbox;
+pub mod shared;
 pub mod signals;
 pub mod socket;
 pub mod spawn;

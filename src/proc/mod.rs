@@ -4,6 +4,8 @@
 pub mod clock;
 pub mod console;
 pub mod crew;
+pub mod history;
+pub mod listing;
 pub mod medium;
 pub mod monitor;
 pub mod outside;

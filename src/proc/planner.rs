@@ -115,6 +115,9 @@ fn limit(job: &Job) -> Limit {
 fn enter_sandbox(started: &Started) -> Result<(), Stop> {
     let console = &started.console;
     sandbox::limit(started.disk.as_fd(), DescriptorKind::Disk).map_err(Stop::because)?;
+    if let Some(record) = &started.record {
+        sandbox::limit(record.descriptor(), DescriptorKind::Dumpdates).map_err(Stop::because)?;
+    }
     let entered = sandbox::enter(Role::PlannerForking).map_err(Stop::because)?;
     sandbox::assert_entered(&entered).map_err(Stop::because)?;
     match entered {

@@ -8,9 +8,10 @@ use std::path::Path;
 
 use super::clock::Clock;
 use super::console::Console;
+use super::history::{self, Record};
 use super::outside::Outside;
 use crate::format::Identity;
-use crate::job::{Job, Output, Since};
+use crate::job::{Job, Output};
 use crate::operator::{Message, Operator, Refusal, Remark};
 use crate::os::errno::strerror;
 use crate::os::{disk, host, time, tty};
@@ -33,6 +34,8 @@ pub struct Started {
     pub disk_name: OsString,
     /// What all headers say.
     pub identity: Identity,
+    /// Where the dump is entered when it is done; none without `-u`.
+    pub record: Option<Record>,
     /// Whether the first output is a device, which is opened before the passes.
     pub device: bool,
 }
@@ -50,8 +53,11 @@ pub fn start(job: Job, mut operator: Operator, clock: Clock) -> Result<Started, 
     let sector = disk::sector_size(disk.as_fd()).unwrap_or(512);
     let media = disk::media_size(disk.as_fd()).unwrap_or(u64::MAX);
     let mut console = Console::new(operator, tty::open_tty(), job.notify, disk_name.clone());
-    let identity = identity(&job, clock, &disk_name);
-    announce(&job, &console, &identity, &disk_name);
+    let mut identity = identity(&job, clock, &disk_name);
+    say_date(&job, &console, &identity);
+    let (base, record) = history::open(&job, &disk_name, identity.date, &console)?;
+    identity.ddate = if job.rsync_friendly > 0 { 0 } else { base.date };
+    announce(&job, &console, &identity, base.level, &disk_name);
     if !job.estimate_only && (job.notify || !matches!(job.output, Output::Stdout)) {
         match Outside::start(&job.output) {
             Ok(outside) => console.set_outside(outside),
@@ -62,7 +68,7 @@ pub fn start(job: Job, mut operator: Operator, clock: Clock) -> Result<Started, 
         }
     }
     let device = is_device(&job.output);
-    Ok(Started { job, console, clock, disk, sector, media, disk_name, identity, device })
+    Ok(Started { job, console, clock, disk, sector, media, disk_name, identity, record, device })
 }
 
 fn open_disk(name: &OsStr, operator: &mut Operator) -> Option<OwnedFd> {
@@ -86,10 +92,6 @@ fn open_disk(name: &OsStr, operator: &mut Operator) -> Option<OwnedFd> {
 
 fn identity(job: &Job, clock: Clock, disk_name: &OsStr) -> Identity {
     let friendly = job.rsync_friendly > 0;
-    let since = match job.since {
-        Since::Date(date) => date,
-        Since::Dumpdates => 0,
-    };
     Identity {
         label: b"none".to_vec(),
         level: job.level,
@@ -97,17 +99,18 @@ fn identity(job: &Job, clock: Clock, disk_name: &OsStr) -> Identity {
         dev: disk_name.as_bytes().to_vec(),
         host: host::hostname().map(|name| name.as_bytes().to_vec()).unwrap_or_default(),
         date: if friendly { 0 } else { clock.now() },
-        ddate: if friendly { 0 } else { since },
+        ddate: 0,
     }
 }
 
-fn announce(job: &Job, console: &Console, identity: &Identity, disk_name: &OsStr) {
-    let date = |seconds: i64| (seconds != 0).then(|| time::ctime(seconds));
-    let this = date(identity.date);
-    console.say(Message::DateOfThis { level: job.level, date: this.as_deref() });
-    let last = date(identity.ddate);
-    let level = if matches!(job.since, Since::Date(_)) { None } else { Some(0) };
-    console.say(Message::DateOfLast { level, date: last.as_deref() });
+fn say_date(job: &Job, console: &Console, identity: &Identity) {
+    let date = (identity.date != 0).then(|| time::ctime(identity.date));
+    console.say(Message::DateOfThis { level: job.level, date: date.as_deref() });
+}
+
+fn announce(job: &Job, console: &Console, identity: &Identity, level: Option<i32>, disk_name: &OsStr) {
+    let date = (identity.ddate != 0).then(|| time::ctime(identity.ddate));
+    console.say(Message::DateOfLast { level, date: date.as_deref() });
     console.say(Message::Dumping {
         snapshot: false,
         disk: disk_name,

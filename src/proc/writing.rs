@@ -217,7 +217,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         }
     }
 
-    /// The last volume: only when it is safe is anything said of success.
+    /// The last volume: only when it is safe is anything said of success, and the dump recorded.
     fn close_last(&mut self, medium: Medium) -> Result<VolumeEnd, Stop> {
         let console = &self.started.console;
         if let Err(error) = medium.make_safe(self.on_volume, self.started.job.ntrec) {
@@ -228,12 +228,29 @@ impl<'a, 'd> Writing<'a, 'd> {
         console.say(Message::Written { blocks, volumes });
         let seconds = self.started.clock.now() - self.progress.started();
         console.say(Message::Finished { seconds, blocks });
+        // dump says that it has recorded the dump before it closes the medium.
+        let safe_at_close = self.volumes.are_safe_at_close();
+        if !safe_at_close {
+            self.record()?;
+        }
         if let Err(failure) = self.volumes.close_safe(medium)? {
             return Ok(VolumeEnd::Failed(failure));
+        }
+        if safe_at_close {
+            self.record()?;
         }
         console.broadcast(Attention::Done);
         console.say(Message::Done);
         Ok(VolumeEnd::Dump)
+    }
+
+    /// Enters the dump in the dumpdates file, with `-u`.
+    fn record(&mut self) -> Result<(), Stop> {
+        let started = self.started;
+        match &started.record {
+            Some(record) => record.write(&started.console, &mut |time| self.handle_events_within(Some(time))),
+            None => Ok(()),
+        }
     }
 
     /// The medium took `records` records of the chunk that it ended in, and no more.
@@ -303,8 +320,11 @@ impl<'a, 'd> Writing<'a, 'd> {
 
     /// Takes what has happened; waits for something to happen if `wait` says so.
     fn handle_events(&mut self, wait: bool) -> Result<(), Stop> {
+        self.handle_events_within((!wait).then_some(Duration::ZERO))
+    }
+
+    fn handle_events_within(&mut self, timeout: Option<Duration>) -> Result<(), Stop> {
         let mut events = std::mem::take(&mut self.events);
-        let timeout = (!wait).then_some(Duration::ZERO);
         self.queue.wait(&mut events, timeout)?;
         for event in &events {
             self.handle(*event)?;

@@ -15,7 +15,8 @@ const INODES: u64 = 20_000;
 
 /// An image with files of several blocks, holes, an indirect block, links, a device and a directory; maps of three blocks.
 pub fn mixed(path: &Path) {
-    let mut w = Writer::create(path, &Geometry::new(2, (BLOCK, 1024), 1, INODES, 8 << 20), &Attrs::perm(0o755));
+    let mut w =
+        Writer::create(path, &Geometry::new(2, (BLOCK, 1024), 1, INODES, 8 << 20), &Attrs::perm(0o755));
     let file = |bytes, seed| What::File(Content::full(bytes, BLOCK, Fill::Pattern(seed)));
     let dir = w.mkdir(ROOT, b"dir", &Attrs::perm(0o700));
     w.add(ROOT, b"empty", &Attrs::default(), &What::File(Content::default()));
