@@ -24,8 +24,6 @@ pub enum Refusal<'a> {
     LargerThanProvider { name: &'a OsStr, size: u64, media: u64 },
     /// The tape drive does not take records as long as `-b` wants them, in bytes.
     RecordTooLong { name: &'a OsStr, record: u32, most: u32 },
-    /// This version cannot do that yet.
-    NotSupported(&'a str),
 }
 
 impl fmt::Display for Refusal<'_> {
@@ -59,7 +57,6 @@ impl fmt::Display for Refusal<'_> {
                 let name = name.display();
                 write!(f, "{name}: the file system has {size} bytes, its provider only {media}")
             }
-            Refusal::NotSupported(name) => write!(f, "{name} not supported yet"),
         }
     }
 }

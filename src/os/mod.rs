@@ -28,6 +28,7 @@ pub mod output;
 pub mod process;
 pub mod provider;
 pub mod sandbox;
+pub mod shared;
 pub mod signals;
 pub mod snapshot;
 pub mod socket;

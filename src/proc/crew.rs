@@ -258,23 +258,21 @@ impl Crew {
         self.order.recycle(chunk);
     }
 
-    /// Takes back all chunks under way after `outcome` of the oldest: what of them is not on the medium, and
-    /// what was still to be told of them.
-    pub fn take_back(&mut self, outcome: Outcome) -> (Vec<Leftover>, Vec<(u32, Notice)>) {
+    /// Takes back all chunks under way after `outcome` of the oldest: what of them is not on the medium.
+    pub fn take_back(&mut self, outcome: Outcome) -> Vec<Leftover> {
         let mut written = match outcome {
             Outcome::Written => 0,
             Outcome::EndOfMedium { records } | Outcome::Failed { records, .. } => {
                 records * self.slots.record_blocks
             }
         };
-        let (mut leftovers, mut notices) = (Vec::new(), Vec::new());
-        for mut taken in self.order.take_back() {
+        let mut leftovers = Vec::new();
+        for taken in self.order.take_back() {
             let buffer = self.arena.slice(self.slots.buffer(self.slots.slot_of(taken.sequence)));
             leftovers.extend(taken.chunk.leftovers(buffer, written));
-            notices.append(&mut taken.chunk.notices);
             written = 0;
         }
-        (leftovers, notices)
+        leftovers
     }
 
     /// The workers' processes.

@@ -4,7 +4,9 @@
 pub mod clock;
 pub mod console;
 pub mod crew;
+pub mod history;
 pub mod limits;
+pub mod listing;
 pub mod medium;
 pub mod monitor;
 pub mod operand;

@@ -7,10 +7,11 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::clock::Clock;
 use super::console::Console;
+use super::history::{self, Record};
 use super::operand::{self, Target};
 use super::outside::Outside;
 use crate::format::Identity;
-use crate::job::{Job, Output, Since};
+use crate::job::{Job, Output};
 use crate::operator::{Message, Operator, Remark};
 use crate::os::{host, time, tty};
 
@@ -34,6 +35,8 @@ pub struct Started {
     pub disk_name: OsString,
     /// What all headers say.
     pub identity: Identity,
+    /// Where the dump is entered when it is done; none without `-u`.
+    pub record: Option<Record>,
     /// Whether the first output is a device, which is opened before the passes.
     pub device: bool,
 }
@@ -46,8 +49,11 @@ pub fn start(job: Job, mut operator: Operator, clock: Clock) -> Result<Started, 
     let target = operand::open(&job.operand, job.snapshot, &mut operator);
     let target = target.ok_or(Refused(super::exit::STARTUP))?;
     let mut console = Console::new(operator, tty::open_tty(), job.notify, target.disk.clone());
-    let identity = identity(&job, clock, &target);
-    announce(&job, &console, &identity, &target);
+    let mut identity = identity(&job, clock, &target);
+    say_date(&job, &console, &identity);
+    let (base, record) = history::open(&job, &target.disk, identity.date, &console)?;
+    identity.ddate = if job.rsync_friendly > 0 { 0 } else { base.date };
+    announce(&job, &console, &identity, base.level, &target);
     if !job.estimate_only && (job.notify || !matches!(job.output, Output::Stdout)) {
         match Outside::start(&job.output) {
             Ok(outside) => console.set_outside(outside),
@@ -59,15 +65,11 @@ pub fn start(job: Job, mut operator: Operator, clock: Clock) -> Result<Started, 
     }
     let device = is_device(&job.output);
     let Target { fd: disk, sector, media, device: provider, disk: disk_name, .. } = target;
-    Ok(Started { job, console, clock, disk, sector, media, provider, disk_name, identity, device })
+    Ok(Started { job, console, clock, disk, sector, media, provider, disk_name, identity, record, device })
 }
 
 fn identity(job: &Job, clock: Clock, target: &Target) -> Identity {
     let friendly = job.rsync_friendly > 0;
-    let since = match job.since {
-        Since::Date(date) => date,
-        Since::Dumpdates => 0,
-    };
     Identity {
         label: b"none".to_vec(),
         level: job.level,
@@ -75,17 +77,18 @@ fn identity(job: &Job, clock: Clock, target: &Target) -> Identity {
         dev: target.dev.as_bytes().to_vec(),
         host: host::hostname().map(|name| name.as_bytes().to_vec()).unwrap_or_default(),
         date: if friendly { 0 } else { target.snapshot.unwrap_or_else(|| clock.now()) },
-        ddate: if friendly { 0 } else { since },
+        ddate: 0,
     }
 }
 
-fn announce(job: &Job, console: &Console, identity: &Identity, target: &Target) {
-    let date = |seconds: i64| (seconds != 0).then(|| time::ctime(seconds));
-    let this = date(identity.date);
-    console.say(Message::DateOfThis { level: job.level, date: this.as_deref() });
-    let last = date(identity.ddate);
-    let level = if matches!(job.since, Since::Date(_)) { None } else { Some(0) };
-    console.say(Message::DateOfLast { level, date: last.as_deref() });
+fn say_date(job: &Job, console: &Console, identity: &Identity) {
+    let date = (identity.date != 0).then(|| time::ctime(identity.date));
+    console.say(Message::DateOfThis { level: job.level, date: date.as_deref() });
+}
+
+fn announce(job: &Job, console: &Console, identity: &Identity, level: Option<i32>, target: &Target) {
+    let date = (identity.ddate != 0).then(|| time::ctime(identity.ddate));
+    console.say(Message::DateOfLast { level, date: date.as_deref() });
     console.say(Message::Dumping {
         snapshot: target.snapshot.is_some(),
         disk: &target.disk,

@@ -52,6 +52,11 @@ impl<'a> Volumes<'a> {
         matches!(self.job.output, Output::Command(_))
     }
 
+    /// Whether a volume is safe only when what takes it has said so at the end.
+    pub fn are_safe_at_close(&self) -> bool {
+        matches!(self.job.output, Output::Command(_) | Output::Remote(_))
+    }
+
     /// The name of volume `volume` in messages.
     pub fn name(&self, volume: u32) -> OsString {
         match &self.job.output {
@@ -177,7 +182,7 @@ impl<'a> Volumes<'a> {
     }
 
     fn wait_for_command(&self) -> Result<Result<(), Unsafe>, Stop> {
-        if !matches!(self.job.output, Output::Command(_) | Output::Remote(_)) {
+        if !self.are_safe_at_close() {
             return Ok(Ok(()));
         }
         match self.console.ask_outside(&Request::Close)? {

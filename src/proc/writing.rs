@@ -45,8 +45,6 @@ pub struct Writing<'a, 'd> {
     on_volume: u64,
     /// Why the ring stopped writing to this medium.
     stopped: Option<Outcome>,
-    /// What is to be told of chunks that were taken back.
-    notices: Vec<(u32, Notice)>,
     /// Whether dump would have looked at the clock: it does after each record.
     clock_started: bool,
     progress: Progress,
@@ -93,7 +91,6 @@ impl<'a, 'd> Writing<'a, 'd> {
             written: 0,
             on_volume: 0,
             stopped: None,
-            notices: Vec::new(),
             clock_started: false,
             progress,
             events: Vec::new(),
@@ -126,7 +123,6 @@ impl<'a, 'd> Writing<'a, 'd> {
                 VolumeEnd::Failed(reason) => {
                     self.ask_to_rewrite(&reason)?;
                     (self.filler, self.written) = checkpoint;
-                    self.notices.clear();
                     in_step = true;
                 }
             }
@@ -177,9 +173,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         let ended = self.fill_volume()?;
         let outcome = self.stopped.take();
         if let Some(outcome) = outcome {
-            let (leftovers, notices) = self.crew.take_back(outcome);
-            self.filler.give_back(leftovers);
-            self.notices = notices;
+            self.filler.give_back(self.crew.take_back(outcome));
         }
         self.crew.release_medium()?;
         self.wait_until_ready()?;
@@ -219,7 +213,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         }
     }
 
-    /// The last volume: only when it is safe is anything said of success.
+    /// The last volume: only when it is safe is anything said of success, and the dump recorded.
     fn close_last(&mut self, medium: Medium) -> Result<VolumeEnd, Stop> {
         let console = &self.started.console;
         if let Err(error) = medium.make_safe(self.on_volume, self.started.job.ntrec) {
@@ -230,12 +224,29 @@ impl<'a, 'd> Writing<'a, 'd> {
         console.say(Message::Written { blocks, volumes });
         let seconds = self.started.clock.now() - self.progress.started();
         console.say(Message::Finished { seconds, blocks });
+        // dump says that it has recorded the dump before it closes the medium.
+        let safe_at_close = self.volumes.are_safe_at_close();
+        if !safe_at_close {
+            self.record()?;
+        }
         if let Err(error) = self.volumes.close_safe(medium)? {
             return Ok(VolumeEnd::Failed(error.to_string()));
+        }
+        if safe_at_close {
+            self.record()?;
         }
         console.broadcast(Attention::Done);
         console.say(Message::Done);
         Ok(VolumeEnd::Dump)
+    }
+
+    /// Enters the dump in the dumpdates file, with `-u`.
+    fn record(&mut self) -> Result<(), Stop> {
+        let started = self.started;
+        match &started.record {
+            Some(record) => record.write(&started.console, &mut |time| self.handle_events_within(Some(time))),
+            None => Ok(()),
+        }
     }
 
     /// The medium took `records` records of the chunk that it ended in, and no more.
@@ -279,12 +290,21 @@ impl<'a, 'd> Writing<'a, 'd> {
 
     fn fill_chunk(&mut self) -> Result<Ended, Stop> {
         let (buffer, mut chunk) = self.crew.next_chunk();
-        chunk.notices = self.notices.drain(..).map(|(_, notice)| (0, notice)).collect();
+        chunk.notices.clear();
         let ended =
             self.filler.fill(self.fs, buffer, &mut chunk).map_err(|error| stopped(self.started, error))?;
         if self.started.console.is_stopped() {
             return Err(Stop::Told);
         }
+        // Which pass it is can be told at once; what is wrong with a file comes with the file.
+        let console = &self.started.console;
+        chunk.notices.retain(|(_, notice)| {
+            let pass = matches!(notice, Notice::DumpingDirectories | Notice::DumpingFiles);
+            if pass {
+                console.notice(notice.clone());
+            }
+            !pass
+        });
         self.crew.assign(chunk)?;
         Ok(ended)
     }
@@ -298,8 +318,11 @@ impl<'a, 'd> Writing<'a, 'd> {
 
     /// Takes what has happened; waits for something to happen if `wait` says so.
     fn handle_events(&mut self, wait: bool) -> Result<(), Stop> {
+        self.handle_events_within((!wait).then_some(Duration::ZERO))
+    }
+
+    fn handle_events_within(&mut self, timeout: Option<Duration>) -> Result<(), Stop> {
         let mut events = std::mem::take(&mut self.events);
-        let timeout = (!wait).then_some(Duration::ZERO);
         self.queue.wait(&mut events, timeout)?;
         for event in &events {
             self.handle(*event)?;

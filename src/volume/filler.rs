@@ -164,6 +164,7 @@ impl Filler {
         for leftover in &self.leftovers {
             match leftover.bytes {
                 Left::Header(_) => return blocks,
+                Left::Notice(_) => {}
                 Left::Bytes(_) => blocks += 1,
                 Left::Zeros(n) | Left::Disk { blocks: n, .. } => blocks += u64::from(n),
             }
@@ -226,7 +227,8 @@ impl Filler {
     fn place_volume_header(&mut self, blocks: &mut [Block], chunk: &mut Chunk) {
         let Some(header) = self.volume_header.take() else { return };
         // After an end of medium the header has the number of the block behind it, and takes none of its own.
-        let replay = self.leftovers.front().map(|left| self.number_of(left));
+        let replay =
+            self.leftovers.iter().find(|left| left.bytes.blocks() > 0).map(|left| self.number_of(left));
         let tapea = replay.unwrap_or(self.place.tapea);
         self.place.firstrec = tapea;
         let place = Place { tapea, ..self.place };
@@ -257,6 +259,7 @@ impl Filler {
                 blocks[at] = *block;
                 self.push(chunk, 1, ino, What::Header);
             }
+            Left::Notice(notice) => chunk.notices.push((chunk.blocks, notice)),
             Left::Bytes(block) => {
                 blocks[at] = *block;
                 self.push(chunk, 1, ino, What::Bytes);

@@ -25,7 +25,9 @@ pub fn available() -> bool {
 pub fn restore(dump: &Path, into: &Path) -> Ran {
     fs::create_dir_all(into).expect("a folder to restore into");
     let mut command: Command = without_tty(Path::new("restore"));
-    command.arg("-rf").arg(dump).current_dir(into);
+    // Its files in /tmp are named by the dump's date, which other tests may share.
+    let temporary = into.parent().expect("a folder above");
+    command.arg("-rf").arg(dump).arg("-T").arg(temporary).current_dir(into);
     run(&mut command, Duration::from_secs(120)).ok()
 }
 
