@@ -221,6 +221,7 @@ fn refusals_carry_the_programs_name() {
     operator.refuse(Refusal::UnknownFileSystem(name));
     operator.refuse(Refusal::NoSuperblock { reason });
     operator.refuse(Refusal::BadSuperblock { reason });
+    operator.refuse(Refusal::LargerThanProvider { name, size: 1_048_576, media: 524_288 });
     operator.connected("far");
     let want = [
         "dump: Cannot open /dev/da0: No such file or directory\n",
@@ -229,6 +230,7 @@ fn refusals_carry_the_programs_name() {
         "dump: /dev/da0: unknown file system\n",
         "dump: Cannot find file system superblock: No such file or directory\n",
         "dump: Unable to read file system superblock: No such file or directory\n",
+        "dump: /dev/da0: the file system has 1048576 bytes, its provider only 524288\n",
         "Connection to far established.\n",
     ];
     assert_eq!(*sink.0.borrow(), want);
@@ -260,5 +262,6 @@ fn broadcasts_repeat_the_last_message() {
 fn a_closed_standard_error_does_no_harm() {
     let mut operator = Operator::new("dump".into(), Box::new(Closed));
     operator.say(MediaMessage::ChangeVolumes { volume: 3 });
+    operator.refuse(Refusal::UnknownFileSystem(OsStr::new(DISK)));
     assert!(operator.broadcast(Attention::Question).ends_with("Mount volume #3\n"));
 }
