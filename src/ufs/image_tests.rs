@@ -40,7 +40,7 @@ fn scan(fs: &FileSystem<&[u8]>) -> u32 {
             let count = (group.initialized - first).min(37);
             let table = fs.inode_table(cg, first, count, &mut buf).unwrap();
             let mut expected = cg * sb.ipg + first;
-            for raw in table.iter() {
+            for raw in table.list() {
                 assert_eq!(raw.ino, Ino(expected));
                 expected += 1;
                 if check_inode(fs, &raw) {
