@@ -89,12 +89,11 @@ impl<'a, 'd> Writing<'a, 'd> {
         loop {
             while ended == Ended::Full && self.crew.has_room() {
                 ended = self.fill_chunk()?;
-                self.handle_events(false)?;
             }
             if ended != Ended::Full && self.crew.is_idle() {
                 return Ok(());
             }
-            self.handle_events(true)?;
+            self.handle_events()?;
         }
     }
 
@@ -114,16 +113,15 @@ impl<'a, 'd> Writing<'a, 'd> {
 
     fn wait_until_ready(&mut self) -> Result<(), Stop> {
         while !self.crew.is_ready() {
-            self.handle_events(true)?;
+            self.handle_events()?;
         }
         Ok(())
     }
 
-    /// Takes what has happened; waits for something to happen if `wait` says so.
-    fn handle_events(&mut self, wait: bool) -> Result<(), Stop> {
+    /// Waits until something happens, and takes it.
+    fn handle_events(&mut self) -> Result<(), Stop> {
         let mut events = std::mem::take(&mut self.events);
-        let timeout = (!wait).then_some(std::time::Duration::ZERO);
-        self.queue.wait(&mut events, timeout)?;
+        self.queue.wait(&mut events, None)?;
         for event in &events {
             self.handle(*event)?;
         }
@@ -151,14 +149,12 @@ impl<'a, 'd> Writing<'a, 'd> {
         }
     }
 
+    /// Takes one frame; when there are more, the queue says so again.
     fn receive(&mut self, worker: u32) -> Result<(), Stop> {
-        while let Some(news) = self.crew.receive(worker)? {
-            match news {
-                News::Done => self.settle()?,
-                News::Ready | News::Fault => {}
-            }
+        match self.crew.receive(worker)? {
+            Some(News::Done) => self.settle(),
+            Some(News::Ready | News::Fault) | None => Ok(()),
         }
-        Ok(())
     }
 
     fn settle(&mut self) -> Result<(), Stop> {
