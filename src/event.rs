@@ -62,7 +62,8 @@ impl EventQueue {
         self.queue.cancel_timer(key)
     }
 
-    /// Tells [`Event::Signal`] for these signals, which do nothing else from now on. To be called once a process.
+    /// Tells [`Event::Signal`] for these signals, which do nothing else from now on, also when the queue is gone.
+    /// Where several queues of a process take the same signal, on Linux one of them is told, on FreeBSD all.
     pub fn add_signals(&mut self, sigs: &[Sig]) -> io::Result<()> {
         self.queue.add_signals(sigs)
     }

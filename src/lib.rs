@@ -87,7 +87,11 @@ fn dump(job: job::Job, mut operator: Operator) -> ExitCode {
     };
     os::time::warm_up();
     match start::start(job, operator, clock) {
-        Ok(started) => ExitCode::from(planner::run(&started)),
+        Ok(mut started) => {
+            let code = planner::run(&started);
+            started.console.dismiss_outside();
+            ExitCode::from(code)
+        }
         Err(start::Refused(code)) => ExitCode::from(code),
     }
 }

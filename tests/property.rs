@@ -11,7 +11,7 @@ use capdump_support::listing;
 use capdump_support::program::{TempDir, run, without_tty};
 use capdump_support::ufs_writer::content::{Content, Fill, Part};
 use capdump_support::ufs_writer::geometry::Geometry;
-use capdump_support::ufs_writer::inode::{Attrs, SF_SNAPSHOT, What};
+use capdump_support::ufs_writer::inode::{Attrs, SF_SNAPSHOT, What, attribute};
 use capdump_support::ufs_writer::spec::{Kind, Node, Spec};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -36,7 +36,10 @@ fn time() -> impl Strategy<Value = (i64, i32)> {
 
 fn attrs() -> impl Strategy<Value = Attrs> {
     let ids = (any::<u16>(), any::<u32>(), any::<u32>());
-    let ext = prop_oneof![4 => Just(Vec::new()), 1 => vec(any::<u8>(), 1..6000)];
+    let content = prop_oneof![3 => 0_usize..40, 1 => 0_usize..3000];
+    let one = (1_u8..=2, 1_usize..=255, content, any::<u8>());
+    let one = one.prop_map(|(n, name, content, byte)| attribute(n, &vec![b'a'; name], &vec![byte; content]));
+    let ext = prop_oneof![4 => Just(Vec::new()), 1 => vec(one, 1..=2).prop_map(|list| list.concat())];
     let flags = prop_oneof![6 => Just(0), 1 => Just(1), 1 => any::<u32>(), 1 => Just(SF_SNAPSHOT)];
     (ids, time(), time(), time(), flags, ext).prop_map(|(ids, atime, mtime, birth, flags, ext)| Attrs {
         perm: ids.0 & 0o7777,

@@ -12,7 +12,7 @@ use capdump_support::listing;
 use capdump_support::program::{TempDir, run, without_tty};
 use capdump_support::ufs_writer::content::{Content, Fill, Part};
 use capdump_support::ufs_writer::geometry::Geometry;
-use capdump_support::ufs_writer::inode::{Attrs, What};
+use capdump_support::ufs_writer::inode::{Attrs, What, attribute};
 use capdump_support::ufs_writer::spec::{Kind, Spec};
 
 fn geometry() -> Geometry {
@@ -35,7 +35,7 @@ fn image(dir: &TempDir) -> (PathBuf, Spec) {
     }
     let part = |block, blocks| Part { block, blocks, fill: Fill::Pattern(block) };
     let holes = Content { size: 4_000_000, parts: vec![part(1, 5), part(40, 1), part(480, 9)] };
-    let attrs = Attrs { ext: vec![7; 9000], ..Attrs::default() };
+    let attrs = Attrs { ext: attribute(1, b"name", &[7; 9000]), ..Attrs::default() };
     spec.add(None, "holes", attrs, file(holes));
     let path = dir.join("image");
     spec.write(&path, &g);

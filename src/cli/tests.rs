@@ -298,11 +298,7 @@ fn what_is_not_there_yet() {
         ("-0 x", None),
         ("-0acRb 64 -B 640 -f - x", None),
         ("-L x", Some("-L")),
-        ("-n x", Some("-n")),
         ("-u x", Some("-u")),
-        ("-P cat x", Some("-P")),
-        ("-f a:b x", Some("a remote tape")),
-        ("-f a,b x", Some("a list of outputs")),
         ("-Suf a,b x", None),
         ("-SL x", Some("-L")),
     ] {

@@ -154,14 +154,6 @@ pub enum Since {
 /// What this version cannot do yet, as a name for the message `NAME not supported yet`.
 /// An estimate writes nothing, so the outputs do not count there.
 pub fn unsupported(job: &Job) -> Option<&'static str> {
-    let output = match &job.output {
-        Output::Command(_) => Some("-P"),
-        Output::Remote(_) => Some("a remote tape"),
-        output if output.list().is_some() => Some("a list of outputs"),
-        _ => None,
-    };
-    let missing =
-        [(job.snapshot, "-L"), (job.notify, "-n"), (job.update_dumpdates && !job.estimate_only, "-u")];
-    let missing = missing.into_iter().find_map(|(wanted, name)| wanted.then_some(name));
-    missing.or(output.filter(|_| !job.estimate_only))
+    let missing = [(job.snapshot, "-L"), (job.update_dumpdates && !job.estimate_only, "-u")];
+    missing.into_iter().find_map(|(wanted, name)| wanted.then_some(name))
 }

@@ -70,7 +70,7 @@ impl Replies {
     /// The next whole answer; none if there is not yet one.
     ///
     /// Errors: what came is no answer.
-    pub fn next(&mut self) -> Result<Option<Reply>, Garbage> {
+    pub fn take(&mut self) -> Result<Option<Reply>, Garbage> {
         let Some((first, length)) = self.line(0)? else { return Ok(None) };
         let number = std::str::from_utf8(first.get(1..).unwrap_or_default()).ok().map(str::trim);
         let reply = match (first.first(), number) {
@@ -147,7 +147,7 @@ mod tests {
         let mut replies = Replies::default();
         replies.push(bytes);
         let mut out = Vec::new();
-        while let Some(reply) = replies.next()? {
+        while let Some(reply) = replies.take()? {
             out.push(reply);
         }
         Ok(out)
@@ -171,7 +171,7 @@ mod tests {
         let mut got = Vec::new();
         for byte in bytes {
             replies.push(&[*byte]);
-            while let Some(reply) = replies.next().unwrap() {
+            while let Some(reply) = replies.take().unwrap() {
                 got.push(reply);
             }
         }

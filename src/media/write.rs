@@ -168,7 +168,7 @@ fn answer(
     record: usize,
 ) -> Result<(), i32> {
     loop {
-        match replies.next() {
+        match replies.take() {
             Ok(Some(reply)) => {
                 answers.take(&reply, record);
                 return Ok(());

@@ -20,6 +20,8 @@ pub enum Refusal<'a> {
     NoSuperblock { reason: &'a str },
     /// The superblock could not be read.
     BadSuperblock { reason: &'a str },
+    /// The tape drive does not take records as long as `-b` wants them, in bytes.
+    RecordTooLong { name: &'a OsStr, record: u32, most: u32 },
     /// This version cannot do that yet.
     NotSupported(&'a str),
 }
@@ -36,6 +38,14 @@ impl fmt::Display for Refusal<'_> {
             }
             Refusal::UnknownFileSystem(name) => {
                 write!(f, "{}: unknown file system", name.display())
+            }
+            Refusal::RecordTooLong { name, record, most } => {
+                let name = name.display();
+                write!(
+                    f,
+                    "{name}: a record of {record} bytes is too long, it takes {most}: use -b {}",
+                    most / 1024
+                )
             }
             Refusal::NoSuperblock { reason } => {
                 write!(f, "Cannot find file system superblock: {reason}")

@@ -4,6 +4,8 @@
 //! Each file here is the face of one thing; what differs between the systems is in `linux/` and `freebsd/`,
 //! one file a thing, named alike and with the same functions.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 use std::io;
 
 #[cfg(target_os = "freebsd")]

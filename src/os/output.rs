@@ -28,6 +28,19 @@ pub fn open_output(path: &Path, access: Access) -> io::Result<OwnedFd> {
     retry(|| Ok(open(path, access | OFlag::O_CREAT | OFlag::O_CLOEXEC, mode)?))
 }
 
+/// Opens a FIFO to write to it. Errors: `ENXIO` when nobody reads it; once open it blocks as other outputs do.
+pub fn open_fifo(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let fd = retry(|| Ok(open(path, flags, Mode::empty())?))?;
+    super::socket::set_nonblocking(fd.as_fd(), false)?;
+    Ok(fd)
+}
+
+/// The two ends of a pipe: the one to read, the one to write; close-on-exec.
+pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(nix::unistd::pipe2(OFlag::O_CLOEXEC)?)
+}
+
 /// One write(2), made again only when a signal broke it off before anything was written. The count may be short.
 pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     retry(|| Ok(nix::unistd::write(fd, bytes)?))

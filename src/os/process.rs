@@ -68,7 +68,7 @@ impl Child {
     /// Sends SIGKILL. Killing a child that has ended is no error.
     ///
     /// On Linux a sandboxed process cannot kill a child that was forked before it entered (`EPERM`, Landlock's
-    /// signal scope); such a child must end when its socket is closed.
+    /// signal scope), nor does its death kill that child: such a child must end when its socket is closed.
     pub fn kill(&self) -> io::Result<()> {
         match half::process::kill(self.fd.as_fd()) {
             Err(err) if err.raw_os_error() == Some(libc::ESRCH) => Ok(()),

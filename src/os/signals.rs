@@ -97,7 +97,7 @@ pub fn restore_for_program() -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::EventQueue;
+    use crate::os::event::Queue;
     use crate::os::process::ExitStatus;
     use crate::os::process::testing::in_child;
 
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn a_child_can_be_interrupted_again() {
         let status = in_child(|| {
-            let mut queue = EventQueue::new().unwrap();
+            let mut queue = Queue::new().unwrap();
             queue.add_signals(&[Sig::Term]).unwrap();
             // SAFETY: raise takes any signal number.
             unsafe { libc::raise(libc::SIGTERM) };

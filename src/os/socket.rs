@@ -2,7 +2,7 @@
 //! Frames between our own processes: AF_UNIX SOCK_SEQPACKET, each frame with at most one descriptor.
 
 use super::{check, invalid, retry};
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use std::io;
 use std::mem::size_of;
@@ -118,6 +118,10 @@ pub fn recv_frame(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Option<Re
     }
     if len == 0 {
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the peer is gone"));
+    }
+    if let Some(passed) = &passed {
+        // Kernels of FreeBSD 12 take MSG_CMSG_CLOEXEC and lose it on the way (unp_externalize).
+        fcntl(passed, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
     }
     Ok(Some(Received { len, fd: passed }))
 }

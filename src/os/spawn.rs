@@ -3,6 +3,7 @@
 
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 
@@ -103,11 +104,11 @@ fn become_program(
     restore_for_program()?;
     // SAFETY: setpgid takes two numbers; 0 and 0 are this process.
     check(unsafe { libc::setpgid(0, 0) })?;
-    // Copies first, so that neither is overwritten by the other's place.
-    let stdin = stdin.try_clone_to_owned()?;
-    let stdout = stdout.map(|fd| fd.try_clone_to_owned()).transpose()?;
+    // Copies first, so that neither is overwritten by the other's place. They are closed below, and not dropped.
+    let stdin = ManuallyDrop::new(stdin.try_clone_to_owned()?);
+    let stdout = ManuallyDrop::new(stdout.map(|fd| fd.try_clone_to_owned()).transpose()?);
     put(stdin.as_fd(), 0)?;
-    if let Some(stdout) = &stdout {
+    if let Some(stdout) = &*stdout {
         put(stdout.as_fd(), 1)?;
     }
     // SAFETY: nothing is dropped or used any more: the process becomes another program or ends.

@@ -2,7 +2,6 @@
 //! Tape drives: sa(4) on FreeBSD, st(4) on Linux (mtio).
 
 use super::half;
-pub use half::tape::errors;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
@@ -78,6 +77,14 @@ pub fn op(fd: BorrowedFd<'_>, op: MtOp, count: u32) -> io::Result<()> {
 /// Where the drive stands. Errors: `ENOTTY` for what is no tape.
 pub fn status(fd: BorrowedFd<'_>) -> io::Result<Status> {
     half::tape::status(fd)
+}
+
+/// What the drive said of the last data command that it complained about; None where the driver does not tell.
+///
+/// Asking clears it. Ask once after opening: reading a blank tape when it is mounted leaves sense data with the end-of-medium
+/// bit. On early warning sa(4) answers a write with 0 and this has the bit, with the whole record left undone.
+pub fn errors(fd: BorrowedFd<'_>) -> io::Result<Option<Errors>> {
+    half::tape::errors(fd)
 }
 
 /// The logical block the drive itself counts, from the start of the tape. Errors: some drives refuse (`EINVAL`, `EIO`).

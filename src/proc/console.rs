@@ -4,21 +4,28 @@
 use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::Stop;
+use super::outside::Outside;
+use super::request::{Reply, Request};
 use crate::disk::Fault;
-use crate::event::{Child, Event, EventQueue, Sig};
+use crate::event::{Child, Event, EventQueue, ExitStatus, Sig};
 use crate::operator::{
-    Action, BREADEMAX, DiskMessage, Line, Operator, Query, Question, REMIND_AFTER, Remark, StopMessage,
+    Action, Attention, BREADEMAX, DiskMessage, Line, Operator, Query, Question, REMIND_AFTER, Remark,
+    StopMessage,
 };
 use crate::passes::Notice;
 
 const TTY: u64 = 1;
 const REMINDER: u64 = 2;
 const CHILDREN: u64 = 3;
+const READABLE: u64 = 4;
+
+/// How long the monitor may take to go.
+const LEAVE: Duration = Duration::from_secs(2);
 
 /// Who read what could not be read. Dump has a master and three workers, which take records in turn, and each counts its own
 /// read errors: as many of them are forgiven here, however many workers there are.
@@ -52,7 +59,8 @@ pub struct Console {
     disk: OsString,
     faults: Cell<[u32; READERS]>,
     stopped: Cell<bool>,
-    children: RefCell<Rc<[Child]>>,
+    children: RefCell<Vec<Rc<Child>>>,
+    outside: Option<Outside>,
 }
 
 impl Console {
@@ -65,13 +73,33 @@ impl Console {
             disk,
             faults: Cell::new([0; READERS]),
             stopped: Cell::new(false),
-            children: RefCell::new(Rc::from([])),
+            children: RefCell::new(Vec::new()),
+            outside: None,
         }
     }
 
-    /// Whose end breaks off a question.
-    pub fn watch(&self, children: Rc<[Child]>) {
+    /// Whose end, beside the monitor's, breaks off a question.
+    pub fn watch(&self, children: Vec<Rc<Child>>) {
         self.children.replace(children);
+    }
+
+    /// Gives it the monitor.
+    pub fn set_outside(&mut self, outside: Outside) {
+        self.outside = Some(outside);
+    }
+
+    /// The monitor, if this dump has one.
+    pub fn outside(&self) -> Option<&Outside> {
+        self.outside.as_ref()
+    }
+
+    /// Tells the operator group, if it is to be told.
+    pub fn broadcast(&self, attention: Attention) {
+        if let (true, Some(outside)) = (self.notify, &self.outside) {
+            let text = self.operator.borrow().broadcast(attention);
+            // That nobody could be told is no reason to stop.
+            let _ = outside.ask(&Request::Broadcast(text));
+        }
     }
 
     /// Says one line.
@@ -146,6 +174,7 @@ impl Console {
             return;
         }
         self.say(DiskMessage::TooManyReadErrors { disk: &self.disk });
+        self.broadcast(Attention::Ailing);
         self.say(DiskMessage::Unrecoverable);
         match self.ask(Question::Continue) {
             Ok(true) => {
@@ -172,13 +201,8 @@ impl Console {
                 return Err(Stop::Told);
             }
         };
-        let children = Rc::clone(&self.children.borrow());
-        let mut queue = EventQueue::new()?;
+        let mut queue = self.waiting_queue()?;
         queue.add_readable(tty.as_fd(), TTY)?;
-        queue.add_signals(&[Sig::Term, Sig::Hup])?;
-        for child in children.iter() {
-            queue.add_child(child, CHILDREN)?;
-        }
         let (mut query, actions) = Query::ask(question, self.notify);
         let mut answer = self.act(&mut queue, actions)?;
         let mut events = Vec::new();
@@ -188,9 +212,7 @@ impl Console {
                 let actions = match event {
                     Event::Readable { .. } => query.input(&self.read_tty(tty)),
                     Event::Timer { .. } => query.remind(),
-                    Event::ChildExited { status, .. } => {
-                        return Err(Stop::because(format!("a worker {status}")));
-                    }
+                    Event::ChildExited { status, .. } => return Err(ended(*status)),
                     Event::Signal(_) => return Err(Stop::Told),
                     Event::Writable { .. } => continue,
                 };
@@ -198,6 +220,61 @@ impl Console {
             }
         }
         answer.ok_or(Stop::Told)
+    }
+
+    /// Asks the monitor something, and waits for its reply.
+    ///
+    /// Errors: it is gone; a worker has ended; a signal that ends the dump came.
+    pub fn ask_outside(&self, request: &Request) -> Result<(Reply, Option<OwnedFd>), Stop> {
+        let Some(outside) = &self.outside else { return Err(Stop::because("there is no monitor")) };
+        outside.ask(request)?;
+        self.wait_readable(outside.socket().as_fd())?;
+        outside.reply()
+    }
+
+    /// Waits until `fd` can be read. Errors: as [`Console::ask_outside`].
+    pub fn wait_readable(&self, fd: BorrowedFd<'_>) -> Result<(), Stop> {
+        let mut queue = self.waiting_queue()?;
+        queue.add_readable(fd, READABLE)?;
+        let mut events = Vec::new();
+        loop {
+            queue.wait(&mut events, None)?;
+            for event in &events {
+                match event {
+                    Event::Readable { .. } => return Ok(()),
+                    Event::ChildExited { status, .. } => return Err(ended(*status)),
+                    Event::Signal(_) => return Err(Stop::Told),
+                    Event::Writable { .. } | Event::Timer { .. } => {}
+                }
+            }
+        }
+    }
+
+    /// A queue that tells of what ends a wait: a signal, and the end of a child.
+    fn waiting_queue(&self) -> io::Result<EventQueue> {
+        let mut queue = EventQueue::new()?;
+        queue.add_signals(&[Sig::Term, Sig::Hup])?;
+        for child in self.children.borrow().iter() {
+            queue.add_child(child, CHILDREN)?;
+        }
+        if let Some(outside) = &self.outside {
+            queue.add_child(&outside.child(), CHILDREN)?;
+        }
+        Ok(queue)
+    }
+
+    /// Lets the monitor go, and waits for its end.
+    pub fn dismiss_outside(&mut self) {
+        let Some(outside) = self.outside.take() else { return };
+        let child = outside.child();
+        drop(outside);
+        let mut events = Vec::new();
+        let waited = EventQueue::new().and_then(|mut queue| {
+            queue.add_child(&child, CHILDREN)?;
+            queue.wait(&mut events, Some(LEAVE))
+        });
+        // If it does not go it is waiting for a device; it goes when that lets it.
+        drop(waited);
     }
 
     fn read_tty(&self, tty: &OwnedFd) -> Vec<u8> {
@@ -216,9 +293,13 @@ impl Console {
                     self.say(StopMessage::ExcessiveQueries);
                     return Err(Stop::Told);
                 }
-                Action::Broadcast => {}
+                Action::Broadcast => self.broadcast(Attention::Question),
             }
         }
         Ok(None)
     }
+}
+
+fn ended(status: ExitStatus) -> Stop {
+    Stop::because(format_args!("a process of this dump {status}"))
 }

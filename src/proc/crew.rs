@@ -15,6 +15,7 @@ use crate::os::arena::Arena;
 use crate::os::process::Orphan;
 use crate::os::socket::{pair, recv_frame, send_frame, set_nonblocking};
 use crate::os::spawn::spawn;
+use crate::passes::Notice;
 use crate::ring::extent::EXTENT_BYTES;
 use crate::ring::frame::{BadFrame, FRAME_BYTES};
 use crate::ring::order::{Next, Unasked};
@@ -89,7 +90,7 @@ pub struct Crew {
     arena: Arena,
     order: Order,
     members: Vec<Member>,
-    children: Rc<[Child]>,
+    children: Vec<Rc<Child>>,
 }
 
 impl Crew {
@@ -121,7 +122,7 @@ impl Crew {
                 left,
                 right,
             })?;
-            children.push(child);
+            children.push(Rc::new(child));
             members.push(Member { socket: ours, ready: 0 });
         }
         for (index, member) in members.iter().enumerate() {
@@ -130,7 +131,7 @@ impl Crew {
         for (index, child) in children.iter().enumerate() {
             queue.add_child(child, CHILDREN + index as u64)?;
         }
-        Ok(Crew { slots, arena, order: Order::new(slots), members, children: children.into() })
+        Ok(Crew { slots, arena, order: Order::new(slots), members, children })
     }
 
     /// Whether the next chunk's slot is free.
@@ -246,6 +247,11 @@ impl Crew {
         self.order.settle()
     }
 
+    /// What is to be told of the chunk that the ring stopped in, of which `blocks` tape blocks are on the medium.
+    pub fn take_notices(&mut self, blocks: u32) -> Vec<(u32, Notice)> {
+        self.order.take_notices(blocks)
+    }
+
     /// Gives back the memory of a chunk that is done with.
     pub fn recycle(&mut self, chunk: Chunk) {
         self.order.recycle(chunk);
@@ -262,14 +268,15 @@ impl Crew {
         let mut leftovers = Vec::new();
         for taken in self.order.take_back() {
             let buffer = self.arena.slice(self.slots.buffer(self.slots.slot_of(taken.sequence)));
-            leftovers.extend(taken.chunk.leftovers(buffer, std::mem::take(&mut written)));
+            leftovers.extend(taken.chunk.leftovers(buffer, written));
+            written = 0;
         }
         leftovers
     }
 
     /// The workers' processes.
-    pub fn children(&self) -> Rc<[Child]> {
-        Rc::clone(&self.children)
+    pub fn children(&self) -> Vec<Rc<Child>> {
+        self.children.clone()
     }
 
     /// Sees the workers off: those that go by themselves now that their sockets are closed, and after `patience` the others too.

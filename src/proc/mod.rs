@@ -4,10 +4,16 @@
 pub mod clock;
 pub mod console;
 pub mod crew;
+pub mod medium;
+pub mod monitor;
+pub mod outside;
 pub mod planner;
 pub mod reader;
+pub mod remote;
+pub mod request;
 pub mod source;
 pub mod start;
+pub mod volumes;
 pub mod worker;
 pub mod writing;
 

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use super::source::Source;
 use super::start::Started;
+use super::volumes::Volumes;
 use super::writing::Writing;
 use super::{Stop, exit};
 use crate::event::{Event, EventQueue, Sig};
 use crate::format::Encoder;
-use crate::job::estimate;
+use crate::job::{self, Job, Output, estimate};
 use crate::operator::{Message, Question, Refusal, Remark, StopMessage, pass_title};
 use crate::os::errno::strerror;
 use crate::os::process::set_title;
@@ -49,6 +50,18 @@ fn dump(started: &Started) -> Result<u8, Stop> {
     queue.add_signals(&[Sig::Int, Sig::Term, Sig::Hup, Sig::Info])?;
     enter_sandbox(started)?;
 
+    let mut volumes = Volumes::new(&started.job, console);
+    if started.device
+        && let Err(long) = volumes.open_ahead()?
+    {
+        console.operator().refuse(Refusal::RecordTooLong {
+            name: &long.name,
+            record: long.record,
+            most: long.most,
+        });
+        return Ok(exit::STARTUP);
+    }
+
     let source = Source::new(started.disk.as_fd(), started.sector, started.media, console);
     let (sb, warnings) = match Superblock::find(&source) {
         Ok(found) => found,
@@ -69,18 +82,29 @@ fn dump(started: &Started) -> Result<u8, Stop> {
     let map_blocks = i64::from(mapped.maps.used.tape_blocks());
     let estimate = estimate(&started.job, mapped.tape_blocks, map_blocks);
     console.say(Message::Estimated { blocks: estimate.blocks, tapes: estimate.tapes });
-    let Some(medium) = &started.medium else { return Ok(exit::DONE) };
+    if started.job.estimate_only {
+        return Ok(exit::DONE);
+    }
 
+    let limit = limit(&started.job);
     let slots = Slots::new(started.job.workers.into(), started.job.ntrec);
-    let shape = Shape {
-        record_blocks: slots.record_blocks,
-        chunk_blocks: slots.chunk_blocks,
-        limit: Limit::Unlimited,
-    };
+    let shape = Shape { record_blocks: slots.record_blocks, chunk_blocks: slots.chunk_blocks, limit };
     let no_access_time = started.job.rsync_friendly >= 2;
     let stream = Stream::new(Rc::new(mapped.maps), fs.superblock().max_inodes(), no_access_time);
     let filler = Filler::new(Encoder::new(&started.identity), shape, stream);
-    Writing::start(started, medium, &fs, &disk, slots, filler, estimate.blocks, &mut queue)?.run()
+    Writing::start(started, volumes, &fs, &disk, slots, filler, estimate.blocks, &mut queue)?.run()
+}
+
+/// What a volume takes.
+fn limit(job: &Job) -> Limit {
+    match (&job.output, job.limit) {
+        (Output::Stdout, _) | (_, job::Limit::Unlimited) => Limit::Unlimited,
+        (_, job::Limit::BlocksPerFile(blocks)) => Limit::Records(blocks / u64::from(job.ntrec)),
+        // The tape is full with the record that takes it past its end.
+        (_, job::Limit::Tape(tape)) => {
+            Limit::Records(u64::try_from(tape.tsize / tape.tenths.max(1)).unwrap_or(0).saturating_add(1))
+        }
+    }
 }
 
 /// Limits what the planner holds, and enters the sandbox.
@@ -103,7 +127,12 @@ fn enter_sandbox(started: &Started) -> Result<(), Stop> {
 fn map(started: &Started, fs: &FileSystem<Source<'_>>, queue: &mut EventQueue) -> Result<Mapped, Stop> {
     let console = &started.console;
     let job = &started.job;
-    let criteria = Criteria { since: started.identity.ddate, honor_nodump: job.honors_nodump() };
+    // Without an earlier dump all is wanted, also what says it is from before 1970; FreeBSD's dump leaves that out.
+    let since = match started.identity.ddate {
+        0 => i64::MIN,
+        date => date,
+    };
+    let criteria = Criteria { since, honor_nodump: job.honors_nodump() };
     let mut notify = |notice| console.notice(notice);
     set_title(&pass_title(&started.disk_name, 1));
     console.say(Message::MappingFiles);

@@ -2,33 +2,18 @@
 //! Before the sandbox: everything is opened that the dump will need, and nothing of the disk is looked at.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::clock::Clock;
 use super::console::Console;
+use super::outside::Outside;
 use crate::format::Identity;
 use crate::job::{Job, Output, Since};
-use crate::media;
-use crate::operator::{MediaMessage, Message, Operator, Question, Refusal, Remark, StopMessage};
+use crate::operator::{Message, Operator, Refusal, Remark};
 use crate::os::errno::strerror;
-use crate::os::{disk, host, output, tape, time, tty};
-
-/// A medium that has been opened.
-pub struct Medium {
-    /// Its descriptor.
-    pub fd: OwnedFd,
-    /// How it is written to.
-    pub kind: media::Kind,
-    /// Its name in messages.
-    pub name: OsString,
-    /// Whether it is a regular file, to be cut to the dump's length and synced.
-    pub regular: bool,
-    /// Whether it is standard output: one volume, and no way back.
-    pub stdout: bool,
-}
+use crate::os::{disk, host, time, tty};
 
 /// Everything that was opened.
 pub struct Started {
@@ -48,8 +33,8 @@ pub struct Started {
     pub disk_name: OsString,
     /// What all headers say.
     pub identity: Identity,
-    /// The output; none for an estimate.
-    pub medium: Option<Medium>,
+    /// Whether the first output is a device, which is opened before the passes.
+    pub device: bool,
 }
 
 /// Why nothing was started; the operator has been told.
@@ -64,11 +49,20 @@ pub fn start(job: Job, mut operator: Operator, clock: Clock) -> Result<Started, 
     };
     let sector = disk::sector_size(disk.as_fd()).unwrap_or(512);
     let media = disk::media_size(disk.as_fd()).unwrap_or(u64::MAX);
-    let console = Console::new(operator, tty::open_tty(), job.notify, disk_name.clone());
+    let mut console = Console::new(operator, tty::open_tty(), job.notify, disk_name.clone());
     let identity = identity(&job, clock, &disk_name);
     announce(&job, &console, &identity, &disk_name);
-    let medium = if job.estimate_only { None } else { Some(open_output(&job, &console)?) };
-    Ok(Started { job, console, clock, disk, sector, media, disk_name, identity, medium })
+    if !job.estimate_only && (job.notify || !matches!(job.output, Output::Stdout)) {
+        match Outside::start(&job.output) {
+            Ok(outside) => console.set_outside(outside),
+            Err(error) => {
+                console.say(Remark(format_args!("the monitor: {error}")));
+                return Err(Refused(super::exit::STARTUP));
+            }
+        }
+    }
+    let device = is_device(&job.output);
+    Ok(Started { job, console, clock, disk, sector, media, disk_name, identity, device })
 }
 
 fn open_disk(name: &OsStr, operator: &mut Operator) -> Option<OwnedFd> {
@@ -123,45 +117,14 @@ fn announce(job: &Job, console: &Console, identity: &Identity, disk_name: &OsStr
     });
 }
 
-fn open_output(job: &Job, console: &Console) -> Result<Medium, Refused> {
-    let Output::Names(names) = &job.output else {
-        return stdout(console);
-    };
-    let name = names.first().cloned().unwrap_or_default();
-    loop {
-        match open_medium(&name) {
-            Ok(medium) => return Ok(medium),
-            Err(_) => {
-                console.say(MediaMessage::CannotOpenOutput(&name));
-                if !matches!(console.ask(Question::RetryOpen), Ok(true)) {
-                    console.say(StopMessage::Aborted);
-                    return Err(Refused(super::exit::ABORTED));
-                }
-            }
-        }
+/// Whether the first output is a character device of this machine.
+fn is_device(output: &Output) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    match output {
+        Output::Names(names) => names
+            .first()
+            .and_then(|name| std::fs::metadata(name).ok())
+            .is_some_and(|meta| meta.file_type().is_char_device()),
+        _ => false,
     }
-}
-
-fn stdout(console: &Console) -> Result<Medium, Refused> {
-    let medium = std::io::stdout().as_fd().try_clone_to_owned().and_then(|fd| {
-        let regular = disk::kind(fd.as_fd())? == disk::Kind::Regular;
-        Ok(Medium { fd, kind: media::Kind::Stream, name: "standard output".into(), regular, stdout: true })
-    });
-    medium.map_err(|error| {
-        console.say(MediaMessage::WriteErrorOn(OsStr::new("standard output")));
-        console.say(Remark(format_args!("{error}")));
-        Refused(super::exit::ABORTED)
-    })
-}
-
-fn open_medium(name: &OsStr) -> io::Result<Medium> {
-    let fd = output::open_output(Path::new(name), output::Access::Write)?;
-    let kind = disk::kind(fd.as_fd())?;
-    let regular = kind == disk::Kind::Regular;
-    let kind = match kind {
-        disk::Kind::Regular => media::Kind::File,
-        disk::Kind::Character if tape::is_tape(fd.as_fd()) => media::Kind::Tape,
-        _ => media::Kind::Stream,
-    };
-    Ok(Medium { fd, kind, name: name.to_owned(), regular, stdout: false })
 }

@@ -1,42 +1,64 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Passes III and IV: keeps the ring busy, and sees the volumes through.
 
+use std::ffi::OsStr;
 use std::os::fd::AsFd;
-use std::rc::Rc;
 use std::time::Duration;
 
 use super::console::Reader;
 use super::crew::{Crew, News};
+use super::medium::Medium;
 use super::planner::{on_signal, reason, stopped};
 use super::source::Source;
-use super::start::{Medium, Started};
+use super::start::Started;
+use super::volumes::Volumes;
 use super::{Stop, exit};
 use crate::disk::{Disk, Fault};
 use crate::event::{Event, EventQueue, Sig};
-use crate::operator::{MediaMessage, Message, Progress, Remark, StopMessage};
-use crate::os::{output, time};
+use crate::media::Kind;
+use crate::operator::{Attention, MediaMessage, Message, Progress, Question, Remark, StopMessage};
+use crate::os::time;
+use crate::passes::Notice;
 use crate::ring::order::{InFlight, Next};
 use crate::ring::{Outcome, Slots};
 use crate::sandbox::{self, Role};
 use crate::ufs::FileSystem;
-use crate::units::TP_BSIZE;
 use crate::volume::{Ended, Filler};
 
 /// How long workers may take to go when all is done.
 const LEAVE: Duration = Duration::from_secs(2);
 
+/// The key of the monitor's end in the planner's queue.
+const MONITOR: u64 = 0x300;
+
 /// The writing of a dump.
 pub struct Writing<'a, 'd> {
     started: &'a Started,
-    medium: &'a Medium,
+    volumes: Volumes<'a>,
     fs: &'a FileSystem<Source<'d>>,
     queue: &'a mut EventQueue,
     crew: Crew,
     filler: Filler,
     /// Tape blocks that are on media.
     written: u64,
+    /// Tape blocks that are on this medium.
+    on_volume: u64,
+    /// Why the ring stopped writing to this medium.
+    stopped: Option<Outcome>,
+    /// Whether dump would have looked at the clock: it does after each record.
+    clock_started: bool,
     progress: Progress,
     events: Vec<Event>,
+}
+
+/// How a volume ended.
+enum VolumeEnd {
+    /// The dump is complete.
+    Dump,
+    /// There is more, for another volume.
+    Full,
+    /// It has to be written again: why.
+    Failed(String),
 }
 
 impl<'a, 'd> Writing<'a, 'd> {
@@ -44,7 +66,7 @@ impl<'a, 'd> Writing<'a, 'd> {
     #[expect(clippy::too_many_arguments, reason = "called once, with what the passes left")]
     pub fn start(
         started: &'a Started,
-        medium: &'a Medium,
+        volumes: Volumes<'a>,
         fs: &'a FileSystem<Source<'d>>,
         disk: &Disk<'_>,
         slots: Slots,
@@ -55,58 +77,216 @@ impl<'a, 'd> Writing<'a, 'd> {
         let crew = Crew::start(slots, disk, queue)?;
         sandbox::enter(Role::Planner).map_err(Stop::because)?;
         started.console.watch(crew.children());
-        let now = started.clock.now();
-        let progress = Progress::new(now, u64::try_from(estimate).unwrap_or(0));
-
-        Ok(Writing { started, medium, fs, queue, crew, filler, written: 0, progress, events: Vec::new() })
+        if let Some(outside) = started.console.outside() {
+            queue.add_child(&outside.child(), MONITOR)?;
+        }
+        let progress = Progress::new(started.clock.now(), u64::try_from(estimate).unwrap_or(0));
+        Ok(Writing {
+            started,
+            volumes,
+            fs,
+            queue,
+            crew,
+            filler,
+            written: 0,
+            on_volume: 0,
+            stopped: None,
+            clock_started: false,
+            progress,
+            events: Vec::new(),
+        })
     }
 
     /// Writes the dump. Gives the exit code.
     ///
     /// Errors: the dump is given up; no worker is left.
     pub fn run(mut self) -> Result<u8, Stop> {
-        let result = self.write_volume().and_then(|()| self.make_safe());
+        let result = self.write();
         let patience = if result.is_ok() { LEAVE } else { Duration::ZERO };
-        self.started.console.watch(Rc::from([]));
-        let Writing { started, medium, filler, progress, crew, queue, .. } = self;
-        crew.dismiss(queue, patience)?;
-        result?;
-        finish(started, medium, &filler, &progress);
-        Ok(exit::DONE)
+        self.started.console.watch(Vec::new());
+        self.crew.dismiss(self.queue, patience)?;
+        result.map(|()| exit::DONE)
     }
 
-    fn write_volume(&mut self) -> Result<(), Stop> {
+    /// Writes one volume after the other.
+    fn write(&mut self) -> Result<(), Stop> {
+        let mut in_step = false;
+        loop {
+            // A volume that fails is written again from here.
+            let checkpoint = (self.filler.clone(), self.written);
+            match self.write_volume(in_step)? {
+                VolumeEnd::Dump => return Ok(()),
+                VolumeEnd::Full => {
+                    let volume = self.filler.volume() + 1;
+                    self.change(volume, false)?;
+                }
+                VolumeEnd::Failed(reason) => {
+                    self.ask_to_rewrite(&reason)?;
+                    (self.filler, self.written) = checkpoint;
+                    in_step = true;
+                }
+            }
+        }
+    }
+
+    fn change(&mut self, volume: u32, quiet: bool) -> Result<(), Stop> {
+        let asked = self.started.clock.now();
+        self.volumes.change(volume, quiet)?;
+        self.progress.leave_out(self.started.clock.now() - asked);
+        Ok(())
+    }
+
+    /// Tells of a failed volume, and asks whether to write it again.
+    fn ask_to_rewrite(&mut self, reason: &str) -> Result<(), Stop> {
+        let console = &self.started.console;
+        let volume = self.filler.volume();
+        if self.volumes.is_stdout() {
+            console.say(MediaMessage::WriteErrorOn(OsStr::new("standard output")));
+            console.say(Remark(format_args!("{reason}")));
+            console.say(MediaMessage::CannotRecover);
+            return Err(Stop::Told);
+        }
+        console.say(MediaMessage::WriteErrorInVolume { blocks: self.on_volume, volume });
+        console.say(Remark(format_args!("{}: {reason}", self.volumes.name(volume).display())));
+        console.broadcast(Attention::WriteError);
+        if !console.ask(Question::Restart)? {
+            return Err(Stop::Told);
+        }
+        console.say(MediaMessage::ClosingVolume);
+        console.say(MediaMessage::WillBeRewritten);
+        // With a name still to come dump does not ask: the volume goes to its own name again.
+        self.change(volume + 1, true)
+    }
+
+    fn write_volume(&mut self, in_step: bool) -> Result<VolumeEnd, Stop> {
         let inode = self.filler.begin_volume();
-        self.crew.take_medium(self.medium.fd.as_fd(), self.medium.kind)?;
+        let volume = self.filler.volume();
+        let medium = self.volumes.open(volume, in_step)?;
+        self.on_volume = 0;
+        self.stopped = None;
+        self.crew.take_medium(medium.fd.as_fd(), medium.kind)?;
         self.wait_until_ready()?;
         self.crew.start_writing()?;
-        if self.filler.volume() > 1 {
-            self.started
-                .console
-                .say(MediaMessage::VolumeBegins { volume: self.filler.volume(), inode: inode.0.into() });
+        if volume > 1 {
+            self.started.console.say(MediaMessage::VolumeBegins { volume, inode: inode.0.into() });
         }
+        let ended = self.fill_volume()?;
+        let outcome = self.stopped.take();
+        if let Some(outcome) = outcome {
+            self.filler.give_back(self.crew.take_back(outcome));
+        }
+        self.crew.release_medium()?;
+        self.wait_until_ready()?;
+        match outcome {
+            None | Some(Outcome::Written) => self.close(medium, ended),
+            Some(Outcome::EndOfMedium { records }) => self.end_of_medium(medium, records),
+            Some(Outcome::Failed { records, errno }) => {
+                self.count(records * self.started.job.ntrec);
+                self.failed(medium, errno)
+            }
+        }
+    }
+
+    /// Fills chunks until the volume or the dump ends, or the ring stops; then nothing is under way any more.
+    fn fill_volume(&mut self) -> Result<Ended, Stop> {
         let mut ended = Ended::Full;
         loop {
-            while ended == Ended::Full && self.crew.has_room() {
+            while ended == Ended::Full && self.stopped.is_none() && self.crew.has_room() {
                 ended = self.fill_chunk()?;
             }
-            if ended != Ended::Full && self.crew.is_idle() {
-                return Ok(());
+            if self.stopped.is_some() || (ended != Ended::Full && self.crew.is_idle()) {
+                return Ok(ended);
             }
             self.handle_events()?;
         }
     }
 
-    fn fill_chunk(&mut self) -> Result<Ended, Stop> {
+    /// All that was to go on this medium is on it.
+    fn close(&mut self, medium: Medium, ended: Ended) -> Result<VolumeEnd, Stop> {
+        if ended == Ended::Dump {
+            return self.close_last(medium);
+        }
+        match self.volumes.close(medium, self.on_volume)? {
+            Ok(()) => Ok(VolumeEnd::Full),
+            Err(error) => Ok(VolumeEnd::Failed(error.to_string())),
+        }
+    }
+
+    /// The last volume: only when it is safe is anything said of success.
+    fn close_last(&mut self, medium: Medium) -> Result<VolumeEnd, Stop> {
         let console = &self.started.console;
-        let (buffer, mut chunk) = self.crew.next_chunk();
-        let ended = self
-            .filler
-            .fill(self.fs, buffer, &mut chunk, &mut |notice| console.notice(notice))
-            .map_err(|error| stopped(self.started, error))?;
-        if console.is_stopped() {
+        if let Err(error) = medium.make_safe(self.on_volume, self.started.job.ntrec) {
+            return Ok(VolumeEnd::Failed(error.to_string()));
+        }
+        let volumes = (!self.volumes.is_stdout()).then_some(self.filler.volume());
+        let blocks = self.filler.total_blocks();
+        console.say(Message::Written { blocks, volumes });
+        let seconds = self.started.clock.now() - self.progress.started();
+        console.say(Message::Finished { seconds, blocks });
+        if let Err(error) = self.volumes.close_safe(medium)? {
+            return Ok(VolumeEnd::Failed(error.to_string()));
+        }
+        console.broadcast(Attention::Done);
+        console.say(Message::Done);
+        Ok(VolumeEnd::Dump)
+    }
+
+    /// The medium took `records` records of the chunk that it ended in, and no more.
+    fn end_of_medium(&mut self, medium: Medium, records: u32) -> Result<VolumeEnd, Stop> {
+        let console = &self.started.console;
+        self.count(records * self.started.job.ntrec);
+        if self.volumes.is_stdout() {
+            return Ok(VolumeEnd::Failed("End of tape detected".to_owned()));
+        }
+        console.say(MediaMessage::EndOfTape);
+        if self.on_volume == 0 {
+            console.say(MediaMessage::EotAtStart);
+            console.say(Remark(format_args!(
+                "{} is too small for one record of {} tape blocks",
+                medium.name.display(),
+                self.started.job.ntrec
+            )));
             return Err(Stop::Told);
         }
+        match self.volumes.close(medium, self.on_volume)? {
+            Ok(()) => Ok(VolumeEnd::Full),
+            Err(error) => Ok(VolumeEnd::Failed(error.to_string())),
+        }
+    }
+
+    fn failed(&mut self, medium: Medium, errno: i32) -> Result<VolumeEnd, Stop> {
+        if errno == libc::EPIPE && medium.kind == Kind::Stream && !self.volumes.is_command() {
+            self.started.console.say(StopMessage::BrokenPipe);
+            return Err(Stop::Told);
+        }
+        if !self.volumes.is_stdout() {
+            self.volumes.give_up(medium)?;
+        }
+        Ok(VolumeEnd::Failed(reason(errno)))
+    }
+
+    fn count(&mut self, blocks: u32) {
+        self.written += u64::from(blocks);
+        self.on_volume += u64::from(blocks);
+    }
+
+    fn fill_chunk(&mut self) -> Result<Ended, Stop> {
+        let (buffer, mut chunk) = self.crew.next_chunk();
+        chunk.notices.clear();
+        let ended =
+            self.filler.fill(self.fs, buffer, &mut chunk).map_err(|error| stopped(self.started, error))?;
+        if self.started.console.is_stopped() {
+            return Err(Stop::Told);
+        }
+        // Which pass it is can be told at once; what is wrong with a file comes with the file.
+        let console = &self.started.console;
+        chunk.notices.retain(|(_, notice)| {
+            let pass = matches!(notice, Notice::DumpingDirectories | Notice::DumpingFiles);
+            if pass {
+                console.notice(notice.clone());
+            }
+            !pass
+        });
         self.crew.assign(chunk)?;
         Ok(ended)
     }
@@ -135,6 +315,9 @@ impl<'a, 'd> Writing<'a, 'd> {
                 Some(worker) => self.receive(worker),
                 None => Ok(()),
             },
+            Event::ChildExited { key: MONITOR, status } => {
+                Err(Stop::because(format_args!("the monitor {status}")))
+            }
             Event::ChildExited { key, status } => match self.crew.child_of(key) {
                 Some(worker) => Err(super::crew::Broken::Ended(worker, status).into()),
                 None => Ok(()),
@@ -158,24 +341,34 @@ impl<'a, 'd> Writing<'a, 'd> {
     }
 
     fn settle(&mut self) -> Result<(), Stop> {
-        while let Some(next) = self.crew.settle() {
-            match next {
-                Next::Written(InFlight { chunk, faults, .. }) => {
+        while self.stopped.is_none() {
+            match self.crew.settle() {
+                None => break,
+                Some(Next::Written(InFlight { mut chunk, faults, .. })) => {
+                    self.tell_notices(std::mem::take(&mut chunk.notices));
+                    self.start_clock();
                     self.tell_faults(&faults)?;
-                    if self.written == 0 {
-                        // Dump looks at the clock after each record, and first after the first one.
-                        self.written = u64::from(self.started.job.ntrec);
-                        self.tell_progress();
-                        self.written = 0;
-                    }
-                    self.written += u64::from(chunk.blocks);
+                    self.count(chunk.blocks);
                     self.crew.recycle(chunk);
                     self.tell_progress();
                 }
-                Next::Stopped(outcome) => return Err(self.write_failed(outcome)),
+                Some(Next::Stopped(outcome)) => {
+                    let records = match outcome {
+                        Outcome::Written => 0,
+                        Outcome::EndOfMedium { records } | Outcome::Failed { records, .. } => records,
+                    };
+                    let told = self.crew.take_notices(records * self.started.job.ntrec);
+                    self.tell_notices(told);
+                    self.start_clock();
+                    self.stopped = Some(outcome);
+                }
             }
         }
         Ok(())
+    }
+
+    fn tell_notices(&self, notices: Vec<(u32, Notice)>) {
+        notices.into_iter().for_each(|(_, notice)| self.started.console.notice(notice));
     }
 
     fn tell_faults(&self, faults: &[(u64, Fault)]) -> Result<(), Stop> {
@@ -186,6 +379,15 @@ impl<'a, 'd> Writing<'a, 'd> {
         if console.is_stopped() { Err(Stop::Told) } else { Ok(()) }
     }
 
+    /// The first line of progress comes a step after the first record.
+    fn start_clock(&mut self) {
+        if !std::mem::replace(&mut self.clock_started, true) {
+            let written = std::mem::replace(&mut self.written, self.started.job.ntrec.into());
+            self.tell_progress();
+            self.written = written;
+        }
+    }
+
     fn tell_progress(&mut self) {
         let now = self.started.clock.now();
         let (state, due) = self.progress.report(now, self.written, time::ctime);
@@ -193,50 +395,4 @@ impl<'a, 'd> Writing<'a, 'd> {
             self.started.console.say(Message::Progress(&state));
         }
     }
-
-    fn write_failed(&mut self, outcome: Outcome) -> Stop {
-        let console = &self.started.console;
-        match outcome {
-            Outcome::Failed { errno: libc::EPIPE, .. } => console.say(StopMessage::BrokenPipe),
-            Outcome::Failed { errno, .. } => {
-                console.say(MediaMessage::WriteErrorOn(&self.medium.name));
-                console.say(Remark(format_args!("{}", reason(errno))));
-            }
-            _ => {
-                console.say(MediaMessage::EndOfTape);
-                console.say(MediaMessage::WriteErrorOn(&self.medium.name));
-            }
-        }
-        console.say(MediaMessage::CannotRecover);
-        Stop::Told
-    }
-
-    /// Everything is written: a file is cut to the dump's length, so that nothing of a longer one before it is left, and brought to
-    /// its disk.
-    fn make_safe(&mut self) -> Result<(), Stop> {
-        self.crew.release_medium()?;
-        self.wait_until_ready()?;
-        if !self.medium.regular || self.medium.stdout {
-            return Ok(());
-        }
-        let fd = self.medium.fd.as_fd();
-        let safe = output::ftruncate(fd, self.written * TP_BSIZE as u64).and_then(|()| output::fsync(fd));
-        safe.map_err(|error| {
-            self.started.console.say(MediaMessage::WriteErrorOn(&self.medium.name));
-            Stop::because(error)
-        })
-    }
-}
-
-/// All is safe: says so.
-fn finish(started: &Started, medium: &Medium, filler: &Filler, progress: &Progress) {
-    let console = &started.console;
-    let volumes = (!medium.stdout).then_some(filler.volume());
-    let blocks = filler.total_blocks();
-    console.say(Message::Written { blocks, volumes });
-    console.say(Message::Finished { seconds: started.clock.now() - progress.started(), blocks });
-    if !medium.stdout {
-        console.say(Message::Closing(&medium.name));
-    }
-    console.say(Message::Done);
 }

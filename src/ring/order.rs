@@ -7,6 +7,7 @@ use std::fmt;
 use super::frame::Outcome;
 use super::layout::Slots;
 use crate::disk::Fault;
+use crate::passes::Notice;
 use crate::volume::Chunk;
 
 /// A chunk that has been given to its worker.
@@ -184,6 +185,14 @@ impl Order {
         }
     }
 
+    /// What is to be told of the oldest chunk when `blocks` tape blocks of it are on the medium.
+    pub fn take_notices(&mut self, blocks: u32) -> Vec<(u32, Notice)> {
+        let Some(first) = self.in_flight.front_mut() else { return Vec::new() };
+        let (told, kept) = first.chunk.notices.drain(..).partition(|(at, _)| *at <= blocks);
+        first.chunk.notices = kept;
+        told
+    }
+
     /// Takes all chunks back, oldest first, since the medium ended or failed. The next chunk takes the number of the first of them.
     pub fn take_back(&mut self) -> impl Iterator<Item = InFlight> + '_ {
         if let Some(first) = self.in_flight.front() {
@@ -205,7 +214,7 @@ mod tests {
     }
 
     fn chunk() -> Chunk {
-        Chunk { blocks: 128, pieces: Vec::new() }
+        Chunk { blocks: 128, ..Chunk::default() }
     }
 
     #[test]

@@ -57,6 +57,8 @@ pub struct Chunk {
     pub blocks: u32,
     /// What they are made of, in order.
     pub pieces: Vec<Piece>,
+    /// What the operator is to be told when the chunk is on the medium up to this tape block.
+    pub notices: Vec<(u32, Notice)>,
 }
 
 impl Chunk {
@@ -162,6 +164,7 @@ impl Filler {
         for leftover in &self.leftovers {
             match leftover.bytes {
                 Left::Header(_) => return blocks,
+                Left::Notice(_) => {}
                 Left::Bytes(_) => blocks += 1,
                 Left::Zeros(n) | Left::Disk { blocks: n, .. } => blocks += u64::from(n),
             }
@@ -169,7 +172,8 @@ impl Filler {
         blocks + self.to_follow
     }
 
-    /// Fills `buffer`, [`Shape::chunk_blocks`] long, with the next chunk, which `chunk` then describes.
+    /// Fills `buffer`, [`Shape::chunk_blocks`] long, with the next chunk, which `chunk` then describes;
+    /// notices are added to those that it has.
     ///
     /// Parts that are to be read from the disk are left as they are. Errors: the disk cannot be read.
     pub fn fill<R: ReadAt>(
@@ -177,7 +181,6 @@ impl Filler {
         fs: &FileSystem<R>,
         buffer: &mut [u8],
         chunk: &mut Chunk,
-        notify: &mut dyn FnMut(Notice),
     ) -> Result<Ended, Error> {
         chunk.blocks = 0;
         chunk.pieces.clear();
@@ -194,7 +197,7 @@ impl Filler {
             }
             let step = match self.carry.take() {
                 Some(step) => step,
-                None => self.stream.next(fs, notify)?,
+                None => self.stream.next(fs, &mut |notice| chunk.notices.push((chunk.blocks, notice)))?,
             };
             self.place_step(step, room, blocks, chunk);
         }
@@ -224,7 +227,8 @@ impl Filler {
     fn place_volume_header(&mut self, blocks: &mut [Block], chunk: &mut Chunk) {
         let Some(header) = self.volume_header.take() else { return };
         // After an end of medium the header has the number of the block behind it, and takes none of its own.
-        let replay = self.leftovers.front().map(|left| self.number_of(left));
+        let replay =
+            self.leftovers.iter().find(|left| left.bytes.blocks() > 0).map(|left| self.number_of(left));
         let tapea = replay.unwrap_or(self.place.tapea);
         self.place.firstrec = tapea;
         let place = Place { tapea, ..self.place };
@@ -255,6 +259,7 @@ impl Filler {
                 blocks[at] = *block;
                 self.push(chunk, 1, ino, What::Header);
             }
+            Left::Notice(notice) => chunk.notices.push((chunk.blocks, notice)),
             Left::Bytes(block) => {
                 blocks[at] = *block;
                 self.push(chunk, 1, ino, What::Bytes);

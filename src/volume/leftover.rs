@@ -4,6 +4,7 @@
 use super::filler::{Chunk, What};
 use crate::format::decode::decode;
 use crate::format::{Block, RecordType};
+use crate::passes::Notice;
 use crate::units::{ByteOffset, Ino, TP_BSIZE};
 
 /// Consecutive tape blocks to be placed again.
@@ -24,6 +25,8 @@ pub(super) enum Left {
     Bytes(Box<Block>),
     /// Zeros in the place of data whose address was wrong.
     Zeros(u32),
+    /// No blocks, but what is to be told when those before it are written.
+    Notice(Notice),
     /// Blocks to be read again.
     Disk { offset: ByteOffset, blocks: u32 },
 }
@@ -42,16 +45,21 @@ impl Left {
     /// How many tape blocks they are.
     pub(super) fn blocks(&self) -> u64 {
         match self {
+            Left::Notice(_) => 0,
             Left::Header(_) | Left::Bytes(_) => 1,
             Left::Zeros(blocks) | Left::Disk { blocks, .. } => u64::from(*blocks),
         }
     }
 }
 
-/// The blocks of `chunk` from tape block `from` on; `buffer` is what was filled for it.
+/// The blocks of `chunk` from tape block `from` on, and what has not been told of it; `buffer` is what was filled for it.
 pub(super) fn of_chunk(chunk: &Chunk, buffer: &[u8], from: u32) -> Vec<Leftover> {
     let mut out = Vec::new();
+    let mut notices = chunk.notices.iter().peekable();
     for piece in &chunk.pieces {
+        while let Some((_, notice)) = notices.next_if(|(at, _)| *at <= piece.at) {
+            out.push(Leftover { ino: piece.ino, bytes: Left::Notice(notice.clone()) });
+        }
         let end = piece.at + piece.blocks;
         if end <= from {
             continue;
@@ -71,6 +79,8 @@ pub(super) fn of_chunk(chunk: &Chunk, buffer: &[u8], from: u32) -> Vec<Leftover>
         };
         out.push(Leftover { ino: piece.ino, bytes });
     }
+    let ino = chunk.pieces.last().map_or(Ino(0), |piece| piece.ino);
+    out.extend(notices.map(|(_, notice)| Leftover { ino, bytes: Left::Notice(notice.clone()) }));
     out
 }
 

@@ -21,8 +21,7 @@ pub struct Queue {
 const NOW: libc::timespec = libc::timespec { tv_sec: 0, tv_nsec: 0 };
 
 impl Queue {
-    /// See [`crate::event::EventQueue::new`], as for all that follows. A kqueue is not inherited by fork(2); it is closed at exec
-    /// with the process's memory map, being no plain descriptor.
+    /// See [`crate::event::EventQueue::new`], as for all that follows. A forked child does not get its parent's kqueue.
     pub fn new() -> io::Result<Queue> {
         Ok(Queue { kqueue: Kqueue::new()? })
     }
@@ -55,12 +54,16 @@ impl Queue {
         self.cancel_timer(key)?;
         let mut flags = EvFlags::EV_ADD;
         flags.set(EvFlags::EV_ONESHOT, !repeating);
-        let micros = isize::try_from(after.as_micros()).unwrap_or(isize::MAX).max(1);
-        self.change(timer(key, flags, micros)?)
+        // Microseconds where they fit in a pointer, as all useful ones do where that has 64 bits.
+        let (unit, count) = match isize::try_from(after.as_micros()) {
+            Ok(micros) => (FilterFlag::NOTE_USECONDS, micros.max(1)),
+            Err(_) => (FilterFlag::NOTE_SECONDS, isize::try_from(after.as_secs()).unwrap_or(isize::MAX)),
+        };
+        self.change(timer(key, flags, unit, count)?)
     }
 
     pub fn cancel_timer(&mut self, key: u64) -> io::Result<()> {
-        self.forget(timer(key, EvFlags::EV_DELETE, 0)?)
+        self.forget(timer(key, EvFlags::EV_DELETE, FilterFlag::empty(), 0)?)
     }
 
     /// The kernel tells a kqueue of a signal before it looks whether the signal is ignored. So each is registered
@@ -136,10 +139,9 @@ fn descriptor(fd: BorrowedFd<'_>, filter: EventFilter, flags: EvFlags, key: isiz
     KEvent::new(fd.as_raw_fd() as usize, filter, flags, FilterFlag::empty(), 0, key)
 }
 
-fn timer(key: u64, flags: EvFlags, micros: isize) -> io::Result<KEvent> {
+fn timer(key: u64, flags: EvFlags, unit: FilterFlag, count: isize) -> io::Result<KEvent> {
     let udata = udata(key)?;
-    let (filter, unit) = (EventFilter::EVFILT_TIMER, FilterFlag::NOTE_USECONDS);
-    Ok(KEvent::new(udata as usize, filter, flags, unit, micros, udata))
+    Ok(KEvent::new(udata as usize, EventFilter::EVFILT_TIMER, flags, unit, count, udata))
 }
 
 /// A key as the kernel keeps it: all 64 bits where pointers have them.

@@ -7,6 +7,8 @@ pub mod event;
 pub mod mounts;
 pub mod process;
 pub mod sandbox;
+#[cfg(test)]
+mod sandbox_tests;
 pub mod signals;
 mod syscalls;
 pub mod tape;

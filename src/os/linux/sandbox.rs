@@ -67,7 +67,7 @@ fn install(filter: Result<SeccompFilter, seccompiler::BackendError>) -> io::Resu
 }
 
 /// Takes away every file name, network port, abstract socket and foreign signal. Says what is missing, if anything.
-fn landlock() -> io::Result<Option<String>> {
+pub(super) fn landlock() -> io::Result<Option<String>> {
     let status = (|| {
         Ruleset::default()
             .set_compatibility(CompatLevel::BestEffort)

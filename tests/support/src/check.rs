@@ -218,8 +218,8 @@ fn check_files(dump: &Dump) -> Result<(), String> {
     for (ino, file) in &dump.files {
         let ext = file.extsize.div_ceil(BLOCK) as u64;
         let least = file.data_blocks() + ext;
-        // UFS1 dumps whole fragments, of at most 8 KiB.
-        let most = least + if ext == 0 && least > 0 { 7 } else { 0 };
+        // UFS1 dumps whole fragments, of at most 64 KiB.
+        let most = least + if ext == 0 && least > 0 { 63 } else { 0 };
         if !(least..=most).contains(&file.announced) {
             return Err(format!("inode {ino}: {} tape blocks, not {least}", file.announced));
         }

@@ -54,14 +54,24 @@ impl Session {
     /// Panics with all that was shown if it doesn't within `limit`, or the program ends without.
     #[track_caller]
     pub fn expect(&mut self, text: &str, limit: Duration) {
+        self.expect_any(&[text], limit);
+    }
+
+    /// Reads until the terminal shows one of `texts`; which one.
+    ///
+    /// Panics as [`Session::expect`].
+    #[track_caller]
+    pub fn expect_any(&mut self, texts: &[&str], limit: Duration) -> usize {
         let end = Instant::now() + limit;
         loop {
-            if let Some(at) = self.shown[self.seen..].find(text) {
-                self.seen += at + text.len();
-                return;
+            let new = &self.shown[self.seen..];
+            let found = texts.iter().enumerate().filter_map(|(n, t)| Some((new.find(t)?, n))).min();
+            if let Some((at, n)) = found {
+                self.seen += at + texts[n].len();
+                return n;
             }
             let open = self.read(end.saturating_duration_since(Instant::now()));
-            assert!(open && Instant::now() < end, "no {text:?} in:\n{}", self.shown);
+            assert!(open && Instant::now() < end, "none of {texts:?} in:\n{}", self.shown);
         }
     }
 

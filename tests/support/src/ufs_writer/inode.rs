@@ -30,7 +30,7 @@ pub struct Attrs {
     pub birthtime: Time,
     /// `chflags(2)` flags.
     pub flags: u32,
-    /// Extended attributes as they stand on disk (UFS2 only); at most two blocks.
+    /// Extended attributes (UFS2 only), made by [`attribute`]; at most two blocks.
     pub ext: Vec<u8>,
 }
 
@@ -56,6 +56,31 @@ impl Attrs {
     pub fn perm(perm: u16) -> Attrs {
         Attrs { perm, ..Attrs::default() }
     }
+}
+
+/// One extended attribute, little endian (`struct extattr`, sys/extattr.h): its length in bytes, its namespace, how
+/// much its content is padded, its name, and both in multiples of 8 bytes.
+pub fn attribute(namespace: u8, name: &[u8], content: &[u8]) -> Vec<u8> {
+    let head = (7 + name.len()).next_multiple_of(8);
+    let length = head + content.len().next_multiple_of(8);
+    let mut out = vec![0; length];
+    out[..4].copy_from_slice(&u32::try_from(length).expect("a small attribute").to_le_bytes());
+    out[4] = namespace;
+    out[5] = (length - head - content.len()) as u8;
+    out[6] = u8::try_from(name.len()).expect("a name of at most 255 bytes");
+    out[7..7 + name.len()].copy_from_slice(name);
+    out[head..head + content.len()].copy_from_slice(content);
+    out
+}
+
+/// Attributes as they stand on a big-endian disk: their lengths turned around.
+pub fn turned(mut attributes: Vec<u8>) -> Vec<u8> {
+    let mut at = 0;
+    while let Some(length) = attributes.get_mut(at..at + 4) {
+        at += u32::from_le_bytes([length[0], length[1], length[2], length[3]]).max(8) as usize;
+        length.reverse();
+    }
+    attributes
 }
 
 /// What an inode is.

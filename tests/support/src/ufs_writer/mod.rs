@@ -18,7 +18,7 @@ use bytes::Bytes;
 use content::{Content, Fill, Part};
 use geometry::{Geometry, NDADDR};
 use group::Groups;
-use inode::{Attrs, Inode, Map, What};
+use inode::{Attrs, Inode, Map, What, turned};
 
 use crate::directory::Builder;
 
@@ -158,7 +158,10 @@ impl Writer {
     }
 
     fn put_inode(&mut self, ino: u32, mut inode: Inode) {
-        let ext = &inode.attrs.ext;
+        let mut ext = inode.attrs.ext.clone();
+        if self.g.big_endian {
+            ext = turned(ext);
+        }
         if !ext.is_empty() {
             assert!(self.g.version == 2 && ext.len() as u64 <= 2 * self.g.bsize, "attributes");
             for (n, piece) in ext.chunks(self.g.bsize as usize).enumerate() {

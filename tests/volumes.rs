@@ -41,7 +41,7 @@ fn volumes_by_a_size_limit_are_the_reference_s() {
         let ends_at_limit = case.outputs.last().is_some_and(|o| o.size == 0);
         let mut found: Vec<String> = golden.differences(case, &done);
         if ends_at_limit {
-            found.retain(|d| !d.contains(": message "));
+            found.retain(|d| !d.contains(": message ") && !d.contains("is not a dump"));
         }
         assert!(found.is_empty(), "{found:#?}");
         let mut volumes = done.outputs.clone();

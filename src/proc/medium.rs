@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The planner's side of a medium: what is done at its end, so that what is on it is safe.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+
+use crate::media::Kind;
+use crate::os::errno::strerror;
+use crate::os::tape::{self, MtOp};
+use crate::os::{disk, output};
+use crate::units::TP_BSIZE;
+
+/// A medium that is being written.
+pub struct Medium {
+    /// Its descriptor.
+    pub fd: OwnedFd,
+    /// How it is written to.
+    pub kind: Kind,
+    /// Its name in messages.
+    pub name: OsString,
+    /// Where it began.
+    start: Start,
+}
+
+/// Where a medium began, as far as it can be known.
+enum Start {
+    /// Nothing to go by.
+    Unknown,
+    /// A file, whose first byte of ours is this one.
+    File(u64),
+    /// A tape, whose drive counts its records: the number of our first.
+    Tape(u32),
+}
+
+/// Why a medium that has taken all records is not safe.
+#[derive(Debug)]
+pub enum Unsafe {
+    /// A system call on it failed.
+    System(&'static str, io::Error),
+    /// The drive counts other records than were written.
+    Records {
+        /// As many as it counts.
+        counted: u32,
+        /// As many as were written.
+        written: u64,
+    },
+    /// The command or the remote side did not end well.
+    Ended(String),
+}
+
+impl fmt::Display for Unsafe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unsafe::System(call, error) => write!(f, "{call}: {}", strerror(error)),
+            Unsafe::Records { counted, written } => {
+                write!(f, "the drive counts {counted} records, but {written} were written")
+            }
+            Unsafe::Ended(how) => f.write_str(how),
+        }
+    }
+}
+
+impl Medium {
+    /// A medium that has just been opened.
+    pub fn new(fd: OwnedFd, kind: Kind, name: OsString) -> Medium {
+        if kind == Kind::Tape {
+            // What an earlier command left in the drive's sense data is not ours.
+            let _ = tape::errors(fd.as_fd());
+        }
+        let start = match kind {
+            Kind::Tape => tape::position(fd.as_fd()).map_or(Start::Unknown, Start::Tape),
+            Kind::File => output::position(fd.as_fd()).map_or(Start::Unknown, Start::File),
+            _ => Start::Unknown,
+        };
+        Medium { fd, kind, name, start }
+    }
+
+    /// Standard output. A file there is not cut: it may hold more than the dump.
+    ///
+    /// Errors: it is closed.
+    pub fn standard_output() -> io::Result<Medium> {
+        let fd = io::stdout().as_fd().try_clone_to_owned()?;
+        let kind = match disk::kind(fd.as_fd())? {
+            disk::Kind::Regular => Kind::File,
+            _ => Kind::Stream,
+        };
+        Ok(Medium { fd, kind, name: "standard output".into(), start: Start::Unknown })
+    }
+
+    /// All `blocks` tape blocks of the volume, in records of `record` tape blocks, are written: makes them safe.
+    ///
+    /// A file is cut behind them, so that nothing of a longer one before is left, and brought to its disk; a tape gets its
+    /// filemark, and its drive is asked what it has.
+    pub fn make_safe(&self, blocks: u64, record: u32) -> Result<(), Unsafe> {
+        let fd = self.fd.as_fd();
+        match self.kind {
+            Kind::File => {
+                if let Start::File(first) = self.start {
+                    let end = first + blocks * TP_BSIZE as u64;
+                    output::ftruncate(fd, end).map_err(|error| Unsafe::System("ftruncate", error))?;
+                }
+                output::fsync(fd).map_err(|error| Unsafe::System("fsync", error))
+            }
+            Kind::Tape => {
+                self.check_position(blocks / u64::from(record))?;
+                tape::op(fd, MtOp::WriteFilemarks, 1).map_err(|error| Unsafe::System("MTWEOF", error))?;
+                match at_the_end(&self.name) {
+                    Some(op) => tape::op(fd, op, 1).map_err(|error| Unsafe::System("MTIOCTOP", error)),
+                    None => Ok(()),
+                }
+            }
+            Kind::Stream | Kind::Remote | Kind::RemoteInStep => Ok(()),
+        }
+    }
+
+    /// The volume is not complete, and is to be written again: a file keeps nothing of it.
+    pub fn discard(&self) {
+        if let (Kind::File, Start::File(first)) = (self.kind, &self.start) {
+            // It is written again in any case; what is left of it then is cut off.
+            let _ = output::ftruncate(self.fd.as_fd(), *first);
+        }
+    }
+
+    fn check_position(&self, written: u64) -> Result<(), Unsafe> {
+        let (Start::Tape(start), Ok(now)) = (&self.start, tape::position(self.fd.as_fd())) else {
+            // Not every drive can say.
+            return Ok(());
+        };
+        let counted = now.wrapping_sub(*start);
+        if u64::from(counted) == written { Ok(()) } else { Err(Unsafe::Records { counted, written }) }
+    }
+}
+
+/// What is done with a tape when its volume is complete: `nsa0` and `nst0` stay where they are, `esa0` is unloaded, others rewound.
+fn at_the_end(name: &OsStr) -> Option<MtOp> {
+    let base = name.as_bytes().rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+    match base.first() {
+        Some(b'n') => None,
+        Some(b'e') => Some(MtOp::Offline),
+        _ => Some(MtOp::Rewind),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tapes_name_says_what_becomes_of_it() {
+        assert_eq!(at_the_end(OsStr::new("/dev/nsa0")), None);
+        assert_eq!(at_the_end(OsStr::new("/dev/nst1")), None);
+        assert_eq!(at_the_end(OsStr::new("/dev/esa0")), Some(MtOp::Offline));
+        assert_eq!(at_the_end(OsStr::new("/dev/sa0")), Some(MtOp::Rewind));
+        assert_eq!(at_the_end(OsStr::new("st0")), Some(MtOp::Rewind));
+    }
+
+    #[test]
+    fn a_file_is_cut_behind_the_dump() {
+        let path = std::env::temp_dir().join(format!("capdump-medium.{}", std::process::id()));
+        std::fs::write(&path, vec![1; 10_000]).unwrap();
+        let fd = output::open_output(&path, output::Access::Write).unwrap();
+        let medium = Medium::new(fd, Kind::File, path.clone().into());
+        medium.make_safe(4, 1).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), 4096);
+        medium.discard();
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
+        std::fs::remove_file(&path).unwrap();
+    }
+}

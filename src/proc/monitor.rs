@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The monitor: opens outputs, runs the `-P` command and the remote shell, tells the operator group; outside the sandbox.
+//!
+//! It knows the names of the command line and does nothing with any other. When the planner is gone, so is it, and what it runs.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+use super::request::{Reply, Request};
+use crate::event::{Child, Event, EventQueue, ExitStatus};
+use crate::job::{Output, Remote};
+use crate::media::Kind;
+use crate::operator::OPERATOR_GROUP;
+use crate::os::socket::{MAX_FRAME, recv_frame, send_frame, stream_pair};
+use crate::os::spawn::{Program, kill_group, run};
+use crate::os::{disk, output, tape};
+
+const PLANNER: u64 = 0;
+const COMMAND: u64 = 1;
+const WALL: u64 = 2;
+const AGAIN: u64 = 3;
+
+/// How often a FIFO without a reader is tried.
+const FIFO_WAIT: Duration = Duration::from_millis(50);
+
+/// The remote program that speaks rmt, unless `RMT` names another.
+const REMOTE_RMT: &str = "/etc/rmt";
+
+/// The program that runs a command on another host, unless `RSH` names another.
+const REMOTE_SHELL: &str = "ssh";
+
+/// The monitor's side of things.
+pub struct Monitor<'a> {
+    /// The planner's socket.
+    pub planner: BorrowedFd<'a>,
+    /// The outputs of the command line.
+    pub output: &'a Output,
+}
+
+struct State {
+    queue: EventQueue,
+    /// The command or remote shell that runs now.
+    command: Option<Child>,
+    /// How the last one ended.
+    ended: Option<ExitStatus>,
+    /// Whether the planner waits for its end.
+    closing: bool,
+    /// Broadcasts under way.
+    walls: Vec<Child>,
+    /// The FIFO that waits for a reader.
+    fifo: Option<OsString>,
+}
+
+impl Monitor<'_> {
+    /// Serves the planner until that is gone.
+    ///
+    /// Errors: a system call failed, or the planner asked for what there is not.
+    pub fn serve(&self) -> io::Result<()> {
+        let mut queue = EventQueue::new()?;
+        queue.add_readable(self.planner, PLANNER)?;
+        let mut state =
+            State { queue, command: None, ended: None, closing: false, walls: Vec::new(), fifo: None };
+        let mut events = Vec::new();
+        let result = loop {
+            state.queue.wait(&mut events, None)?;
+            match events.iter().try_for_each(|event| self.on_event(&mut state, *event)) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        state.command.iter().for_each(kill_group);
+        result
+    }
+
+    fn on_event(&self, state: &mut State, event: Event) -> io::Result<()> {
+        match event {
+            Event::Readable { key: PLANNER } => {
+                let mut bytes = [0; MAX_FRAME];
+                let Some(received) = recv_frame(self.planner, &mut bytes)? else { return Ok(()) };
+                let request = Request::decode(&bytes[..received.len]).map_err(io::Error::other)?;
+                self.on_request(state, request)
+            }
+            Event::ChildExited { key: COMMAND, status } => {
+                state.command = None;
+                state.ended = Some(status);
+                self.answer_close(state)
+            }
+            Event::ChildExited { .. } => {
+                state.walls.retain(|wall| matches!(wall.exit_status(), Ok(None)));
+                Ok(())
+            }
+            Event::Timer { .. } => match state.fifo.take() {
+                Some(name) => self.open_fifo(state, name),
+                None => Ok(()),
+            },
+            Event::Readable { .. } | Event::Writable { .. } | Event::Signal(_) => Ok(()),
+        }
+    }
+
+    fn on_request(&self, state: &mut State, request: Request) -> io::Result<()> {
+        match request {
+            Request::Open(volume) => self.open(state, volume),
+            Request::Close => {
+                state.closing = true;
+                self.answer_close(state)
+            }
+            Request::Broadcast(text) => {
+                // A broadcast that cannot be made is no reason to stop.
+                if let Ok(child) = wall(&text) {
+                    state.queue.add_child(&child, WALL)?;
+                    state.walls.push(child);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn answer_close(&self, state: &mut State) -> io::Result<()> {
+        if !state.closing || state.command.is_some() {
+            return Ok(());
+        }
+        state.closing = false;
+        let status = match state.ended.take() {
+            None => 0,
+            Some(ExitStatus::Exited(code)) => code.unsigned_abs() & 0xff,
+            Some(ExitStatus::Signaled(signal)) => 128 + signal.unsigned_abs(),
+        };
+        self.reply(Reply::Closed(status), None)
+    }
+
+    fn open(&self, state: &mut State, volume: u32) -> io::Result<()> {
+        let opened = match self.output {
+            Output::Stdout => Err(io::ErrorKind::InvalidInput.into()),
+            Output::Names(names) => {
+                let name = name_of(names, volume);
+                if is_fifo(&name) {
+                    return self.open_fifo(state, name);
+                }
+                open_name(&name)
+            }
+            Output::Command(command) => {
+                let words = ["/bin/sh".into(), "-c".into(), command.clone()];
+                start(state, &words, &[("DUMP_VOLUME", volume.to_string())], Kind::Stream)
+            }
+            Output::Remote(remote) => start(state, &remote_command(remote), &[], Kind::Remote),
+        };
+        self.answer_open(opened)
+    }
+
+    fn answer_open(&self, opened: io::Result<(OwnedFd, Kind, Option<u32>)>) -> io::Result<()> {
+        match opened {
+            Ok((fd, kind, most)) => self.reply(Reply::Opened { kind, most }, Some(fd.as_fd())),
+            Err(error) => self.reply(Reply::Failed(error.raw_os_error().unwrap_or(libc::ENOENT)), None),
+        }
+    }
+
+    /// Opens a FIFO; if nobody reads it yet, it is tried again, so that the end of the planner is seen meanwhile.
+    fn open_fifo(&self, state: &mut State, name: OsString) -> io::Result<()> {
+        match output::open_fifo(Path::new(&name)) {
+            Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {
+                state.fifo = Some(name);
+                state.queue.add_timer(AGAIN, FIFO_WAIT, false)
+            }
+            opened => self.answer_open(opened.map(|fd| (fd, Kind::Stream, None))),
+        }
+    }
+
+    fn reply(&self, reply: Reply, fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
+        send_frame(self.planner, &reply.encode(), fd)
+    }
+}
+
+/// The name of volume `volume`: the last one goes on for ever.
+pub fn name_of(names: &[OsString], volume: u32) -> OsString {
+    let index = (volume as usize).saturating_sub(1).min(names.len().saturating_sub(1));
+    names.get(index).cloned().unwrap_or_default()
+}
+
+fn is_fifo(name: &OsString) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    std::fs::metadata(name).is_ok_and(|meta| meta.file_type().is_fifo())
+}
+
+fn open_name(name: &OsString) -> io::Result<(OwnedFd, Kind, Option<u32>)> {
+    let path = Path::new(name);
+    let fd = output::open_output(path, output::Access::Write)?;
+    let kind = match disk::kind(fd.as_fd())? {
+        disk::Kind::Regular => Kind::File,
+        disk::Kind::Character if tape::is_tape(fd.as_fd()) => Kind::Tape,
+        _ => Kind::Stream,
+    };
+    let most = (kind == Kind::Tape).then(|| tape::max_record(fd.as_fd(), path)).flatten();
+    Ok((fd, kind, most.map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX))))
+}
+
+/// Runs a program that reads what is written to the descriptor, and for a remote tape answers there.
+fn start(
+    state: &mut State,
+    words: &[OsString],
+    environment: &[(&str, String)],
+    kind: Kind,
+) -> io::Result<(OwnedFd, Kind, Option<u32>)> {
+    if state.command.is_some() {
+        return Err(io::Error::from_raw_os_error(libc::EBUSY));
+    }
+    let program = Program::new(words, environment)?;
+    let (ours, child) = if kind == Kind::Remote {
+        let (ours, theirs) = stream_pair()?;
+        (ours, run(&program, theirs.as_fd(), Some(theirs.as_fd()))?)
+    } else {
+        let (theirs, ours) = output::pipe()?;
+        (ours, run(&program, theirs.as_fd(), None)?)
+    };
+    state.queue.add_child(&child, COMMAND)?;
+    state.command = Some(child);
+    state.ended = None;
+    Ok((ours, kind, None))
+}
+
+/// `$RSH [-l user] host $RMT`; `RSH` may have options of its own behind its name.
+fn remote_command(remote: &Remote) -> Vec<OsString> {
+    let shell = std::env::var("RSH").unwrap_or_else(|_| REMOTE_SHELL.to_owned());
+    let mut words: Vec<OsString> = shell.split_whitespace().map(OsString::from).collect();
+    if let Some(user) = &remote.user {
+        words.extend(["-l".into(), user.clone()]);
+    }
+    words.push(remote.host.clone());
+    words.push(std::env::var_os("RMT").unwrap_or_else(|| REMOTE_RMT.into()));
+    words
+}
+
+/// Tells the operator group by wall(1).
+fn wall(text: &str) -> io::Result<Child> {
+    let words = ["wall", "-g", OPERATOR_GROUP].map(OsString::from);
+    let program = Program::new(&words, &[])?;
+    let (read, write) = output::pipe()?;
+    let child = run(&program, read.as_fd(), None)?;
+    // A pipe has room for the text.
+    output::write(write.as_fd(), text.as_bytes())?;
+    Ok(child)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_name_goes_on() {
+        let names = ["a", "b"].map(OsString::from);
+        let got: Vec<_> = (1..=4).map(|volume| name_of(&names, volume)).collect();
+        assert_eq!(got, ["a", "b", "b", "b"]);
+    }
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What the planner asks of the monitor, and what that answers: encoder beside decoder.
+//!
+//! The planner speaks of volumes by their number only: names and commands are those of the command line, which the monitor has.
+
+use std::fmt;
+
+use crate::media::Kind;
+use crate::os::socket::MAX_FRAME;
+
+/// Most bytes of a broadcast's text.
+const TEXT_BYTES: usize = MAX_FRAME - 8;
+
+/// What the planner asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// To open the output of a volume, from 1. Answered by [`Reply::Opened`] or [`Reply::Failed`].
+    Open(u32),
+    /// To wait for the end of the command that reads the volume. Answered by [`Reply::Closed`].
+    Close,
+    /// To tell the operator group. Not answered.
+    Broadcast(String),
+}
+
+/// What the monitor answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The output is open; its descriptor comes along.
+    Opened {
+        /// How it is written to.
+        kind: Kind,
+        /// Bytes of the largest record that it takes, where that is known.
+        most: Option<u32>,
+    },
+    /// It could not be opened (errno).
+    Failed(i32),
+    /// The command ended: its exit status, or 128 and the signal that killed it.
+    Closed(u32),
+}
+
+/// A message that is none of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadMessage(pub usize);
+
+impl fmt::Display for BadMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a message of {} bytes between planner and monitor is none", self.0)
+    }
+}
+
+impl std::error::Error for BadMessage {}
+
+const OPEN: u32 = 1;
+const CLOSE: u32 = 2;
+const BROADCAST: u32 = 3;
+const OPENED: u32 = 4;
+const FAILED: u32 = 5;
+const CLOSED: u32 = 6;
+
+fn pack(tag: u32, number: u32) -> Vec<u8> {
+    [tag.to_ne_bytes(), number.to_ne_bytes()].concat()
+}
+
+/// Tag and number, and what comes after them.
+fn unpack(bytes: &[u8]) -> Option<(u32, u32, &[u8])> {
+    let (tag, rest) = bytes.split_first_chunk()?;
+    let (number, rest) = rest.split_first_chunk()?;
+    Some((u32::from_ne_bytes(*tag), u32::from_ne_bytes(*number), rest))
+}
+
+impl Request {
+    /// How it goes over the socket.
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Request::Open(volume) => pack(OPEN, *volume),
+            Request::Close => pack(CLOSE, 0),
+            Request::Broadcast(text) => {
+                let end = (0..=TEXT_BYTES.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+                let text = &text[..end.unwrap_or(0)];
+                let mut out = pack(BROADCAST, u32::try_from(text.len()).unwrap_or(0));
+                out.extend_from_slice(text.as_bytes());
+                out
+            }
+        }
+    }
+
+    /// Reads what the socket gave.
+    ///
+    /// Errors: it is no request, or a volume before the first.
+    pub fn decode(bytes: &[u8]) -> Result<Request, BadMessage> {
+        match unpack(bytes) {
+            Some((OPEN, volume, [])) if volume > 0 => Ok(Request::Open(volume)),
+            Some((CLOSE, 0, [])) => Ok(Request::Close),
+            Some((BROADCAST, length, text)) if text.len() == length as usize => {
+                String::from_utf8(text.to_vec()).map(Request::Broadcast).map_err(|_| BadMessage(bytes.len()))
+            }
+            _ => Err(BadMessage(bytes.len())),
+        }
+    }
+}
+
+impl Reply {
+    /// How it goes over the socket.
+    pub fn encode(&self) -> Vec<u8> {
+        match *self {
+            Reply::Opened { kind, most } => {
+                let mut out = pack(OPENED, kind.code());
+                out.extend_from_slice(&most.unwrap_or(0).to_ne_bytes());
+                out
+            }
+            Reply::Failed(errno) => pack(FAILED, errno.cast_unsigned()),
+            Reply::Closed(status) => pack(CLOSED, status),
+        }
+    }
+
+    /// Reads what the socket gave.
+    ///
+    /// Errors: it is no reply.
+    pub fn decode(bytes: &[u8]) -> Result<Reply, BadMessage> {
+        let bad = BadMessage(bytes.len());
+        match unpack(bytes) {
+            Some((OPENED, kind, rest)) => {
+                let most = u32::from_ne_bytes(rest.try_into().map_err(|_| bad)?);
+                let kind = Kind::from_code(kind).ok_or(bad)?;
+                Ok(Reply::Opened { kind, most: (most > 0).then_some(most) })
+            }
+            Some((FAILED, errno, [])) => Ok(Reply::Failed(errno.cast_signed())),
+            Some((CLOSED, status, [])) if status < 512 => Ok(Reply::Closed(status)),
+            _ => Err(bad),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn messages_come_back_as_they_were() {
+        for request in [Request::Open(1), Request::Close, Request::Broadcast("\x07é".repeat(700))] {
+            assert_eq!(Request::decode(&request.encode()), Ok(request));
+        }
+        for reply in [
+            Reply::Opened { kind: Kind::Tape, most: Some(65536) },
+            Reply::Opened { kind: Kind::File, most: None },
+            Reply::Failed(2),
+            Reply::Closed(137),
+        ] {
+            assert_eq!(Reply::decode(&reply.encode()), Ok(reply));
+        }
+    }
+
+    #[test]
+    fn wrong_messages_are_refused() {
+        assert!(Request::decode(&Request::Open(0).encode()).is_err());
+        assert!(Request::decode(&[]).is_err());
+        assert!(Request::decode(&pack(BROADCAST, 9)).is_err());
+        assert!(Reply::decode(&pack(OPENED, 1)).is_err());
+        assert!(Reply::decode(&pack(CLOSED, 100_000)).is_err());
+        let long = Request::Broadcast("x".repeat(100_000)).encode();
+        assert!(long.len() <= MAX_FRAME && Request::decode(&long).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            let _ = Request::decode(&bytes);
+            let _ = Reply::decode(&bytes);
+        }
+    }
+}

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The outputs of a dump, one volume after the other: opened by the monitor, changed with the operator's help, closed.
+
+use std::ffi::OsString;
+use std::os::fd::AsFd;
+
+use super::console::Console;
+use super::medium::{Medium, Unsafe};
+use super::monitor::name_of;
+use super::outside::Opened;
+use super::remote;
+use super::request::{Reply, Request};
+use super::{Stop, planner};
+use crate::job::{Job, Output};
+use crate::media::Kind;
+use crate::operator::{Attention, MediaMessage, Message, Question, Remark};
+use crate::sandbox::{self, DescriptorKind};
+use crate::units::TP_BSIZE;
+
+/// The outputs of the command line.
+pub struct Volumes<'a> {
+    job: &'a Job,
+    console: &'a Console,
+    /// A device that was opened before its time, to be asked what it takes.
+    ahead: Option<Opened>,
+    connected: bool,
+}
+
+/// A record that the device does not take.
+pub struct TooLong {
+    /// Bytes of the record.
+    pub record: u32,
+    /// Bytes that it takes.
+    pub most: u32,
+    /// The device.
+    pub name: OsString,
+}
+
+impl<'a> Volumes<'a> {
+    /// The outputs of `job`.
+    pub fn new(job: &'a Job, console: &'a Console) -> Volumes<'a> {
+        Volumes { job, console, ahead: None, connected: false }
+    }
+
+    /// Whether all goes to standard output: then there is one volume, and no way back.
+    pub fn is_stdout(&self) -> bool {
+        matches!(self.job.output, Output::Stdout)
+    }
+
+    /// Whether volumes go to a command.
+    pub fn is_command(&self) -> bool {
+        matches!(self.job.output, Output::Command(_))
+    }
+
+    /// The name of volume `volume` in messages.
+    pub fn name(&self, volume: u32) -> OsString {
+        match &self.job.output {
+            Output::Names(names) => name_of(names, volume),
+            Output::Remote(remote) => name_of(&remote.names, volume),
+            output => output.name(),
+        }
+    }
+
+    /// Opens the first volume before its time, to see whether it takes records as long as ours. The inner error says that not.
+    pub fn open_ahead(&mut self) -> Result<Result<(), TooLong>, Stop> {
+        let Ok(opened) = self.ask_open(1)? else { return Ok(Ok(())) };
+        let record = self.job.ntrec * TP_BSIZE as u32;
+        match opened.most {
+            Some(most) if record > most => Ok(Err(TooLong { record, most, name: self.name(1) })),
+            _ => {
+                self.ahead = Some(opened);
+                Ok(Ok(()))
+            }
+        }
+    }
+
+    /// Opens volume `volume`. While that fails the operator is asked whether to try again.
+    pub fn open(&mut self, volume: u32, in_step: bool) -> Result<Medium, Stop> {
+        let name = self.name(volume);
+        if self.job.output.list().is_some_and(|names| volume as usize <= names.len()) {
+            self.console.say(MediaMessage::DumpingVolume { volume, output: &name });
+        }
+        if self.is_stdout() {
+            return Ok(Medium::standard_output()?);
+        }
+        loop {
+            match self.open_once(volume, &name, in_step)? {
+                Ok(medium) => return Ok(medium),
+                Err(reason) => self.cannot_open(&name, &reason)?,
+            }
+        }
+    }
+
+    fn cannot_open(&self, name: &OsString, reason: &str) -> Result<(), Stop> {
+        if let Output::Command(command) = &self.job.output {
+            self.console.say(MediaMessage::CannotOpenPipeline(command));
+            return Err(Stop::because(reason));
+        }
+        self.console.say(MediaMessage::CannotOpenOutput(name));
+        self.console.say(Remark(format_args!("{}: {reason}", name.display())));
+        if self.console.ask(Question::RetryOpen)? { Ok(()) } else { Err(Stop::Told) }
+    }
+
+    fn open_once(
+        &mut self,
+        volume: u32,
+        name: &OsString,
+        in_step: bool,
+    ) -> Result<Result<Medium, String>, Stop> {
+        let opened = match self.ahead.take() {
+            Some(opened) => opened,
+            None => match self.ask_open(volume)? {
+                Ok(opened) => opened,
+                Err(errno) => return Ok(Err(planner::reason(errno))),
+            },
+        };
+        let kind = match opened.kind {
+            Kind::Remote if in_step => Kind::RemoteInStep,
+            kind => kind,
+        };
+        sandbox::limit(opened.fd.as_fd(), descriptor_kind(kind)).map_err(Stop::because)?;
+        if let Kind::Remote | Kind::RemoteInStep = kind {
+            if let Err(reason) = remote::open(self.console, opened.fd.as_fd(), name)? {
+                drop(opened);
+                self.console.ask_outside(&Request::Close)?;
+                return Ok(Err(reason));
+            }
+            self.greet();
+        }
+        Ok(Ok(Medium::new(opened.fd, kind, name.clone())))
+    }
+
+    fn greet(&mut self) {
+        if let (false, Output::Remote(remote)) = (self.connected, &self.job.output) {
+            self.console.operator().connected(&remote.host.to_string_lossy());
+            self.connected = true;
+        }
+    }
+
+    fn ask_open(&self, volume: u32) -> Result<Result<Opened, i32>, Stop> {
+        match self.console.ask_outside(&Request::Open(volume))? {
+            (Reply::Opened { kind, most }, Some(fd)) => Ok(Ok(Opened { fd, kind, most })),
+            (Reply::Failed(errno), _) => Ok(Err(errno)),
+            (reply, _) => Err(Stop::because(format_args!("the monitor answered {reply:?} to an open"))),
+        }
+    }
+
+    /// Closes a medium whose `blocks` tape blocks are written; they are safe then. No worker holds it any more.
+    pub fn close(&self, medium: Medium, blocks: u64) -> Result<Result<(), Unsafe>, Stop> {
+        match medium.make_safe(blocks, self.job.ntrec) {
+            Ok(()) => self.close_safe(medium),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    /// Closes a medium on which all is safe already.
+    pub fn close_safe(&self, medium: Medium) -> Result<Result<(), Unsafe>, Stop> {
+        if let Kind::Remote | Kind::RemoteInStep = medium.kind
+            && let Err(reason) = remote::close(self.console, medium.fd.as_fd())?
+        {
+            return Ok(Err(Unsafe::Ended(reason)));
+        }
+        if !self.is_stdout() {
+            self.console.say(Message::Closing(&medium.name));
+        }
+        drop(medium);
+        self.wait_for_command()
+    }
+
+    /// Closes a medium that is to be written again.
+    pub fn give_up(&self, medium: Medium) -> Result<(), Stop> {
+        medium.discard();
+        self.console.say(Message::Closing(&medium.name));
+        drop(medium);
+        // How it ended does not count any more.
+        self.wait_for_command().map(drop)
+    }
+
+    fn wait_for_command(&self) -> Result<Result<(), Unsafe>, Stop> {
+        if !matches!(self.job.output, Output::Command(_) | Output::Remote(_)) {
+            return Ok(Ok(()));
+        }
+        match self.console.ask_outside(&Request::Close)? {
+            (Reply::Closed(0), _) => Ok(Ok(())),
+            (Reply::Closed(status), _) => {
+                let name = self.job.output.name();
+                Ok(Err(Unsafe::Ended(format!("{}: exit status {status}", name.display()))))
+            }
+            (reply, _) => Err(Stop::because(format_args!("the monitor answered {reply:?} to a close"))),
+        }
+    }
+
+    /// Has the medium changed for the one of volume `volume`, if that needs the operator. `quiet` leaves out what has to be mounted.
+    pub fn change(&self, volume: u32, quiet: bool) -> Result<(), Stop> {
+        if self.job.output.list().is_some_and(|names| volume as usize <= names.len()) {
+            return Ok(());
+        }
+        if !quiet {
+            self.console.say(MediaMessage::ChangeVolumes { volume });
+            self.console.broadcast(Attention::ChangeVolumes);
+        }
+        while !self.console.ask(Question::VolumeReady)? {
+            if self.console.ask(Question::Abort)? {
+                return Err(Stop::Told);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn descriptor_kind(kind: Kind) -> DescriptorKind {
+    match kind {
+        Kind::File => DescriptorKind::OutputFile,
+        Kind::Stream => DescriptorKind::Pipe,
+        Kind::Tape => DescriptorKind::TapeDevice,
+        Kind::Remote | Kind::RemoteInStep => DescriptorKind::RmtSocket,
+    }
+}
