@@ -2,6 +2,7 @@
 //! The disk, snapshot or image that is read: by pread only, so that processes can share the descriptor.
 
 use super::{check, half, retry};
+use crate::buffer::Buffer;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use std::io;
@@ -76,13 +77,13 @@ pub fn pread(fd: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> io::Result<u
 pub struct Scatter {
     pieces: Vec<libc::iovec>,
     /// Where bytes go that nobody wants; all of them to the same place.
-    nowhere: Box<[u8]>,
+    nowhere: Buffer,
 }
 
 impl Scatter {
     /// For reads that leave out at most `most` bytes at a time.
     pub fn new(most: usize) -> Scatter {
-        Scatter { pieces: Vec::new(), nowhere: vec![0; most].into() }
+        Scatter { pieces: Vec::new(), nowhere: Buffer::new(most) }
     }
 
     /// Begins a read into parts of `buffer`.

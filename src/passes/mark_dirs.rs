@@ -8,6 +8,7 @@
 
 use super::links::Links;
 use super::{Criteria, Error, Maps, Notice, damage, estimate};
+use crate::buffer::Buffer;
 use crate::ufs::{BlockMap, Dinode, FileSystem, FileType, ReadAt, dir_entries};
 use crate::units::{FragAddr, Ino};
 
@@ -24,7 +25,7 @@ pub struct MarkDirs {
     next: u64,
     changed: bool,
     round: u32,
-    block: Vec<u8>,
+    block: Buffer,
     begun: bool,
     /// What holds what, if it is decided by that.
     links: Option<Links>,
@@ -47,7 +48,7 @@ impl MarkDirs {
             next: 0,
             changed: false,
             round: 0,
-            block: Vec::new(),
+            block: Buffer::default(),
             begun: false,
             links: None,
             handed_down: None,
@@ -204,9 +205,9 @@ impl MarkDirs {
         let sb = fs.superblock();
         // Whole fragments are read, as they stand on the disk; a disk need not read less.
         let whole = size.next_multiple_of(sb.fsize as usize);
-        self.block.resize(whole, 0);
+        self.block.set_length(whole);
         fs.disk().read_at(sb.offset_of(addr), &mut self.block).map_err(Error::Read)?;
-        self.block.truncate(size);
+        self.block.set_length(size);
         Ok(())
     }
 

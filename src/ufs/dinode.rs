@@ -325,39 +325,51 @@ pub struct InodeTable<'b> {
     pub(super) old_inodes: bool,
 }
 
-impl<'b> InodeTable<'b> {
-    /// Shows each inode in order, free ones included.
-    ///
-    /// This is the loop that looks at millions of inodes: there is one of it for each format, in which the others do not count.
-    #[inline]
-    pub fn for_each(&self, see: impl FnMut(RawDinode<'b>)) {
+/// What looks at each inode of a table.
+pub trait Look {
+    /// Looks at one. To be `#[inline(always)]`, so that there is one of it for each format, in which the others do not count.
+    fn look(&mut self, inode: RawDinode<'_>);
+}
+
+impl InodeTable<'_> {
+    /// Shows each inode in order, free ones included. This is the loop that looks at millions of inodes.
+    pub fn show(&self, to: &mut impl Look) {
         match (self.version, self.order) {
-            (Version::Ufs1, ByteOrder::Little) => self.each(Version::Ufs1, ByteOrder::Little, see),
-            (Version::Ufs1, ByteOrder::Big) => self.each(Version::Ufs1, ByteOrder::Big, see),
-            (Version::Ufs2, ByteOrder::Little) => self.each(Version::Ufs2, ByteOrder::Little, see),
-            (Version::Ufs2, ByteOrder::Big) => self.each(Version::Ufs2, ByteOrder::Big, see),
+            (Version::Ufs1, ByteOrder::Little) => self.each(Version::Ufs1, ByteOrder::Little, to),
+            (Version::Ufs1, ByteOrder::Big) => self.each(Version::Ufs1, ByteOrder::Big, to),
+            (Version::Ufs2, ByteOrder::Little) => self.each(Version::Ufs2, ByteOrder::Little, to),
+            (Version::Ufs2, ByteOrder::Big) => self.each(Version::Ufs2, ByteOrder::Big, to),
         }
     }
 
     #[inline(always)]
-    fn each(&self, version: Version, order: ByteOrder, mut see: impl FnMut(RawDinode<'b>)) {
+    fn each(&self, version: Version, order: ByteOrder, to: &mut impl Look) {
         let size = match version {
             Version::Ufs1 => 128,
             Version::Ufs2 => 256,
         };
-        for (ino, bytes) in (self.first.0..=u32::MAX).zip(self.bytes.chunks_exact(size)) {
+        let mut ino = self.first.0;
+        for bytes in self.bytes.chunks_exact(size) {
             if let Some(inode) = RawDinode::decode(version, order, self.old_inodes, Ino(ino), bytes) {
-                see(inode);
+                to.look(inode);
             }
+            ino = ino.wrapping_add(1);
         }
     }
 
-    /// The inodes in order, free ones included.
+    /// All of them.
     #[cfg(test)]
-    pub fn list(&self) -> Vec<RawDinode<'b>> {
-        let mut all = Vec::new();
-        self.for_each(|inode| all.push(inode));
-        all
+    pub fn list(&self) -> Vec<Dinode> {
+        #[derive(Default)]
+        struct List(Vec<Dinode>);
+        impl Look for List {
+            fn look(&mut self, inode: RawDinode<'_>) {
+                self.0.push(inode.to_dinode());
+            }
+        }
+        let mut list = List::default();
+        self.show(&mut list);
+        list.0
     }
 }
 

@@ -7,6 +7,7 @@ use super::error::{Error, Warning};
 use super::fields::index;
 use super::read::ReadAt;
 use super::superblock::{Superblock, Version};
+use crate::buffer::Buffer;
 use crate::units::{ByteOffset, FragAddr, Ino};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -18,7 +19,7 @@ pub struct FileSystem<R: ReadAt> {
     /// The inodes that were read last.
     inodes: RefCell<Window>,
     /// Room for an indirect block.
-    scratch: RefCell<Vec<u8>>,
+    scratch: RefCell<Buffer>,
 }
 
 /// Bytes of inodes that are read ahead at most: they stay in a processor's cache.
@@ -27,7 +28,7 @@ const MOST_AHEAD: u32 = 256 << 10;
 /// Consecutive blocks of a group's inodes.
 #[derive(Default)]
 struct Window {
-    bytes: Vec<u8>,
+    bytes: Buffer,
     /// The first inode in it, and how many there are.
     first: u32,
     count: u32,
@@ -127,7 +128,7 @@ impl<R: ReadAt> FileSystem<R> {
             blocks = 1;
         }
         if blocks == 1 {
-            kept.bytes.resize(index(sb.bsize), 0);
+            kept.bytes.set_length(index(sb.bsize));
             self.read(addr, &mut kept.bytes)?;
         }
         kept.first = ino.0.saturating_sub(within);
@@ -136,9 +137,9 @@ impl<R: ReadAt> FileSystem<R> {
     }
 
     /// Fills `bytes` with `blocks` blocks from `addr` on, if that can be done without a word.
-    fn read_ahead(&self, addr: FragAddr, blocks: u32, bytes: &mut Vec<u8>) -> bool {
+    fn read_ahead(&self, addr: FragAddr, blocks: u32, bytes: &mut Buffer) -> bool {
         let sb = &self.superblock;
-        bytes.resize(index(sb.bsize.saturating_mul(blocks)), 0);
+        bytes.set_length(index(sb.bsize.saturating_mul(blocks)));
         sb.check_blocks(addr.0, sb.frag.saturating_mul(blocks)).is_ok()
             && self.disk.try_read_at(sb.offset_of(addr), bytes)
     }
@@ -153,7 +154,7 @@ impl<R: ReadAt> FileSystem<R> {
         cg: u32,
         first: u32,
         count: u32,
-        buf: &'b mut Vec<u8>,
+        buf: &'b mut Buffer,
     ) -> Result<InodeTable<'b>, Error> {
         let sb = &self.superblock;
         let start = sb.group_start(cg)?.0.saturating_add(sb.iblkno.into());
@@ -169,7 +170,7 @@ impl<R: ReadAt> FileSystem<R> {
         let before = skipped.checked_rem(fsize).unwrap_or(0);
         let addr = FragAddr(skipped.saturating_sub(before).checked_div(fsize).unwrap_or(0));
         let length = before.saturating_add(wanted).next_multiple_of(fsize);
-        buf.resize(usize::try_from(length).unwrap_or(usize::MAX), 0);
+        buf.set_length(usize::try_from(length).unwrap_or(usize::MAX));
         self.read_blocks(FragAddr(start.saturating_add(addr.0)), buf)?;
         let from = usize::try_from(before).unwrap_or(0);
         let to = from.saturating_add(usize::try_from(wanted).unwrap_or(0));
@@ -206,7 +207,7 @@ impl<R: ReadAt> FileSystem<R> {
     pub fn indirect(&self, addr: FragAddr) -> Result<Rc<[u64]>, Error> {
         let sb = &self.superblock;
         let mut bytes = self.scratch.borrow_mut();
-        bytes.resize(index(sb.bsize), 0);
+        bytes.set_length(index(sb.bsize));
         self.read(addr, &mut bytes)?;
         Ok(match sb.version {
             Version::Ufs1 => bytes.as_chunks::<4>().0.iter().map(|raw| sb.order.u32(*raw).into()).collect(),
@@ -235,10 +236,10 @@ mod tests {
                 sample.file(ino, u64::from(ino) * 1000, &[100 + u64::from(ino)], [0; 3]);
             }
             let fs = sample.open();
-            let mut buf = Vec::new();
+            let mut buf = Buffer::default();
             for (first, count) in [(0, 32), (3, 1), (5, 9), (17, 0), (0, 7), (31, 1)] {
                 let table = fs.inode_table(0, first, count, &mut buf).unwrap();
-                let found: Vec<Dinode> = table.list().iter().map(RawDinode::to_dinode).collect();
+                let found = table.list();
                 let expected: Vec<Dinode> =
                     (first..first + count).map(|ino| fs.inode(Ino(ino)).unwrap()).collect();
                 assert_eq!(found, expected);
@@ -273,13 +274,13 @@ mod tests {
         let Ok((fs, _)) = FileSystem::open(bytes) else {
             return;
         };
-        let (sb, mut buf) = (fs.superblock(), Vec::new());
+        let (sb, mut buf) = (fs.superblock(), Buffer::default());
         for cg in 0..sb.ncg.min(4) {
             let _ = fs.cylinder_group(cg).map(|group| group.used());
             let Ok(table) = fs.inode_table(cg, 0, sb.ipg.min(64), &mut buf) else {
                 continue;
             };
-            for inode in table.list().iter().map(RawDinode::to_dinode) {
+            for inode in table.list() {
                 let _ = inode.ext_blocks(sb);
                 let _ = inode.link_text(sb);
                 if BlockMap::new(sb, &inode).is_ok() && fs.inode(inode.ino).is_ok() {
