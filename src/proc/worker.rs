@@ -147,9 +147,11 @@ impl Worker<'_> {
     }
 
     /// Takes one frame, if the queue has said that there is one. It says so again when there are more.
+    ///
+    /// A worker without a chunk does not ask the queue: nothing but a frame of the planner can be of use, so it waits for that.
     fn receive(&mut self, state: &mut State) -> Result<bool, End> {
         let mut bytes = [0; FRAME_BYTES];
-        if std::mem::take(&mut state.planner_has_sent) {
+        if std::mem::take(&mut state.planner_has_sent) || state.chunks.is_empty() {
             let Some(received) = recv_frame(self.planner, &mut bytes)? else { return Ok(true) };
             let frame = Frame::decode(&bytes[..received.len]).map_err(End::Frame)?;
             self.planner_said(state, frame, received.fd)?;
