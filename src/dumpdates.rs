@@ -4,12 +4,14 @@
 //! The text has no time zone, so what makes dates of it and it of dates is handed in too: in ctime(3)'s
 //! form without its newline, in local time.
 
+mod change;
 mod listing;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 
+pub use change::{Change, change};
 pub use listing::last_dumps;
 
 /// The most bytes of a name that has a place in the file (`DUMPFMTLEN`, sbin/dump/dump.h).
@@ -105,18 +107,21 @@ impl Dumpdates {
         lower.reduce(|newest, e| if e.date > newest.date { e } else { newest })
     }
 
-    /// Enters a dump in the place of the one with the same name and level, or at the end.
+    /// Enters a dump in the place of the one with the same name and level, or at the end. The line gets no shorter
+    /// than it was: one that a hand has made wider stays as wide, by more blanks after the name.
     ///
     /// Errors: those of [`check_name`].
     pub fn record(&mut self, entry: Entry, ctime: impl Fn(i64) -> String) -> Result<(), DumpdatesError> {
         check_name(&entry.name)?;
-        let mut text = entry.name.as_bytes().to_vec();
-        text.resize(NAME_WIDTH, b' ');
-        text.extend(format!(" {} {}", entry.level, ctime(entry.date)).bytes());
         let same = |line: &&mut Line| {
             line.entry.as_ref().is_some_and(|e| e.name == entry.name && e.level == entry.level)
         };
         let place = self.lines.iter_mut().find(same);
+        let rest = format!(" {} {}", entry.level, ctime(entry.date));
+        let width = place.as_ref().map_or(0, |line| line.text.len().saturating_sub(rest.len()));
+        let mut text = entry.name.as_bytes().to_vec();
+        text.resize(width.max(NAME_WIDTH), b' ');
+        text.extend(rest.bytes());
         let line = Line { text, entry: Some(entry) };
         match place {
             Some(place) => *place = line,

@@ -40,6 +40,11 @@ impl Fstab {
         Fstab { entries }
     }
 
+    /// The entries, in the file's order.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
     /// The entry that the operand means: a device or a mount point, which may lack its first slash.
     /// Of several entries the last one in the file counts, as in dump.
     pub fn search(&self, operand: &OsStr) -> Option<&Entry> {

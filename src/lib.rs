@@ -44,9 +44,9 @@ use std::io;
 use std::process::ExitCode;
 
 use cli::Request;
-use operator::{Operator, Refusal};
+use operator::Operator;
 use proc::clock::Clock;
-use proc::{exit, planner, start};
+use proc::{exit, listing, planner, start};
 
 /// Runs the program from the command line to its exit code.
 pub fn run() -> ExitCode {
@@ -57,14 +57,14 @@ pub fn run() -> ExitCode {
     let tape = std::env::var_os("TAPE");
     match cli::parse(&args, tape.as_deref(), os::time::parse_ctime) {
         Ok(Request::Dump(job)) => dump(job, operator),
-        Ok(Request::Print(text)) => match operator::print_out(&text) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::from(exit::STARTUP),
+        Ok(Request::Print(text)) => print(&text),
+        Ok(Request::LastDumps { only_due, dumpdates }) => match clock(&mut operator) {
+            Some(clock) => {
+                os::time::warm_up();
+                print(&listing::listing(&dumpdates, only_due, clock.now(), &mut operator))
+            }
+            None => ExitCode::from(exit::STARTUP),
         },
-        Ok(Request::LastDumps { .. }) => {
-            operator.refuse(Refusal::NotSupported("-W or -w"));
-            ExitCode::from(exit::STARTUP)
-        }
         Err(error) => {
             let text = error.render(operator.program());
             operator.print(&text);
@@ -73,19 +73,28 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn dump(job: job::Job, mut operator: Operator) -> ExitCode {
-    if let Some(name) = job::unsupported(&job) {
-        operator.refuse(Refusal::NotSupported(name));
-        return ExitCode::from(exit::STARTUP);
+/// Writes a text to standard output.
+fn print(text: &str) -> ExitCode {
+    match operator::print_out(text) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(exit::STARTUP),
     }
-    let clock = match Clock::from_environment(std::env::var("SOURCE_DATE_EPOCH").ok()) {
-        Ok(clock) => clock,
+}
+
+/// The clock that the environment asks for; none if it makes no sense, which is told.
+fn clock(operator: &mut Operator) -> Option<Clock> {
+    match Clock::from_environment(std::env::var("SOURCE_DATE_EPOCH").ok()) {
+        Ok(clock) => Some(clock),
         Err(value) => {
             operator
                 .print(&format!("capdump: SOURCE_DATE_EPOCH is {value}, should be a number of seconds\n"));
-            return ExitCode::from(exit::STARTUP);
+            None
         }
-    };
+    }
+}
+
+fn dump(job: job::Job, mut operator: Operator) -> ExitCode {
+    let Some(clock) = clock(&mut operator) else { return ExitCode::from(exit::STARTUP) };
     os::time::warm_up();
     match start::start(job, operator, clock) {
         Ok(mut started) => {

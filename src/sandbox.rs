@@ -35,11 +35,13 @@ pub enum DescriptorKind {
     Terminal,
     /// Standard input, output or error.
     Stdio,
+    /// Standard output when it takes the dump. Held by planner and workers.
+    StandardOutput,
 }
 
 impl DescriptorKind {
     /// Every kind.
-    pub const ALL: [DescriptorKind; 12] = [
+    pub const ALL: [DescriptorKind; 13] = [
         DescriptorKind::Disk,
         DescriptorKind::TapeDevice,
         DescriptorKind::OutputFile,
@@ -52,6 +54,7 @@ impl DescriptorKind {
         DescriptorKind::Dumpdates,
         DescriptorKind::Terminal,
         DescriptorKind::Stdio,
+        DescriptorKind::StandardOutput,
     ];
 
     /// The rights it keeps: the table.
@@ -68,6 +71,7 @@ impl DescriptorKind {
             DescriptorKind::Queue => &[Kqueue],
             DescriptorKind::Dumpdates => &[Read, Write, Seek, Ftruncate, Flock, Fsync, Fstat],
             DescriptorKind::Terminal | DescriptorKind::Stdio => &[Read, Write, Event, Fstat, Ioctl],
+            DescriptorKind::StandardOutput => &[Write, Event, Fstat, Fsync],
         }
     }
 

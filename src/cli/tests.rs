@@ -2,7 +2,7 @@
 //! Tests of whole command lines.
 
 use super::*;
-use crate::job::{Limit, Output, Remote, Since, Tape, unsupported};
+use crate::job::{Limit, Output, Remote, Since, Tape};
 
 /// A date for "good", a date before 1970 for "old", none for anything else.
 fn date(text: &str) -> Option<i64> {
@@ -288,22 +288,7 @@ fn amandas_lines() {
     let estimate = job(&format!("9Sf /dev/null {fs}"));
     let honor = job(&format!("9hf 0 /dev/null {fs}"));
     assert_eq!(Job { estimate_only: false, ..estimate }, plain);
-    assert_eq!(Job { honor_level: 1, ..honor.clone() }, plain);
-    assert_eq!((unsupported(&plain), unsupported(&honor)), (None, None));
-}
-
-#[test]
-fn what_is_not_there_yet() {
-    for (line, name) in [
-        ("-0 x", None),
-        ("-0acRb 64 -B 640 -f - x", None),
-        ("-L x", Some("-L")),
-        ("-u x", Some("-u")),
-        ("-Suf a,b x", None),
-        ("-SL x", Some("-L")),
-    ] {
-        assert_eq!(unsupported(&job(line)), name, "{line}");
-    }
+    assert_eq!(Job { honor_level: 1, ..honor }, plain);
 }
 
 #[test]

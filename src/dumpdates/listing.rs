@@ -1,16 +1,26 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The listings of `-W` and `-w`, in dump's words.
 
+use std::ffi::OsStr;
 use std::fmt::Write;
 
 use super::{Dumpdates, Entry};
-use crate::fstab::Fstab;
+use crate::fstab::{self, Fstab};
 
 /// Seconds in a day.
 const DAY: i64 = 86_400;
 
+/// A line of a listing: a device, what fstab(5) says of it, and its newest dump; it has at least one of the two.
+struct Line<'a> {
+    name: &'a OsStr,
+    known: Option<&'a fstab::Entry>,
+    newest: Option<&'a Entry>,
+}
+
 /// The listing of the newest dump of each device, by name. With `only_due` (`-w`) of those file
 /// systems only that fstab(5) wants dumped by `now`; else (`-W`) of all, these marked with `>`.
+///
+/// File systems that fstab wants dumped and that never were are listed, too; dump leaves them out.
 pub fn last_dumps(
     dumpdates: &Dumpdates,
     fstab: &Fstab,
@@ -18,29 +28,51 @@ pub fn last_dumps(
     only_due: bool,
     ctime: impl Fn(i64) -> String,
 ) -> String {
-    let mut entries: Vec<&Entry> = dumpdates.entries().collect();
-    entries.sort_by(|a, b| a.name.cmp(&b.name).then(b.date.cmp(&a.date)));
-    entries.dedup_by(|later, first| later.name == first.name);
     let head = match only_due {
         true => "Dump these file systems:\n",
         false => "Last dump(s) done (Dump '>' file systems):\n",
     };
     let mut text = head.to_owned();
-    for entry in entries {
-        let known = fstab.search(&entry.name);
-        let date = ctime(entry.date);
-        let due = known.is_some_and(|known| is_due(entry.date, known.freq, now, &date));
+    for Line { name, known, newest } in lines(dumpdates, fstab) {
+        let date = newest.map(|newest| ctime(newest.date));
+        let due = match (known, newest, &date) {
+            (Some(known), Some(newest), Some(date)) => is_due(newest.date, known.freq, now, date),
+            (_, newest, _) => newest.is_none(),
+        };
         if only_due && !due {
             continue;
         }
         let mark = if due && !only_due { '>' } else { ' ' };
-        let name = entry.name.to_string_lossy();
+        let name = name.to_string_lossy();
         let file = known.map(|known| known.file.to_string_lossy()).unwrap_or_default();
-        // The date without seconds and year.
-        let (level, date) = (entry.level, date.get(..16).unwrap_or(&date));
-        _ = writeln!(text, "{mark} {name:>8}\t({file:>6}) Last dump: Level {level}, Date {date}");
+        _ = write!(text, "{mark} {name:>8}\t({file:>6}) Last dump: ");
+        _ = match (newest, &date) {
+            // The date without seconds and year.
+            (Some(Entry { level, .. }), Some(date)) => {
+                writeln!(text, "Level {level}, Date {}", date.get(..16).unwrap_or(date))
+            }
+            _ => writeln!(text, "never"),
+        };
     }
     text
+}
+
+/// One line for each device, by name.
+fn lines<'a>(dumpdates: &'a Dumpdates, fstab: &'a Fstab) -> Vec<Line<'a>> {
+    let mut entries: Vec<&Entry> = dumpdates.entries().collect();
+    entries.sort_by(|a, b| a.name.cmp(&b.name).then(b.date.cmp(&a.date)));
+    entries.dedup_by(|later, first| later.name == first.name);
+    let mut lines: Vec<Line> = entries
+        .into_iter()
+        .map(|e| Line { name: &e.name, known: fstab.search(&e.name), newest: Some(e) })
+        .collect();
+    for wanted in fstab.entries().filter(|wanted| wanted.freq != 0) {
+        if !lines.iter().any(|line| line.known.is_some_and(|known| known.spec == wanted.spec)) {
+            lines.push(Line { name: &wanted.spec, known: Some(wanted), newest: None });
+        }
+    }
+    lines.sort_by_key(|line| line.name);
+    lines
 }
 
 /// Whether `freq` days have gone by since the midnight before the dump.

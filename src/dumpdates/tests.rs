@@ -207,3 +207,83 @@ fn listings() {
         "Dump these file systems:\n  /dev/da0\t(     /) Last dump: Level 1, Date Tue Nov 14 22:13\n"
     );
 }
+
+#[test]
+fn file_systems_that_were_never_dumped_are_listed() {
+    let dumpdates = parse("/dev/b 0 Mon May  3 00:00:00 2021\n");
+    let fstab = b"/dev/c /c ufs rw 7 2\n/dev/b /b ufs rw 0 2\n/dev/a /a ufs rw 1 2\n/dev/d /d ufs rw 0 2\n";
+    let fstab = Fstab::parse(fstab, None);
+    let list = |only_due| last_dumps(&dumpdates, &fstab, 1_700_000_000, only_due, ctime);
+    assert_eq!(
+        list(false),
+        "Last dump(s) done (Dump '>' file systems):\n\
+         >   /dev/a\t(    /a) Last dump: never\n\
+         \x20   /dev/b\t(    /b) Last dump: Level 0, Date Mon May  3 00:00\n\
+         >   /dev/c\t(    /c) Last dump: never\n"
+    );
+    assert_eq!(
+        list(true),
+        "Dump these file systems:\n\
+         \x20   /dev/a\t(    /a) Last dump: never\n\
+         \x20   /dev/c\t(    /c) Last dump: never\n"
+    );
+}
+
+/// What one write makes of a file.
+fn changed(old: &str, new: &Entry) -> (Change, String) {
+    let mut dumpdates = parse(old);
+    dumpdates.record(new.clone(), ctime).expect("the name fits");
+    let new = dumpdates.text();
+    let change = change(old.as_bytes(), &new);
+    let mut file = old.as_bytes().to_vec();
+    file.resize(file.len().max(change.at + change.bytes.len()), b'?');
+    file[change.at..change.at + change.bytes.len()].copy_from_slice(&change.bytes);
+    assert_eq!(file, new);
+    (change, String::from_utf8(new).expect("the tests' files are text"))
+}
+
+#[test]
+fn an_update_writes_the_bytes_of_the_date_that_differ() {
+    let line = |name: &str, date: &str| format!("{name:53} 0 {date}\n");
+    let old = line("a", "Sat Mar  9 16:00:00 2024") + &line("b", "Sat Mar  9 16:00:00 2024");
+    let (change, new) = changed(&old, &entry("a", 0, 1_720_000_000));
+    assert_eq!(new, line("a", "Wed Jul  3 09:46:40 2024") + &line("b", "Sat Mar  9 16:00:00 2024"));
+    assert_eq!(change, Change { at: 56, bytes: b"Wed Jul  3 09:46:4".to_vec() });
+    let (change, new) = changed(&new, &entry("a", 0, 1_720_000_000));
+    assert!(change.bytes.is_empty() && new.len() == old.len());
+}
+
+#[test]
+fn a_new_line_is_one_write_at_the_end() {
+    let line = format!("{:53} 1 Sat Mar  9 16:00:00 2024\n", "a");
+    for (old, more) in [("", ""), ("a 0 Mon May  3 00:00:00 2021\n", ""), ("# no newline", "\n")] {
+        let (change, _) = changed(old, &entry("a", 1, 1_710_000_000));
+        assert_eq!(change, Change { at: old.len(), bytes: format!("{more}{line}").into_bytes() });
+    }
+}
+
+#[test]
+fn lines_of_another_width() {
+    let date = "Mon May  3 00:00:00 2021";
+    // Wider than dump's, and no shorter afterwards.
+    let wide = format!("a{:70}0 {date}\nb 0 {date}\n", "");
+    let (change, new) = changed(&wide, &entry("a", 0, 1_710_000_000));
+    assert_eq!(new, wide.replacen(date, "Sat Mar  9 16:00:00 2024", 1));
+    assert!(change.bytes.len() <= 24);
+    // Narrower: what follows moves.
+    let narrow = format!("a 0 {date}\nb 0 {date}\n");
+    let (change, new) = changed(&narrow, &entry("a", 0, 1_710_000_000));
+    assert_eq!(new, format!("{:53} 0 Sat Mar  9 16:00:00 2024\nb 0 {date}\n", "a"));
+    assert_eq!((change.at, new.len()), (2, change.at + change.bytes.len()));
+}
+
+#[test]
+fn a_line_that_was_broken_off_is_no_dump() {
+    let whole = format!("{:53} 0 Wed Jul  3 09:46:40 2024\n", "a");
+    // A year that was broken off is one before 1970.
+    let parse_date = |text: &str| parse_date(text).or((text.len() > 20).then_some(-1));
+    for length in 1..whole.len() - 1 {
+        let cut = Dumpdates::parse(&whole.as_bytes()[..length], parse_date).expect("a small file");
+        assert_eq!(cut.entries().count(), 0, "{length}");
+    }
+}

@@ -150,10 +150,3 @@ pub enum Since {
     /// This date (`-T`), in seconds since 1970.
     Date(i64),
 }
-
-/// What this version cannot do yet, as a name for the message `NAME not supported yet`.
-/// An estimate writes nothing, so the outputs do not count there.
-pub fn unsupported(job: &Job) -> Option<&'static str> {
-    let missing = [(job.snapshot, "-L"), (job.update_dumpdates && !job.estimate_only, "-u")];
-    missing.into_iter().find_map(|(wanted, name)| wanted.then_some(name))
-}

@@ -20,10 +20,10 @@ pub enum Refusal<'a> {
     NoSuperblock { reason: &'a str },
     /// The superblock could not be read.
     BadSuperblock { reason: &'a str },
+    /// The file system has more bytes than its provider: what is past the end would be lost.
+    LargerThanProvider { name: &'a OsStr, size: u64, media: u64 },
     /// The tape drive does not take records as long as `-b` wants them, in bytes.
     RecordTooLong { name: &'a OsStr, record: u32, most: u32 },
-    /// This version cannot do that yet.
-    NotSupported(&'a str),
 }
 
 impl fmt::Display for Refusal<'_> {
@@ -53,7 +53,10 @@ impl fmt::Display for Refusal<'_> {
             Refusal::BadSuperblock { reason } => {
                 write!(f, "Unable to read file system superblock: {reason}")
             }
-            Refusal::NotSupported(name) => write!(f, "{name} not supported yet"),
+            Refusal::LargerThanProvider { name, size, media } => {
+                let name = name.display();
+                write!(f, "{name}: the file system has {size} bytes, its provider only {media}")
+            }
         }
     }
 }

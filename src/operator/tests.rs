@@ -221,7 +221,6 @@ fn refusals_carry_the_programs_name() {
     operator.refuse(Refusal::UnknownFileSystem(name));
     operator.refuse(Refusal::NoSuperblock { reason });
     operator.refuse(Refusal::BadSuperblock { reason });
-    operator.refuse(Refusal::NotSupported("-L"));
     operator.connected("far");
     let want = [
         "dump: Cannot open /dev/da0: No such file or directory\n",
@@ -230,7 +229,6 @@ fn refusals_carry_the_programs_name() {
         "dump: /dev/da0: unknown file system\n",
         "dump: Cannot find file system superblock: No such file or directory\n",
         "dump: Unable to read file system superblock: No such file or directory\n",
-        "dump: -L not supported yet\n",
         "Connection to far established.\n",
     ];
     assert_eq!(*sink.0.borrow(), want);
@@ -262,6 +260,5 @@ fn broadcasts_repeat_the_last_message() {
 fn a_closed_standard_error_does_no_harm() {
     let mut operator = Operator::new("dump".into(), Box::new(Closed));
     operator.say(MediaMessage::ChangeVolumes { volume: 3 });
-    operator.refuse(Refusal::NotSupported("-L"));
     assert!(operator.broadcast(Attention::Question).ends_with("Mount volume #3\n"));
 }

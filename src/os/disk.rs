@@ -4,7 +4,7 @@
 use super::{check, half, retry};
 use crate::buffer::Buffer;
 use nix::fcntl::{OFlag, open};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, stat};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -36,6 +36,11 @@ pub fn open_disk(path: &Path) -> io::Result<OwnedFd> {
 /// What the descriptor is.
 pub fn kind(fd: BorrowedFd<'_>) -> io::Result<Kind> {
     Ok(kind_of(&fstat(fd)?))
+}
+
+/// What the file of this name is; links are followed.
+pub fn kind_of_path(path: &Path) -> io::Result<Kind> {
+    Ok(kind_of(&stat(path)?))
 }
 
 fn kind_of(stat: &FileStat) -> Kind {

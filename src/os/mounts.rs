@@ -21,6 +21,11 @@ pub fn ufs_mounts() -> io::Result<Vec<Mount>> {
     half::mounts::ufs_mounts()
 }
 
+/// Has the system write what it still holds back to its disks, as far as it can be asked to (sync(2)).
+pub fn sync() {
+    nix::unistd::sync();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

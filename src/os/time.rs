@@ -126,6 +126,8 @@ mod tests {
                 && parse_ctime(&text) == Some(1_700_000_000)
                 && parse_ctime("Thu Jan  1 00:00:00 1970\n") == Some(0)
                 && parse_ctime("Thu Jan 1 00:00:01 1970") == Some(1)
+                // A date that was broken off is none, or one long before any dump.
+                && (0..text.len()).all(|length| parse_ctime(&text[..length]).is_none_or(|date| date < 0))
         });
     }
 

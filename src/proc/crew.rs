@@ -20,7 +20,7 @@ use crate::ring::extent::EXTENT_BYTES;
 use crate::ring::frame::{BadFrame, FRAME_BYTES};
 use crate::ring::order::{Next, Unasked};
 use crate::ring::{Extent, Frame, Order, Outcome, Slots};
-use crate::sandbox::{self, Role};
+use crate::sandbox::{self, DescriptorKind, Role};
 use crate::volume::{Chunk, Leftover, What};
 
 /// What a worker has told.
@@ -130,6 +130,7 @@ impl Crew {
             queue.add_readable(member.socket.as_fd(), SOCKETS + index as u64)?;
         }
         for (index, child) in children.iter().enumerate() {
+            limit(child.as_fd(), DescriptorKind::ProcessDescriptor)?;
             queue.add_child(child, CHILDREN + index as u64)?;
         }
         Ok(Crew { slots, arena, order: Order::new(slots), members, children })
@@ -330,10 +331,16 @@ impl Crew {
     }
 }
 
+fn limit(fd: BorrowedFd<'_>, kind: DescriptorKind) -> io::Result<()> {
+    sandbox::limit(fd, kind).map_err(io::Error::other)
+}
+
 fn nonblocking_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let (a, b) = pair()?;
     set_nonblocking(a.as_fd(), true)?;
     set_nonblocking(b.as_fd(), true)?;
+    limit(a.as_fd(), DescriptorKind::RingSocket)?;
+    limit(b.as_fd(), DescriptorKind::RingSocket)?;
     Ok((a, b))
 }
 

@@ -4,13 +4,18 @@
 pub mod clock;
 pub mod console;
 pub mod crew;
+pub mod history;
+pub mod limits;
+pub mod listing;
 pub mod medium;
 pub mod monitor;
+pub mod operand;
 pub mod outside;
 pub mod planner;
 pub mod reader;
 pub mod remote;
 pub mod request;
+pub mod snapshot;
 pub mod source;
 pub mod start;
 pub mod volumes;
@@ -46,7 +51,7 @@ impl Stop {
 
 impl From<std::io::Error> for Stop {
     fn from(error: std::io::Error) -> Stop {
-        Stop::because(error)
+        Stop::because(crate::os::errno::strerror(&error))
     }
 }
 

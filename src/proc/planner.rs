@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::limits::limit_planner;
 use super::source::Source;
 use super::start::Started;
 use super::volumes::Volumes;
@@ -17,9 +18,10 @@ use crate::job::{self, Job, Output, estimate};
 use crate::operator::{Message, Question, Refusal, Remark, StopMessage, pass_title};
 use crate::os::errno::strerror;
 use crate::os::process::set_title;
+use crate::os::signals::heeded;
 use crate::passes::{self, Criteria, Maps, MarkDirs, MarkFiles, Notice, Stream};
 use crate::ring::Slots;
-use crate::sandbox::{self, DescriptorKind, Entered, Role};
+use crate::sandbox::{self, Entered, Role};
 use crate::ufs::{self, FileSystem, Superblock};
 use crate::volume::{Filler, Limit, Shape};
 
@@ -47,7 +49,10 @@ pub fn run(started: &Started) -> u8 {
 fn dump(started: &Started) -> Result<u8, Stop> {
     let console = &started.console;
     let mut queue = EventQueue::new()?;
-    queue.add_signals(&[Sig::Int, Sig::Term, Sig::Hup, Sig::Info])?;
+    // nohup(1) and a shell's background jobs ignore some of them, and mean it.
+    queue.add_signals(&heeded(&[Sig::Int, Sig::Term, Sig::Hup]))?;
+    queue.add_signals(&[Sig::Info])?;
+    console.heed_signals()?;
     enter_sandbox(started)?;
 
     let mut volumes = Volumes::new(&started.job, console);
@@ -75,6 +80,12 @@ fn dump(started: &Started) -> Result<u8, Stop> {
         }
     };
     warnings.into_iter().for_each(|warning| console.notice(Notice::Warning(warning)));
+    let size = sb.offset_of(sb.size).0;
+    if started.provider && size > started.media {
+        let (name, media) = (&started.disk_name, started.media);
+        console.operator().refuse(Refusal::LargerThanProvider { name, size, media });
+        return Ok(exit::STARTUP);
+    }
     let disk = source.set_superblock(&sb);
     let fs = FileSystem::with_superblock(sb, source);
 
@@ -110,7 +121,7 @@ fn limit(job: &Job) -> Limit {
 /// Limits what the planner holds, and enters the sandbox.
 fn enter_sandbox(started: &Started) -> Result<(), Stop> {
     let console = &started.console;
-    sandbox::limit(started.disk.as_fd(), DescriptorKind::Disk).map_err(Stop::because)?;
+    limit_planner(started).map_err(Stop::because)?;
     let entered = sandbox::enter(Role::PlannerForking).map_err(Stop::because)?;
     sandbox::assert_entered(&entered).map_err(Stop::because)?;
     match entered {

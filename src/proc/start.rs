@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Before the sandbox: everything is opened that the dump will need, and nothing of the disk is looked at.
 
-use std::ffi::{OsStr, OsString};
-use std::os::fd::{AsFd, OwnedFd};
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 use super::clock::Clock;
 use super::console::Console;
+use super::history::{self, Record};
+use super::operand::{self, Target};
 use super::outside::Outside;
 use crate::format::Identity;
-use crate::job::{Job, Output, Since};
-use crate::operator::{Message, Operator, Refusal, Remark};
-use crate::os::errno::strerror;
-use crate::os::{disk, host, time, tty};
+use crate::job::{Job, Output};
+use crate::operator::{Message, Operator, Remark};
+use crate::os::{host, time, tty};
 
 /// Everything that was opened.
 pub struct Started {
@@ -29,10 +29,14 @@ pub struct Started {
     pub sector: u32,
     /// Its size in bytes, if that can be known.
     pub media: u64,
+    /// Whether it is a device: then a file system cannot be larger.
+    pub provider: bool,
     /// Its name in messages.
     pub disk_name: OsString,
     /// What all headers say.
     pub identity: Identity,
+    /// Where the dump is entered when it is done; none without `-u`.
+    pub record: Option<Record>,
     /// Whether the first output is a device, which is opened before the passes.
     pub device: bool,
 }
@@ -42,16 +46,14 @@ pub struct Refused(pub u8);
 
 /// Opens what `job` needs, and says what will be done.
 pub fn start(job: Job, mut operator: Operator, clock: Clock) -> Result<Started, Refused> {
-    let disk_name = job.operand.clone();
-    let disk = match open_disk(&disk_name, &mut operator) {
-        Some(disk) => disk,
-        None => return Err(Refused(super::exit::STARTUP)),
-    };
-    let sector = disk::sector_size(disk.as_fd()).unwrap_or(512);
-    let media = disk::media_size(disk.as_fd()).unwrap_or(u64::MAX);
-    let mut console = Console::new(operator, tty::open_tty(), job.notify, disk_name.clone());
-    let identity = identity(&job, clock, &disk_name);
-    announce(&job, &console, &identity, &disk_name);
+    let target = operand::open(&job.operand, job.snapshot, &mut operator);
+    let target = target.ok_or(Refused(super::exit::STARTUP))?;
+    let mut console = Console::new(operator, tty::open_tty(), job.notify, target.disk.clone());
+    let mut identity = identity(&job, clock, &target);
+    say_date(&job, &console, &identity);
+    let (base, record) = history::open(&job, &target.disk, identity.date, &console)?;
+    identity.ddate = if job.rsync_friendly > 0 { 0 } else { base.date };
+    announce(&job, &console, &identity, base.level, &target);
     if !job.estimate_only && (job.notify || !matches!(job.output, Output::Stdout)) {
         match Outside::start(&job.output) {
             Ok(outside) => console.set_outside(outside),
@@ -62,56 +64,35 @@ pub fn start(job: Job, mut operator: Operator, clock: Clock) -> Result<Started, 
         }
     }
     let device = is_device(&job.output);
-    Ok(Started { job, console, clock, disk, sector, media, disk_name, identity, device })
+    let Target { fd: disk, sector, media, device: provider, disk: disk_name, .. } = target;
+    Ok(Started { job, console, clock, disk, sector, media, provider, disk_name, identity, record, device })
 }
 
-fn open_disk(name: &OsStr, operator: &mut Operator) -> Option<OwnedFd> {
-    let opened = disk::open_disk(Path::new(name));
-    match opened.map(|fd| (disk::kind(fd.as_fd()), fd)) {
-        Err(error) => {
-            operator.refuse(Refusal::CannotOpen { name, reason: &strerror(&error) });
-            None
-        }
-        Ok((Err(error), _)) => {
-            operator.refuse(Refusal::CannotStat { name, reason: &strerror(&error) });
-            None
-        }
-        Ok((Ok(disk::Kind::Directory), _)) => {
-            operator.refuse(Refusal::UnknownFileSystem(name));
-            None
-        }
-        Ok((Ok(_), fd)) => Some(fd),
-    }
-}
-
-fn identity(job: &Job, clock: Clock, disk_name: &OsStr) -> Identity {
+fn identity(job: &Job, clock: Clock, target: &Target) -> Identity {
     let friendly = job.rsync_friendly > 0;
-    let since = match job.since {
-        Since::Date(date) => date,
-        Since::Dumpdates => 0,
-    };
     Identity {
         label: b"none".to_vec(),
         level: job.level,
-        filesys: b"an unlisted file system".to_vec(),
-        dev: disk_name.as_bytes().to_vec(),
+        filesys: target.filesys().as_bytes().to_vec(),
+        dev: target.dev.as_bytes().to_vec(),
         host: host::hostname().map(|name| name.as_bytes().to_vec()).unwrap_or_default(),
-        date: if friendly { 0 } else { clock.now() },
-        ddate: if friendly { 0 } else { since },
+        date: if friendly { 0 } else { target.snapshot.unwrap_or_else(|| clock.now()) },
+        ddate: 0,
     }
 }
 
-fn announce(job: &Job, console: &Console, identity: &Identity, disk_name: &OsStr) {
-    let date = |seconds: i64| (seconds != 0).then(|| time::ctime(seconds));
-    let this = date(identity.date);
-    console.say(Message::DateOfThis { level: job.level, date: this.as_deref() });
-    let last = date(identity.ddate);
-    let level = if matches!(job.since, Since::Date(_)) { None } else { Some(0) };
-    console.say(Message::DateOfLast { level, date: last.as_deref() });
+fn say_date(job: &Job, console: &Console, identity: &Identity) {
+    let date = (identity.date != 0).then(|| time::ctime(identity.date));
+    console.say(Message::DateOfThis { level: job.level, date: date.as_deref() });
+}
+
+fn announce(job: &Job, console: &Console, identity: &Identity, level: Option<i32>, target: &Target) {
+    let date = (identity.ddate != 0).then(|| time::ctime(identity.ddate));
+    console.say(Message::DateOfLast { level, date: date.as_deref() });
     console.say(Message::Dumping {
-        snapshot: false,
-        disk: disk_name,
-        mount_point: None,
+        snapshot: target.snapshot.is_some(),
+        disk: &target.disk,
+        mount_point: target.mount_point.as_deref(),
         output: &job.output.name(),
         host: job.output.host().as_deref(),
     });

@@ -11,7 +11,7 @@ use super::medium::Medium;
 use super::planner::{on_signal, reason, stopped};
 use super::source::Source;
 use super::start::Started;
-use super::volumes::Volumes;
+use super::volumes::{Failure, Volumes};
 use super::{Stop, exit};
 use crate::disk::{Disk, Fault};
 use crate::event::{Event, EventQueue, Sig};
@@ -57,8 +57,8 @@ enum VolumeEnd {
     Dump,
     /// There is more, for another volume.
     Full,
-    /// It has to be written again: why.
-    Failed(String),
+    /// It has to be written again.
+    Failed(Failure),
 }
 
 impl<'a, 'd> Writing<'a, 'd> {
@@ -120,8 +120,8 @@ impl<'a, 'd> Writing<'a, 'd> {
                     let volume = self.filler.volume() + 1;
                     self.change(volume, false)?;
                 }
-                VolumeEnd::Failed(reason) => {
-                    self.ask_to_rewrite(&reason)?;
+                VolumeEnd::Failed(failure) => {
+                    self.ask_to_rewrite(failure)?;
                     (self.filler, self.written) = checkpoint;
                     in_step = true;
                 }
@@ -137,7 +137,8 @@ impl<'a, 'd> Writing<'a, 'd> {
     }
 
     /// Tells of a failed volume, and asks whether to write it again.
-    fn ask_to_rewrite(&mut self, reason: &str) -> Result<(), Stop> {
+    fn ask_to_rewrite(&mut self, failure: Failure) -> Result<(), Stop> {
+        let Failure { reason, medium } = failure;
         let console = &self.started.console;
         let volume = self.filler.volume();
         if self.volumes.is_stdout() {
@@ -154,6 +155,9 @@ impl<'a, 'd> Writing<'a, 'd> {
         }
         console.say(MediaMessage::ClosingVolume);
         console.say(MediaMessage::WillBeRewritten);
+        if let Some(medium) = medium {
+            self.volumes.give_up(medium)?;
+        }
         // With a name still to come dump does not ask: the volume goes to its own name again.
         self.change(volume + 1, true)
     }
@@ -208,27 +212,44 @@ impl<'a, 'd> Writing<'a, 'd> {
         }
         match self.volumes.close(medium, self.on_volume)? {
             Ok(()) => Ok(VolumeEnd::Full),
-            Err(error) => Ok(VolumeEnd::Failed(error.to_string())),
+            Err(failure) => Ok(VolumeEnd::Failed(failure)),
         }
     }
 
-    /// The last volume: only when it is safe is anything said of success.
+    /// The last volume: only when it is safe is anything said of success, and the dump recorded.
     fn close_last(&mut self, medium: Medium) -> Result<VolumeEnd, Stop> {
         let console = &self.started.console;
         if let Err(error) = medium.make_safe(self.on_volume, self.started.job.ntrec) {
-            return Ok(VolumeEnd::Failed(error.to_string()));
+            return Ok(VolumeEnd::Failed(Failure { reason: error.to_string(), medium: Some(medium) }));
         }
         let volumes = (!self.volumes.is_stdout()).then_some(self.filler.volume());
         let blocks = self.filler.total_blocks();
         console.say(Message::Written { blocks, volumes });
         let seconds = self.started.clock.now() - self.progress.started();
         console.say(Message::Finished { seconds, blocks });
-        if let Err(error) = self.volumes.close_safe(medium)? {
-            return Ok(VolumeEnd::Failed(error.to_string()));
+        // dump says that it has recorded the dump before it closes the medium.
+        let safe_at_close = self.volumes.are_safe_at_close();
+        if !safe_at_close {
+            self.record()?;
+        }
+        if let Err(failure) = self.volumes.close_safe(medium)? {
+            return Ok(VolumeEnd::Failed(failure));
+        }
+        if safe_at_close {
+            self.record()?;
         }
         console.broadcast(Attention::Done);
         console.say(Message::Done);
         Ok(VolumeEnd::Dump)
+    }
+
+    /// Enters the dump in the dumpdates file, with `-u`.
+    fn record(&mut self) -> Result<(), Stop> {
+        let started = self.started;
+        match &started.record {
+            Some(record) => record.write(&started.console, &mut |time| self.handle_events_within(Some(time))),
+            None => Ok(()),
+        }
     }
 
     /// The medium took `records` records of the chunk that it ended in, and no more.
@@ -236,7 +257,8 @@ impl<'a, 'd> Writing<'a, 'd> {
         let console = &self.started.console;
         self.count(records * self.started.job.ntrec);
         if self.volumes.is_stdout() {
-            return Ok(VolumeEnd::Failed("End of tape detected".to_owned()));
+            let reason = "End of tape detected".to_owned();
+            return Ok(VolumeEnd::Failed(Failure { reason, medium: Some(medium) }));
         }
         console.say(MediaMessage::EndOfTape);
         if self.on_volume == 0 {
@@ -250,7 +272,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         }
         match self.volumes.close(medium, self.on_volume)? {
             Ok(()) => Ok(VolumeEnd::Full),
-            Err(error) => Ok(VolumeEnd::Failed(error.to_string())),
+            Err(failure) => Ok(VolumeEnd::Failed(failure)),
         }
     }
 
@@ -259,10 +281,7 @@ impl<'a, 'd> Writing<'a, 'd> {
             self.started.console.say(StopMessage::BrokenPipe);
             return Err(Stop::Told);
         }
-        if !self.volumes.is_stdout() {
-            self.volumes.give_up(medium)?;
-        }
-        Ok(VolumeEnd::Failed(reason(errno)))
+        Ok(VolumeEnd::Failed(Failure { reason: reason(errno), medium: Some(medium) }))
     }
 
     fn count(&mut self, blocks: u32) {
@@ -300,8 +319,12 @@ impl<'a, 'd> Writing<'a, 'd> {
 
     /// Waits until something happens, and takes it.
     fn handle_events(&mut self) -> Result<(), Stop> {
+        self.handle_events_within(None)
+    }
+
+    fn handle_events_within(&mut self, timeout: Option<Duration>) -> Result<(), Stop> {
         let mut events = std::mem::take(&mut self.events);
-        self.queue.wait(&mut events, None)?;
+        self.queue.wait(&mut events, timeout)?;
         for event in &events {
             self.handle(*event)?;
         }

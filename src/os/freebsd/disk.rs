@@ -1,23 +1,30 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Sizes of a disk.
+//! Sizes and marks of a disk: GEOM's ioctls and file flags.
 
 use crate::os::check;
-use capdump_sys::disk::{DIOCGMEDIASIZE, DIOCGSECTORSIZE};
+use capdump_sys::geom::{g_mediasize, g_sectorsize};
+use nix::sys::stat::FileStat;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// Bytes on the medium.
 pub fn media_size(fd: BorrowedFd<'_>) -> io::Result<u64> {
-    let mut size: libc::off_t = 0;
-    // SAFETY: DIOCGMEDIASIZE writes one off_t through its argument.
-    check(unsafe { libc::ioctl(fd.as_raw_fd(), DIOCGMEDIASIZE, &mut size) })?;
+    // SAFETY: g_mediasize takes any descriptor number.
+    let size = check(unsafe { g_mediasize(fd.as_raw_fd()) })?;
     u64::try_from(size).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
 /// Bytes in a sector.
 pub fn sector_size(fd: BorrowedFd<'_>) -> io::Result<u32> {
-    let mut size: libc::c_uint = 0;
-    // SAFETY: DIOCGSECTORSIZE writes one u_int through its argument.
-    check(unsafe { libc::ioctl(fd.as_raw_fd(), DIOCGSECTORSIZE, &mut size) })?;
-    Ok(size)
+    // SAFETY: g_sectorsize takes any descriptor number.
+    let size = check(unsafe { g_sectorsize(fd.as_raw_fd()) })?;
+    u32::try_from(size).map_err(|_| io::ErrorKind::InvalidData.into())
 }
+
+/// Whether the file is a snapshot of its file system (`SF_SNAPSHOT`, chflags(2)).
+pub fn is_snapshot(stat: &FileStat) -> bool {
+    u64::from(stat.st_flags) & SF_SNAPSHOT != 0
+}
+
+/// `#define SF_SNAPSHOT 0x00200000` (sys/stat.h).
+const SF_SNAPSHOT: u64 = 0x0020_0000;

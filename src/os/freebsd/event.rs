@@ -2,8 +2,10 @@
 //! One kqueue for all: the kernel keeps the registrations, the key is `udata`.
 
 use super::process::{error_number, exit_event, status_of};
+use super::sandbox;
 use crate::os::event::Event;
 use crate::os::process::Child;
+use crate::os::sandbox::Right;
 use crate::os::signals::{self, Sig};
 use crate::os::{invalid, retry};
 use nix::errno::Errno;
@@ -23,7 +25,10 @@ const NOW: libc::timespec = libc::timespec { tv_sec: 0, tv_nsec: 0 };
 impl Queue {
     /// See [`crate::event::EventQueue::new`], as for all that follows. A forked child does not get its parent's kqueue.
     pub fn new() -> io::Result<Queue> {
-        Ok(Queue { kqueue: Kqueue::new()? })
+        let kqueue = Kqueue::new()?;
+        // Nothing but waiting and registering; so it is from the start, wherever it is made.
+        sandbox::limit(kqueue.as_fd(), &[Right::Kqueue], &[])?;
+        Ok(Queue { kqueue })
     }
 
     pub fn add_readable(&mut self, fd: BorrowedFd<'_>, key: u64) -> io::Result<()> {

@@ -6,9 +6,11 @@ pub mod disk;
 pub mod event;
 pub mod mounts;
 pub mod process;
+pub mod provider;
 pub mod sandbox;
 #[cfg(test)]
 mod sandbox_tests;
 pub mod signals;
+pub mod snapshot;
 pub mod tape;
 pub mod time;

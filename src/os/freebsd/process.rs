@@ -3,6 +3,7 @@
 
 use crate::os::process::{ExitStatus, Orphan};
 use crate::os::{check, invalid};
+use capdump_sys::procdesc::{PD_CLOEXEC, PD_DAEMON, pdfork, pdkill};
 use nix::sys::event::{EvFlags, EventFilter, FilterFlag, KEvent, Kqueue};
 use std::ffi::CString;
 use std::io;
@@ -17,9 +18,9 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 /// The calling process must have one thread only.
 pub unsafe fn fork(orphan: Orphan) -> io::Result<Option<(OwnedFd, i32)>> {
     let mut fd = -1;
-    let daemon = if orphan == Orphan::CleansUp { libc::PD_DAEMON } else { 0 };
+    let daemon = if orphan == Orphan::CleansUp { PD_DAEMON } else { 0 };
     // SAFETY: pdfork writes one int; one thread, by this function's own contract.
-    let pid = check(unsafe { libc::pdfork(&mut fd, libc::PD_CLOEXEC | daemon) })?;
+    let pid = check(unsafe { pdfork(&mut fd, PD_CLOEXEC | daemon) })?;
     if pid == 0 {
         return Ok(None);
     }
@@ -33,7 +34,7 @@ pub unsafe fn fork(orphan: Orphan) -> io::Result<Option<(OwnedFd, i32)>> {
 /// Sends SIGKILL.
 pub fn kill(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: pdkill takes two numbers.
-    check(unsafe { libc::pdkill(fd.as_raw_fd(), libc::SIGKILL) }).map(drop)
+    check(unsafe { pdkill(fd.as_raw_fd(), libc::SIGKILL) }).map(drop)
 }
 
 /// The registration that tells a child's end, once; `data` is then the status word of wait(2).

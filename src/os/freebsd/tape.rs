@@ -4,13 +4,13 @@
 use crate::os::check;
 use crate::os::tape::{Errors, MtOp, Status, known};
 use capdump_sys::mtio::{self, mterrstat, mtextget, mtget, mtop};
-use std::ffi::{CStr, CString, c_char, c_short};
+use std::ffi::{CStr, CString, c_char, c_int, c_short};
 use std::io;
 use std::mem::{MaybeUninit, size_of_val};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::Path;
 
-fn number(op: MtOp) -> c_short {
+fn number(op: MtOp) -> c_int {
     match op {
         MtOp::WriteFilemarks => mtio::MTWEOF,
         MtOp::Rewind => mtio::MTREW,
@@ -26,14 +26,16 @@ fn number(op: MtOp) -> c_short {
 
 /// Does one operation.
 pub fn op(fd: BorrowedFd<'_>, op: MtOp, count: i32) -> io::Result<()> {
-    let arg = mtop { mt_op: number(op), mt_count: count };
+    let mt_op = c_short::try_from(number(op)).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let arg = mtop { mt_op, mt_count: count };
     // SAFETY: MTIOCTOP reads one mtop, which outlives the call.
     check(unsafe { libc::ioctl(fd.as_raw_fd(), mtio::MTIOCTOP, &arg) }).map(drop)
 }
 
 /// Where the drive stands.
 pub fn status(fd: BorrowedFd<'_>) -> io::Result<Status> {
-    let mut get = mtget::default();
+    // SAFETY: mtget is a C struct of numbers, for which zero is a value.
+    let mut get: mtget = unsafe { MaybeUninit::zeroed().assume_init() };
     // SAFETY: MTIOCGET writes one mtget.
     check(unsafe { libc::ioctl(fd.as_raw_fd(), mtio::MTIOCGET, &mut get) })?;
     Ok(Status {

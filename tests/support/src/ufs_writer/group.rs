@@ -7,8 +7,10 @@ use super::geometry::Geometry;
 /// What a group has given away. All is given in order, so a few numbers tell it.
 #[derive(Clone, Debug, Default)]
 pub struct Group {
-    /// Inodes in use: the first so many.
+    /// Inodes given away: the first so many.
     pub inodes: u64,
+    /// Those of them that are free again.
+    freed: Vec<u64>,
     /// Directories among them.
     pub dirs: u64,
     /// The next free block, in fragments from the group.
@@ -49,6 +51,12 @@ impl Groups {
         let index = self.list[c].inodes;
         self.list[c].inodes += 1;
         u32::try_from(c as u64 * self.g.ipg + index).expect("an inode number of 32 bits")
+    }
+
+    /// Gives the next inode of a group away and takes it back, as that of a file that was removed.
+    pub fn freed_inode(&mut self, group: usize) {
+        let ino = u64::from(self.inode(group));
+        self.list[(ino / self.g.ipg) as usize].freed.push(ino % self.g.ipg);
     }
 
     /// `bytes` of disk, a block or less, in whole fragments, in `group` or after it; as a fragment address.
@@ -93,7 +101,7 @@ impl Groups {
         let cg = &self.list[c];
         let free = (self.g.fpg - cg.next) / self.g.frag();
         let frags = cg.left.iter().chain(&cg.open).map(|l| l.1).sum();
-        [cg.dirs, free, self.g.ipg - cg.inodes, frags]
+        [cg.dirs, free, self.g.ipg - cg.inodes + cg.freed.len() as u64, frags]
     }
 
     /// The cylinder group block.
@@ -120,7 +128,9 @@ impl Groups {
             b.put_all32(&[(116, g.ipg), (120, made)]);
             b.put(136, 8, 1_600_000_000);
         }
-        set_bits(&mut b.buf[iused as usize..], 0, cg.inodes);
+        let used = &mut b.buf[iused as usize..];
+        set_bits(used, 0, cg.inodes);
+        cg.freed.iter().for_each(|&index| used[index as usize / 8] &= !(1 << (index % 8)));
         let map = &mut b.buf[free as usize..];
         set_bits(map, cg.next, g.fpg - cg.next);
         cg.left.iter().chain(&cg.open).for_each(|&(at, length)| set_bits(map, at, length));

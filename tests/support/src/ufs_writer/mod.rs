@@ -125,6 +125,11 @@ impl Writer {
         self.put(at, &table);
     }
 
+    /// Leaves the next inode of the first group free, as after the removal of its file.
+    pub fn leave_free(&mut self) {
+        self.groups.freed_inode(0);
+    }
+
     /// Gives an inode, not a directory's, one more name.
     pub fn link(&mut self, parent: u32, name: &[u8], ino: u32, what: &What) {
         *self.links.entry(ino).or_insert(1) += 1;

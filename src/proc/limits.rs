@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Cuts what the planner holds before it enters the sandbox down to the table of rights.
+
+use std::io;
+use std::os::fd::AsFd;
+
+use super::start::Started;
+use crate::job::Output;
+use crate::sandbox::{DescriptorKind, Error, limit};
+
+/// Limits every descriptor of the planner that is open when it enters. Those that it makes later are limited where they are made.
+pub fn limit_planner(started: &Started) -> Result<(), Error> {
+    limit(started.disk.as_fd(), DescriptorKind::Disk)?;
+    limit(io::stdin().as_fd(), DescriptorKind::Stdio)?;
+    limit(io::stderr().as_fd(), DescriptorKind::Stdio)?;
+    let stdout = match started.job.output {
+        Output::Stdout if !started.job.estimate_only => DescriptorKind::StandardOutput,
+        _ => DescriptorKind::Stdio,
+    };
+    limit(io::stdout().as_fd(), stdout)?;
+    if let Some(tty) = started.console.tty() {
+        limit(tty, DescriptorKind::Terminal)?;
+    }
+    if let Some(record) = &started.record {
+        limit(record.descriptor(), DescriptorKind::Dumpdates)?;
+    }
+    if let Some(outside) = started.console.outside() {
+        limit(outside.socket().as_fd(), DescriptorKind::RingSocket)?;
+        limit(outside.child().as_fd(), DescriptorKind::ProcessDescriptor)?;
+    }
+    Ok(())
+}
