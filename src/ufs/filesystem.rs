@@ -117,7 +117,7 @@ impl<R: ReadAt> FileSystem<R> {
         let sb = &self.superblock;
         let (addr, within) = sb.inode_block(ino)?;
         let (_, which) = sb.group_of(ino)?;
-        let most = (MOST_AHEAD / sb.bsize.max(1)).max(1);
+        let most = MOST_AHEAD.checked_div(sb.bsize).unwrap_or(1).max(1);
         kept.ahead = if kept.leads_to(ino) { kept.ahead.saturating_mul(2).clamp(1, most) } else { 1 };
         kept.count = 0;
         let each = sb.inodes_per_block().max(1);
