@@ -239,7 +239,7 @@ mod tests {
             let mut buf = Buffer::default();
             for (first, count) in [(0, 32), (3, 1), (5, 9), (17, 0), (0, 7), (31, 1)] {
                 let table = fs.inode_table(0, first, count, &mut buf).unwrap();
-                let found = table.list();
+                let found: Vec<Dinode> = table.list().iter().map(RawDinode::to_dinode).collect();
                 let expected: Vec<Dinode> =
                     (first..first + count).map(|ino| fs.inode(Ino(ino)).unwrap()).collect();
                 assert_eq!(found, expected);
@@ -280,7 +280,7 @@ mod tests {
             let Ok(table) = fs.inode_table(cg, 0, sb.ipg.min(64), &mut buf) else {
                 continue;
             };
-            for inode in table.list() {
+            for inode in table.list().iter().map(RawDinode::to_dinode) {
                 let _ = inode.ext_blocks(sb);
                 let _ = inode.link_text(sb);
                 if BlockMap::new(sb, &inode).is_ok() && fs.inode(inode.ino).is_ok() {
