@@ -22,7 +22,7 @@ demo: all
 	sh scripts/demo "$${CARGO_TARGET_DIR:-target}/release/capdump"
 
 test:
-	sh scripts/need makefs restore zstd fls
+	sh scripts/need makefs restore zstd fls rmt-tar sshd ssh
 	sh scripts/test-periodic
 	CARGO="$(CARGO)" CARGOFLAGS="$(CARGOFLAGS)" sh scripts/test
 

@@ -207,6 +207,7 @@ impl Draft {
             let rounded = blocks - blocks % u64::from(self.ntrec);
             return match rounded {
                 0 => Err(StartError::VolumeTooSmall(self.ntrec)),
+                1 => Err(StartError::VolumeOfOneBlock),
                 rounded => Ok(Limit::BlocksPerFile(rounded)),
             };
         }

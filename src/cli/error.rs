@@ -33,6 +33,8 @@ pub enum StartError {
     TimeAndUpdate,
     /// `-B` is smaller than one record of this many tape blocks.
     VolumeTooSmall(u32),
+    /// `-B` of one tape block, with records of one.
+    VolumeOfOneBlock,
     /// A remote tape's name with a newline in it.
     TapeCharacters,
     /// A remote user's name with characters that dump does not allow.
@@ -88,6 +90,11 @@ impl StartError {
             StartError::TimeAndUpdate => "You cannot use the T and u flags together.\n".to_owned(),
             StartError::VolumeTooSmall(ntrec) => {
                 format!("{program}: number of blocks per file must be at least {ntrec}, one record\n")
+            }
+            StartError::VolumeOfOneBlock => {
+                format!(
+                    "{program}: number of blocks per file must be at least 2: one is the volume's header\n"
+                )
             }
             StartError::TapeCharacters => "invalid characters in tape\n".to_owned(),
             StartError::UserName(user) => {

@@ -64,6 +64,17 @@ pub fn is_ignored(sig: Sig) -> bool {
     }
 }
 
+/// Those of the signals that are not ignored from the start: only they are to be given to a process's first queue.
+pub fn heeded(sigs: &[Sig]) -> Vec<Sig> {
+    sigs.iter().copied().filter(|sig| !is_ignored(*sig)).collect()
+}
+
+/// Those of the signals that a queue takes already: for a further queue.
+pub fn already_taken(sigs: &[Sig]) -> Vec<Sig> {
+    let bits = TAKEN.load(Ordering::Relaxed);
+    sigs.iter().copied().filter(|sig| bits & sig.bit() != 0).collect()
+}
+
 /// Ignores the signals: what a worker does about those that the terminal sends to the whole process group.
 pub fn ignore(sigs: &[Sig]) -> io::Result<()> {
     for sig in sigs {

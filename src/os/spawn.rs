@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::process::{Child, Fork, Orphan, close_all_fds_except, exit_now, fork_with};
 use super::signals::{Sig, ignore, reset_in_child, restore_for_program};
+use super::tty::open_tty;
 use super::{check, half, invalid};
 
 /// Exit status of a child that could not run its program (as sh(1) has it).
@@ -74,10 +75,12 @@ fn find(name: &OsStr) -> Option<OsString> {
     places.find(|file| nix::unistd::access(file, nix::unistd::AccessFlags::X_OK).is_ok()).map(Into::into)
 }
 
-/// Runs `program` in a process group of its own, with `stdin`, with `stdout` if given, and with this process's other standard
+/// Runs `program` with `stdin`, with `stdout` if given, and with this process's other standard
 /// descriptors. It dies when this process does.
 ///
-/// Errors: those of fork(2). A program that cannot be run exits with 127.
+/// It has a process group of its own, so that all it starts can be killed with it; but not where there is a terminal: there it may
+/// ask for a password, and a terminal stops who asks from another group than its own. An interrupt typed there is for the
+/// operator's question, so the program does not see it. Errors: those of fork(2). A program that cannot be run exits with 127.
 pub fn run(program: &Program, stdin: BorrowedFd<'_>, stdout: Option<BorrowedFd<'_>>) -> io::Result<Child> {
     let pointers = |words: &[CString]| -> Vec<*const libc::c_char> {
         words.iter().map(|word| word.as_ptr()).chain([std::ptr::null()]).collect()
@@ -102,8 +105,12 @@ fn become_program(
     stdout: Option<BorrowedFd<'_>>,
 ) -> io::Result<()> {
     restore_for_program()?;
-    // SAFETY: setpgid takes two numbers; 0 and 0 are this process.
-    check(unsafe { libc::setpgid(0, 0) })?;
+    if open_tty().is_ok() {
+        ignore(&[Sig::Int])?;
+    } else {
+        // SAFETY: setpgid takes two numbers; 0 and 0 are this process.
+        check(unsafe { libc::setpgid(0, 0) })?;
+    }
     // Copies first, so that neither is overwritten by the other's place. They are closed below, and not dropped.
     let stdin = ManuallyDrop::new(stdin.try_clone_to_owned()?);
     let stdout = ManuallyDrop::new(stdout.map(|fd| fd.try_clone_to_owned()).transpose()?);
@@ -125,10 +132,13 @@ fn put(fd: BorrowedFd<'_>, place: i32) -> io::Result<()> {
     Ok(())
 }
 
-/// Kills the process group of a child that was started by [`run`], itself included.
+/// Kills a child that was started by [`run`], and the rest of its process group if that is its own.
 pub fn kill_group(child: &Child) {
-    // SAFETY: killpg takes two numbers. The group is the child's own while the child has not been reaped, and it is held.
+    // SAFETY: killpg takes two numbers. A group of that number is the child's own while the child has not been reaped, and it is
+    // held.
     unsafe { libc::killpg(child.pid(), libc::SIGKILL) };
+    // It is dead already, or it shares its parent's group.
+    let _ = child.kill();
 }
 
 #[cfg(test)]

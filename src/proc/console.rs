@@ -17,12 +17,14 @@ use crate::operator::{
     Action, Attention, BREADEMAX, DiskMessage, Line, Operator, Query, Question, REMIND_AFTER, Remark,
     StopMessage,
 };
+use crate::os::signals::already_taken;
 use crate::passes::Notice;
 
 const TTY: u64 = 1;
 const REMINDER: u64 = 2;
 const CHILDREN: u64 = 3;
 const READABLE: u64 = 4;
+const SIGNALS: u64 = 5;
 
 /// How long the monitor may take to go.
 const LEAVE: Duration = Duration::from_secs(2);
@@ -61,6 +63,8 @@ pub struct Console {
     stopped: Cell<bool>,
     children: RefCell<Vec<Rc<Child>>>,
     outside: Option<Outside>,
+    /// Tells, from the start of the dump on, of a signal that ends it: a queue made for one wait would miss what came just before.
+    signals: RefCell<Option<EventQueue>>,
 }
 
 impl Console {
@@ -75,7 +79,16 @@ impl Console {
             stopped: Cell::new(false),
             children: RefCell::new(Vec::new()),
             outside: None,
+            signals: RefCell::new(None),
         }
+    }
+
+    /// Has waits broken off, from now on, by those signals that the process's queue takes and that end a dump.
+    pub fn heed_signals(&self) -> io::Result<()> {
+        let mut signals = EventQueue::new()?;
+        signals.add_signals(&already_taken(&[Sig::Term, Sig::Hup]))?;
+        self.signals.replace(Some(signals));
+        Ok(())
     }
 
     /// Whose end, beside the monitor's, breaks off a question.
@@ -215,11 +228,11 @@ impl Console {
             queue.wait(&mut events, None)?;
             for event in &events {
                 let actions = match event {
+                    Event::Readable { key: SIGNALS } => return Err(Stop::Told),
                     Event::Readable { .. } => query.input(&self.read_tty(tty)),
                     Event::Timer { .. } => query.remind(),
                     Event::ChildExited { status, .. } => return Err(ended(*status)),
-                    Event::Signal(_) => return Err(Stop::Told),
-                    Event::Writable { .. } => continue,
+                    Event::Signal(_) | Event::Writable { .. } => continue,
                 };
                 answer = answer.or(self.act(&mut queue, actions)?);
             }
@@ -244,13 +257,16 @@ impl Console {
         let mut events = Vec::new();
         loop {
             queue.wait(&mut events, None)?;
+            // What ends the dump comes before what there is to read.
             for event in &events {
                 match event {
-                    Event::Readable { .. } => return Ok(()),
                     Event::ChildExited { status, .. } => return Err(ended(*status)),
-                    Event::Signal(_) => return Err(Stop::Told),
-                    Event::Writable { .. } | Event::Timer { .. } => {}
+                    Event::Readable { key: SIGNALS } => return Err(Stop::Told),
+                    _ => {}
                 }
+            }
+            if events.iter().any(|event| matches!(event, Event::Readable { key: READABLE })) {
+                return Ok(());
             }
         }
     }
@@ -258,7 +274,9 @@ impl Console {
     /// A queue that tells of what ends a wait: a signal, and the end of a child.
     fn waiting_queue(&self) -> io::Result<EventQueue> {
         let mut queue = EventQueue::new()?;
-        queue.add_signals(&[Sig::Term, Sig::Hup])?;
+        if let Some(signals) = &*self.signals.borrow() {
+            queue.add_readable(signals.as_fd(), SIGNALS)?;
+        }
         for child in self.children.borrow().iter() {
             queue.add_child(child, CHILDREN)?;
         }

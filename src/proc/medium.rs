@@ -47,8 +47,6 @@ pub enum Unsafe {
         /// As many as were written.
         written: u64,
     },
-    /// The command or the remote side did not end well.
-    Ended(String),
 }
 
 impl fmt::Display for Unsafe {
@@ -58,7 +56,6 @@ impl fmt::Display for Unsafe {
             Unsafe::Records { counted, written } => {
                 write!(f, "the drive counts {counted} records, but {written} were written")
             }
-            Unsafe::Ended(how) => f.write_str(how),
         }
     }
 }

@@ -51,7 +51,7 @@ impl Stop {
 
 impl From<std::io::Error> for Stop {
     fn from(error: std::io::Error) -> Stop {
-        Stop::because(error)
+        Stop::because(crate::os::errno::strerror(&error))
     }
 }
 

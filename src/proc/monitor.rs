@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::request::{Reply, Request};
 use crate::event::{Child, Event, EventQueue, ExitStatus};
@@ -25,6 +25,9 @@ const AGAIN: u64 = 3;
 
 /// How often a FIFO without a reader is tried.
 const FIFO_WAIT: Duration = Duration::from_millis(50);
+
+/// How long the last broadcasts may take when all else is over.
+const LAST_WALLS: Duration = Duration::from_millis(800);
 
 /// The remote program that speaks rmt, unless `RMT` names another.
 const REMOTE_RMT: &str = "/etc/rmt";
@@ -73,7 +76,23 @@ impl Monitor<'_> {
             }
         };
         state.command.iter().for_each(kill_group);
+        self.let_walls_end(&mut state)?;
         result
+    }
+
+    /// The planner is gone, but what it told the operator group last is still to be shown.
+    fn let_walls_end(&self, state: &mut State) -> io::Result<()> {
+        state.queue.remove(self.planner)?;
+        let end = Instant::now() + LAST_WALLS;
+        let mut events = Vec::new();
+        loop {
+            state.walls.retain(|wall| matches!(wall.exit_status(), Ok(None)));
+            let left = end.saturating_duration_since(Instant::now());
+            if state.walls.is_empty() || left.is_zero() {
+                return Ok(());
+            }
+            state.queue.wait(&mut events, Some(left))?;
+        }
     }
 
     fn on_event(&self, state: &mut State, event: Event) -> io::Result<()> {

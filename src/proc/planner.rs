@@ -18,6 +18,7 @@ use crate::job::{self, Job, Output, estimate};
 use crate::operator::{Message, Question, Refusal, Remark, StopMessage, pass_title};
 use crate::os::errno::strerror;
 use crate::os::process::set_title;
+use crate::os::signals::heeded;
 use crate::passes::{self, Criteria, Maps, MarkDirs, MarkFiles, Notice, Stream};
 use crate::ring::Slots;
 use crate::sandbox::{self, Entered, Role};
@@ -48,7 +49,10 @@ pub fn run(started: &Started) -> u8 {
 fn dump(started: &Started) -> Result<u8, Stop> {
     let console = &started.console;
     let mut queue = EventQueue::new()?;
-    queue.add_signals(&[Sig::Int, Sig::Term, Sig::Hup, Sig::Info])?;
+    // nohup(1) and a shell's background jobs ignore some of them, and mean it.
+    queue.add_signals(&heeded(&[Sig::Int, Sig::Term, Sig::Hup]))?;
+    queue.add_signals(&[Sig::Info])?;
+    console.heed_signals()?;
     enter_sandbox(started)?;
 
     let mut volumes = Volumes::new(&started.job, console);

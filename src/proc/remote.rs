@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use super::Stop;
 use super::console::Console;
 use crate::media::rmt::{self, Replies, Reply};
+use crate::os::errno::strerror;
 use crate::os::output;
 
 /// Opens `name` on the other side; a file that is not there is made, where the other side can.
@@ -39,7 +40,7 @@ fn talk(console: &Console, fd: BorrowedFd<'_>, command: &[u8]) -> Result<Result<
     while sent < command.len() {
         match output::write(fd, &command[sent..]) {
             Ok(n) => sent += n,
-            Err(error) => return Ok(Err(error.to_string())),
+            Err(error) => return Ok(Err(strerror(&error))),
         }
     }
     let mut replies = Replies::default();
@@ -54,7 +55,7 @@ fn talk(console: &Console, fd: BorrowedFd<'_>, command: &[u8]) -> Result<Result<
         match output::read(fd, &mut bytes) {
             Ok(0) => return Ok(Err("Lost connection to remote host.".to_owned())),
             Ok(n) => replies.push(&bytes[..n]),
-            Err(error) => return Ok(Err(error.to_string())),
+            Err(error) => return Ok(Err(strerror(&error))),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::fd::AsFd;
 
 use super::console::Console;
-use super::medium::{Medium, Unsafe};
+use super::medium::Medium;
 use super::monitor::name_of;
 use super::outside::Opened;
 use super::remote;
@@ -34,6 +34,14 @@ pub struct TooLong {
     pub most: u32,
     /// The device.
     pub name: OsString,
+}
+
+/// A volume that has to be written again.
+pub struct Failure {
+    /// Why: one line.
+    pub reason: String,
+    /// Its medium, if that is still open.
+    pub medium: Option<Medium>,
 }
 
 impl<'a> Volumes<'a> {
@@ -151,19 +159,19 @@ impl<'a> Volumes<'a> {
     }
 
     /// Closes a medium whose `blocks` tape blocks are written; they are safe then. No worker holds it any more.
-    pub fn close(&self, medium: Medium, blocks: u64) -> Result<Result<(), Unsafe>, Stop> {
+    pub fn close(&self, medium: Medium, blocks: u64) -> Result<Result<(), Failure>, Stop> {
         match medium.make_safe(blocks, self.job.ntrec) {
             Ok(()) => self.close_safe(medium),
-            Err(error) => Ok(Err(error)),
+            Err(error) => Ok(Err(Failure { reason: error.to_string(), medium: Some(medium) })),
         }
     }
 
     /// Closes a medium on which all is safe already.
-    pub fn close_safe(&self, medium: Medium) -> Result<Result<(), Unsafe>, Stop> {
+    pub fn close_safe(&self, medium: Medium) -> Result<Result<(), Failure>, Stop> {
         if let Kind::Remote | Kind::RemoteInStep = medium.kind
             && let Err(reason) = remote::close(self.console, medium.fd.as_fd())?
         {
-            return Ok(Err(Unsafe::Ended(reason)));
+            return Ok(Err(Failure { reason, medium: Some(medium) }));
         }
         if !self.is_stdout() {
             self.console.say(Message::Closing(&medium.name));
@@ -181,15 +189,18 @@ impl<'a> Volumes<'a> {
         self.wait_for_command().map(drop)
     }
 
-    fn wait_for_command(&self) -> Result<Result<(), Unsafe>, Stop> {
+    fn wait_for_command(&self) -> Result<Result<(), Failure>, Stop> {
         if !self.are_safe_at_close() {
             return Ok(Ok(()));
         }
         match self.console.ask_outside(&Request::Close)? {
             (Reply::Closed(0), _) => Ok(Ok(())),
+            // The device's own close was answered for already; what becomes of the connection does not matter.
+            (Reply::Closed(_), _) if !self.is_command() => Ok(Ok(())),
             (Reply::Closed(status), _) => {
                 let name = self.job.output.name();
-                Ok(Err(Unsafe::Ended(format!("{}: exit status {status}", name.display()))))
+                let reason = format!("{}: exit status {status}", name.display());
+                Ok(Err(Failure { reason, medium: None }))
             }
             (reply, _) => Err(Stop::because(format_args!("the monitor answered {reply:?} to a close"))),
         }

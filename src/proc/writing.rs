@@ -11,7 +11,7 @@ use super::medium::Medium;
 use super::planner::{on_signal, reason, stopped};
 use super::source::Source;
 use super::start::Started;
-use super::volumes::Volumes;
+use super::volumes::{Failure, Volumes};
 use super::{Stop, exit};
 use crate::disk::{Disk, Fault};
 use crate::event::{Event, EventQueue, Sig};
@@ -57,8 +57,8 @@ enum VolumeEnd {
     Dump,
     /// There is more, for another volume.
     Full,
-    /// It has to be written again: why.
-    Failed(String),
+    /// It has to be written again.
+    Failed(Failure),
 }
 
 impl<'a, 'd> Writing<'a, 'd> {
@@ -120,8 +120,8 @@ impl<'a, 'd> Writing<'a, 'd> {
                     let volume = self.filler.volume() + 1;
                     self.change(volume, false)?;
                 }
-                VolumeEnd::Failed(reason) => {
-                    self.ask_to_rewrite(&reason)?;
+                VolumeEnd::Failed(failure) => {
+                    self.ask_to_rewrite(failure)?;
                     (self.filler, self.written) = checkpoint;
                     in_step = true;
                 }
@@ -137,7 +137,8 @@ impl<'a, 'd> Writing<'a, 'd> {
     }
 
     /// Tells of a failed volume, and asks whether to write it again.
-    fn ask_to_rewrite(&mut self, reason: &str) -> Result<(), Stop> {
+    fn ask_to_rewrite(&mut self, failure: Failure) -> Result<(), Stop> {
+        let Failure { reason, medium } = failure;
         let console = &self.started.console;
         let volume = self.filler.volume();
         if self.volumes.is_stdout() {
@@ -154,6 +155,9 @@ impl<'a, 'd> Writing<'a, 'd> {
         }
         console.say(MediaMessage::ClosingVolume);
         console.say(MediaMessage::WillBeRewritten);
+        if let Some(medium) = medium {
+            self.volumes.give_up(medium)?;
+        }
         // With a name still to come dump does not ask: the volume goes to its own name again.
         self.change(volume + 1, true)
     }
@@ -209,7 +213,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         }
         match self.volumes.close(medium, self.on_volume)? {
             Ok(()) => Ok(VolumeEnd::Full),
-            Err(error) => Ok(VolumeEnd::Failed(error.to_string())),
+            Err(failure) => Ok(VolumeEnd::Failed(failure)),
         }
     }
 
@@ -217,7 +221,7 @@ impl<'a, 'd> Writing<'a, 'd> {
     fn close_last(&mut self, medium: Medium) -> Result<VolumeEnd, Stop> {
         let console = &self.started.console;
         if let Err(error) = medium.make_safe(self.on_volume, self.started.job.ntrec) {
-            return Ok(VolumeEnd::Failed(error.to_string()));
+            return Ok(VolumeEnd::Failed(Failure { reason: error.to_string(), medium: Some(medium) }));
         }
         let volumes = (!self.volumes.is_stdout()).then_some(self.filler.volume());
         let blocks = self.filler.total_blocks();
@@ -229,8 +233,8 @@ impl<'a, 'd> Writing<'a, 'd> {
         if !safe_at_close {
             self.record()?;
         }
-        if let Err(error) = self.volumes.close_safe(medium)? {
-            return Ok(VolumeEnd::Failed(error.to_string()));
+        if let Err(failure) = self.volumes.close_safe(medium)? {
+            return Ok(VolumeEnd::Failed(failure));
         }
         if safe_at_close {
             self.record()?;
@@ -254,7 +258,8 @@ impl<'a, 'd> Writing<'a, 'd> {
         let console = &self.started.console;
         self.count(records * self.started.job.ntrec);
         if self.volumes.is_stdout() {
-            return Ok(VolumeEnd::Failed("End of tape detected".to_owned()));
+            let reason = "End of tape detected".to_owned();
+            return Ok(VolumeEnd::Failed(Failure { reason, medium: Some(medium) }));
         }
         console.say(MediaMessage::EndOfTape);
         if self.on_volume == 0 {
@@ -268,7 +273,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         }
         match self.volumes.close(medium, self.on_volume)? {
             Ok(()) => Ok(VolumeEnd::Full),
-            Err(error) => Ok(VolumeEnd::Failed(error.to_string())),
+            Err(failure) => Ok(VolumeEnd::Failed(failure)),
         }
     }
 
@@ -277,10 +282,7 @@ impl<'a, 'd> Writing<'a, 'd> {
             self.started.console.say(StopMessage::BrokenPipe);
             return Err(Stop::Told);
         }
-        if !self.volumes.is_stdout() {
-            self.volumes.give_up(medium)?;
-        }
-        Ok(VolumeEnd::Failed(reason(errno)))
+        Ok(VolumeEnd::Failed(Failure { reason: reason(errno), medium: Some(medium) }))
     }
 
     fn count(&mut self, blocks: u32) {

@@ -96,6 +96,8 @@ pub struct Filler {
     to_follow: u64,
     /// Whether the volume's header is still to be placed.
     volume_header: Option<Header>,
+    /// Whether the last volume ended before all that was placed on it: the header of the next takes no number of its own.
+    ended_early: bool,
     /// `TS_END` headers that dump would make beyond the last record.
     uncounted: u64,
     ended: bool,
@@ -114,6 +116,7 @@ impl Filler {
             on_volume: 0,
             to_follow: 0,
             volume_header: None,
+            ended_early: false,
             uncounted: 0,
             ended: false,
         }
@@ -140,6 +143,7 @@ impl Filler {
             self.place.tapea.0 -= 1;
         }
         self.ended = false;
+        self.ended_early = true;
     }
 
     /// Begins the next volume. Its header is the first block of the next chunk. Gives the inode that the volume begins with.
@@ -227,13 +231,13 @@ impl Filler {
     fn place_volume_header(&mut self, blocks: &mut [Block], chunk: &mut Chunk) {
         let Some(header) = self.volume_header.take() else { return };
         // After an end of medium the header has the number of the block behind it, and takes none of its own.
-        let replay =
-            self.leftovers.iter().find(|left| left.bytes.blocks() > 0).map(|left| self.number_of(left));
-        let tapea = replay.unwrap_or(self.place.tapea);
+        let first = self.leftovers.iter().find(|left| left.bytes.blocks() > 0);
+        let replays = std::mem::take(&mut self.ended_early) || first.is_some();
+        let tapea = first.map_or(self.place.tapea, |left| self.number_of(left));
         self.place.firstrec = tapea;
         let place = Place { tapea, ..self.place };
         self.encoder.encode(&header, &place, &mut blocks[chunk.blocks as usize]);
-        if replay.is_none() {
+        if !replays {
             self.place.tapea.0 += 1;
         }
         self.push(chunk, 1, header.inumber, What::VolumeHeader);

@@ -84,8 +84,8 @@ impl Labels {
 /// `mesh` must be a tree of geom_gettree(3) that is not changed meanwhile.
 unsafe fn read_tree(mesh: &gmesh) -> Labels {
     let mut labels = Labels::default();
-    // SAFETY: list heads and links of the tree are null or point to elements of it; the same holds below.
     let mut class: *const gclass = mesh.lg_class.lh_first;
+    // SAFETY: list heads and links of the tree are null or point to elements of it; the same holds below.
     while let Some(this) = unsafe { class.as_ref() } {
         class = this.lg_class.le_next;
         // SAFETY: as above.

@@ -31,6 +31,17 @@ pub struct Faults {
     pub write_error: Option<(u64, Errno)>,
     /// A write that begins before this and goes past it ends there.
     pub write_short: Option<u64>,
+    /// The first write that touches the offset or begins after it fails with the error; later ones do not.
+    pub write_error_once: Option<(u64, Errno)>,
+    /// The first sync fails with the error; later ones do not.
+    pub sync_error_once: Option<Errno>,
+}
+
+impl Faults {
+    /// A medium that takes so many bytes, and is full then.
+    pub fn room(bytes: u64) -> Faults {
+        Faults { write_short: Some(bytes), write_error: Some((bytes, Errno::ENOSPC)), ..Faults::default() }
+    }
 }
 
 /// What was asked of the file: (offset, length) in bytes.
@@ -211,6 +222,10 @@ impl Server {
 
     fn write(&mut self, offset: u64, data: &[u8]) -> Result<Vec<u8>, Errno> {
         self.log.lock().expect("no panic").writes.push((offset, data.len()));
+        let end = offset + data.len() as u64;
+        if let Some((_, errno)) = self.faults.write_error_once.take_if(|f| end > f.0) {
+            return Err(errno);
+        }
         if let Some((_, errno)) = self.faults.write_error.filter(|f| offset >= f.0) {
             return Err(errno);
         }
@@ -222,6 +237,9 @@ impl Server {
 
     fn sync(&mut self) -> Result<Vec<u8>, Errno> {
         self.log.lock().expect("no panic").syncs += 1;
+        if let Some(errno) = self.faults.sync_error_once.take() {
+            return Err(errno);
+        }
         self.file.sync_all().map_err(|_| Errno::EIO)?;
         Ok(Vec::new())
     }

@@ -80,6 +80,11 @@ impl Session {
         self.master.write_all(format!("{line}\n").as_bytes()).expect("the terminal to take a line");
     }
 
+    /// Types bytes as they are: 3 is an interrupt, 4 the end of file.
+    pub fn send_bytes(&mut self, bytes: &[u8]) {
+        self.master.write_all(bytes).expect("the terminal to take bytes");
+    }
+
     /// Reads to the end, and waits for the program; at `limit` its group is killed and the answer is `None`.
     pub fn finish(mut self, limit: Duration) -> (Option<ExitStatus>, String) {
         let end = Instant::now() + limit;
