@@ -45,6 +45,14 @@ impl Geometry {
             offset.0.saturating_add(length as u64).checked_next_multiple_of(self.fragment.max(1).into());
         end.is_some_and(|end| end.min(self.end) <= self.media)
     }
+
+    /// Whether one read can bring `length` bytes from `offset` on: they are whole sectors, and all of them are there.
+    pub fn at_once(&self, offset: ByteOffset, length: usize) -> bool {
+        let sector = u64::from(self.sector.max(1));
+        let inside = offset.0.checked_add(length as u64).is_some_and(|end| end <= self.end);
+        let whole_sectors = offset.0.is_multiple_of(sector) && (length as u64).is_multiple_of(sector);
+        inside && whole_sectors && self.is_whole(offset, length)
+    }
 }
 
 /// A disk, snapshot or image, open for reading.
@@ -67,6 +75,12 @@ impl Disk<'_> {
         if !whole || self.read_sectors(offset.0, wanted).ok() != Some(wanted.len()) {
             self.read_carefully(offset.0, wanted, tell);
         }
+    }
+
+    /// Fills `buf` by one read of whole sectors; false, and nothing told, if that cannot be or does not bring all of it.
+    pub fn read_whole(&self, offset: ByteOffset, buf: &mut [u8]) -> bool {
+        self.geometry.at_once(offset, buf.len())
+            && matches!(pread(self.fd, buf, offset.0), Ok(got) if got == buf.len())
     }
 
     /// Reads in fragments and then in sectors; `buf` had not come with one read.

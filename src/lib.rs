@@ -19,6 +19,7 @@
 //! - `job`        what is to be done
 //! - `cli`        the command line, made into a job
 
+pub mod buffer;
 pub mod cli;
 pub mod disk;
 pub mod dumpdates;

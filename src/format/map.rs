@@ -31,6 +31,21 @@ impl InodeMap {
         }
     }
 
+    /// Puts the inodes of `bits` into the set, which stand for the inodes of word `word`: see [`InodeMap::place_of`].
+    /// A word past the end is left out.
+    pub fn insert_word(&mut self, word: usize, bits: u64) {
+        if let Some(there) = self.words.get_mut(word) {
+            *there |= bits;
+        }
+    }
+
+    /// The word and the bit in it that stand for `ino`, which is not 0.
+    #[inline]
+    pub fn place_of(ino: Ino) -> (usize, u64) {
+        let bit = ino.0.wrapping_sub(1);
+        ((bit / 64) as usize, 1 << (bit % 64))
+    }
+
     /// Takes `ino` out of the set.
     pub fn remove(&mut self, ino: Ino) {
         if let Some((word, bit)) = self.place(ino) {
@@ -41,6 +56,16 @@ impl InodeMap {
     /// Whether `ino` is in the set.
     pub fn contains(&self, ino: Ino) -> bool {
         self.place(ino).is_some_and(|(word, bit)| self.words[word] & bit != 0)
+    }
+
+    /// Takes out all that is not in `other`, a map of the same size, too.
+    pub fn keep(&mut self, other: &InodeMap) {
+        self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word &= other);
+    }
+
+    /// Whether all of it is in `other`, a map of the same size, too.
+    pub fn is_within(&self, other: &InodeMap) -> bool {
+        self.words.iter().zip(&other.words).all(|(word, other)| word & !other == 0)
     }
 
     /// The first inode of the set that is not below `from`.
@@ -87,9 +112,8 @@ impl InodeMap {
     }
 
     fn place(&self, ino: Ino) -> Option<(usize, u64)> {
-        let bit = ino.0.checked_sub(1)?;
-        let word = (bit / 64) as usize;
-        (word < self.words.len()).then_some((word, 1 << (bit % 64)))
+        let (word, bit) = InodeMap::place_of(ino);
+        (ino.0 != 0 && word < self.words.len()).then_some((word, bit))
     }
 }
 

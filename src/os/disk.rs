@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The disk, snapshot or image that is read: by pread only, so that processes can share the descriptor.
 
-use super::{half, retry};
+use super::{check, half, retry};
+use crate::buffer::Buffer;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, stat};
-use std::io::{self, IoSliceMut};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 /// What a descriptor refers to.
@@ -77,10 +78,68 @@ pub fn pread(fd: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> io::Result<u
     retry(|| Ok(nix::sys::uio::pread(fd, buffer, at)?))
 }
 
-/// Reads at `offset` (bytes) into several buffers in turn, at most `IOV_MAX` (1024) of them.
-pub fn preadv(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>], offset: u64) -> io::Result<usize> {
-    let at = libc::off_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
-    retry(|| Ok(nix::sys::uio::preadv(fd, buffers, at)?))
+/// Memory for reads that go to many places: kept from one to the next.
+pub struct Scatter {
+    pieces: Vec<libc::iovec>,
+    /// Where bytes go that nobody wants; all of them to the same place.
+    nowhere: Buffer,
+}
+
+impl Scatter {
+    /// For reads that leave out at most `most` bytes at a time.
+    pub fn new(most: usize) -> Scatter {
+        Scatter { pieces: Vec::new(), nowhere: Buffer::new(most) }
+    }
+
+    /// Begins a read into parts of `buffer`.
+    pub fn fill<'a>(&'a mut self, buffer: &'a mut [u8]) -> Pieces<'a> {
+        self.pieces.clear();
+        Pieces { scatter: self, buffer }
+    }
+}
+
+/// The parts of a buffer that one read fills, in turn.
+pub struct Pieces<'a> {
+    scatter: &'a mut Scatter,
+    buffer: &'a mut [u8],
+}
+
+impl Pieces<'_> {
+    /// The next `length` bytes of the disk go to the buffer's from `start` on.
+    ///
+    /// # Panics
+    /// If the buffer has not so many, as slices do.
+    pub fn take(&mut self, start: usize, length: usize) {
+        let base = self.buffer[start..start + length].as_mut_ptr().cast::<libc::c_void>();
+        match self.scatter.pieces.last_mut() {
+            Some(last) if last.iov_base.wrapping_byte_add(last.iov_len) == base => last.iov_len += length,
+            _ => self.scatter.pieces.push(libc::iovec { iov_base: base, iov_len: length }),
+        }
+    }
+
+    /// The next `length` bytes of the disk are not wanted.
+    ///
+    /// # Panics
+    /// If they are more than [`Scatter::new`] was told.
+    pub fn leave_out(&mut self, length: usize) {
+        if length > 0 {
+            let base = self.scatter.nowhere[..length].as_mut_ptr().cast();
+            self.scatter.pieces.push(libc::iovec { iov_base: base, iov_len: length });
+        }
+    }
+
+    /// Reads at `offset` (bytes) into the pieces, of which there are at most `IOV_MAX` (1024).
+    pub fn read(self, fd: BorrowedFd<'_>, offset: u64) -> io::Result<usize> {
+        let at = libc::off_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let pieces = &self.scatter.pieces;
+        let count = i32::try_from(pieces.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+        // SAFETY: each piece is inside `buffer` (checked by its slice when it was taken) or inside `nowhere`, both of which
+        // are borrowed by self for writing and not moved or freed before the call is over; that pieces of `nowhere` overlap
+        // is nothing to the kernel, which only copies bytes into them.
+        retry(|| {
+            check(unsafe { libc::preadv(fd.as_raw_fd(), pieces.as_ptr(), count, at) }).map(|got| got as usize)
+        })
+    }
 }
 
 #[cfg(test)]
@@ -101,10 +160,20 @@ mod tests {
         let mut four = [0; 4];
         assert_eq!(pread(fd, &mut four, 8).unwrap(), 2);
         assert_eq!(&four[..2], b"89");
-        let (mut two, mut three) = ([0; 2], [0; 3]);
-        let mut buffers = [IoSliceMut::new(&mut two), IoSliceMut::new(&mut three)];
-        assert_eq!(preadv(fd, &mut buffers, 3).unwrap(), 5);
-        assert_eq!((&two, &three), (b"34", b"567"));
+        let mut buffer = *b"abcdefgh";
+        let mut scatter = Scatter::new(2);
+        for _ in 0..2 {
+            let mut pieces = scatter.fill(&mut buffer);
+            pieces.take(6, 1);
+            pieces.leave_out(2);
+            pieces.take(1, 2);
+            pieces.take(3, 1);
+            pieces.leave_out(0);
+            pieces.take(0, 1);
+            assert_eq!(pieces.scatter.pieces.len(), 4, "neighbours are one piece");
+            assert_eq!(pieces.read(fd, 1).unwrap(), 7);
+            assert_eq!(&buffer, b"7456ef1h");
+        }
         let err = pread(fd, &mut four, u64::MAX).unwrap_err();
         assert_eq!(err.kind(), io::ErrorKind::InvalidInput);
     }

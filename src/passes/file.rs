@@ -16,7 +16,7 @@ use crate::units::{FileBlock, FragAddr, TP_BSIZE, TP_NINDIR};
 /// What of an inode has still to be written.
 #[derive(Clone, Debug)]
 pub(super) struct File {
-    inode: Rc<Dinode>,
+    inode: Dinode,
     /// Bytes of extended attributes still to be announced.
     attributes: u32,
     /// The inode has no blocks: the header in hand is its only one, and this the one tape block behind it, if any.
@@ -28,8 +28,11 @@ pub(super) struct File {
     /// Whether the inode's own header is out, so that further ones are `TS_ADDR`.
     begun: bool,
     /// Steps made ready, to be taken before anything else.
-    ready: VecDeque<Step>,
+    ready: Room,
 }
+
+/// Room for steps.
+pub(super) type Room = VecDeque<Step>;
 
 /// Tape blocks of one file system block.
 struct Blocks {
@@ -43,22 +46,29 @@ struct Blocks {
 
 impl File {
     /// A file whose blocks are on the disk: a regular file, a directory or a long link.
-    pub fn with_blocks(inode: Rc<Dinode>, size: u64, attributes: u32) -> File {
-        File::new(inode, attributes, None, Some(Walker::new(size)))
+    pub fn with_blocks(inode: Dinode, size: u64, attributes: u32, room: Room) -> File {
+        File::new(inode, attributes, None, Some(Walker::new(size)), room)
     }
 
     /// A file that has no blocks but perhaps a short link's text.
-    pub fn without_blocks(inode: Rc<Dinode>, attributes: u32, link: Option<Rc<Block>>) -> File {
-        File::new(inode, attributes, Some(link), None)
+    pub fn without_blocks(inode: Dinode, attributes: u32, link: Option<Rc<Block>>, room: Room) -> File {
+        File::new(inode, attributes, Some(link), None, room)
     }
 
     fn new(
-        inode: Rc<Dinode>,
+        inode: Dinode,
         attributes: u32,
         lone: Option<Option<Rc<Block>>>,
         walker: Option<Walker>,
+        room: Room,
     ) -> File {
-        File { inode, attributes, lone, walker, segment: None, at: 0, begun: false, ready: VecDeque::new() }
+        File { inode, attributes, lone, walker, segment: None, at: 0, begun: false, ready: room }
+    }
+
+    /// Its memory, when it is done: the next file takes it.
+    pub fn into_room(mut self) -> Room {
+        self.ready.clear();
+        self.ready
     }
 
     /// The next step, or none when the file is done. `header` is changed before [`Step::Header`] is returned.
@@ -171,6 +181,9 @@ impl File {
     ///
     /// They come last, so that readers that do not know them take the file as it is and leave them.
     fn append_attributes<R: ReadAt>(&mut self, fs: &FileSystem<R>, header: &mut Header) -> Result<(), Error> {
+        if self.attributes == 0 {
+            return Ok(());
+        }
         let blocks = self.attributes.div_ceil(TP_BSIZE as u32);
         if header.count + blocks > TP_NINDIR as u32 {
             return Ok(());

@@ -4,8 +4,11 @@
 //! A directory not dumped itself is read; it is dumped if it holds something that is, and dropped from `dirs` if it holds neither
 //! that nor a directory that is still in `dirs`. By that its parent may drop out too, so rounds are made until one changes nothing.
 //! A directory that is in `dirs` but not in `used` has the flag nodump, or inherits it: all that is in it is taken off the dump.
+//! Where there is none of these, one round is enough (see [`Links`]), and none where there is nothing to dump.
 
+use super::links::Links;
 use super::{Criteria, Error, Maps, Notice, damage, estimate};
+use crate::buffer::Buffer;
 use crate::ufs::{BlockMap, Dinode, FileSystem, FileType, ReadAt, dir_entries};
 use crate::units::{FragAddr, Ino};
 
@@ -22,7 +25,10 @@ pub struct MarkDirs {
     next: u64,
     changed: bool,
     round: u32,
-    block: Vec<u8>,
+    block: Buffer,
+    begun: bool,
+    /// What holds what, if it is decided by that.
+    links: Option<Links>,
     /// Directories whose nodump has been handed down: once is enough, and ends on directories that hold each other.
     handed_down: Option<crate::format::InodeMap>,
 }
@@ -37,7 +43,31 @@ struct Found {
 impl MarkDirs {
     /// Begins pass II; `criteria` are those of pass I.
     pub fn new(criteria: Criteria) -> MarkDirs {
-        MarkDirs { criteria, next: 0, changed: false, round: 0, block: Vec::new(), handed_down: None }
+        MarkDirs {
+            criteria,
+            next: 0,
+            changed: false,
+            round: 0,
+            block: Buffer::default(),
+            begun: false,
+            links: None,
+            handed_down: None,
+        }
+    }
+
+    /// Chooses how to go about it; false when nothing is left to be looked at.
+    fn begin(&mut self, maps: &mut Maps) -> bool {
+        let any_nodump = self.criteria.honor_nodump && !maps.dirs.is_within(&maps.used);
+        if any_nodump {
+            return true;
+        }
+        // Pass I put in the root whatever is to be dumped. With nothing else, no directory holds anything.
+        if maps.dump.next_from(u64::from(Ino::ROOT.0) + 1).is_none() {
+            maps.dirs.keep(&maps.dump);
+            return false;
+        }
+        self.links = Some(Links::default());
+        true
     }
 
     /// Looks at the next directories; false when all is decided.
@@ -50,8 +80,15 @@ impl MarkDirs {
         tape_blocks: &mut i64,
         notify: &mut dyn FnMut(Notice),
     ) -> Result<bool, Error> {
+        if !std::mem::replace(&mut self.begun, true) && !self.begin(maps) {
+            return Ok(false);
+        }
         for _ in 0..DIRECTORIES_PER_STEP {
             let Some(ino) = maps.dirs.next_from(self.next) else {
+                if let Some(links) = self.links.take() {
+                    decide(fs, maps, tape_blocks, links, notify)?;
+                    return Ok(false);
+                }
                 return Ok(self.end_round(maps));
             };
             self.next = u64::from(ino.0) + 1;
@@ -93,6 +130,9 @@ impl MarkDirs {
             }
         };
         let found = self.search(fs, maps, tape_blocks, ino, &inode, nodump, notify)?;
+        if let Some(links) = &mut self.links {
+            links.close(ino, found.dumped);
+        }
         if found.dumped {
             maps.dump.insert(ino);
             *tape_blocks += estimate::of_file(fs.superblock(), inode.size, inode.blocks, inode.flags);
@@ -165,15 +205,15 @@ impl MarkDirs {
         let sb = fs.superblock();
         // Whole fragments are read, as they stand on the disk; a disk need not read less.
         let whole = size.next_multiple_of(sb.fsize as usize);
-        self.block.resize(whole, 0);
+        self.block.set_length(whole);
         fs.disk().read_at(sb.offset_of(addr), &mut self.block).map_err(Error::Read)?;
-        self.block.truncate(size);
+        self.block.set_length(size);
         Ok(())
     }
 
     #[expect(clippy::too_many_arguments, reason = "one pass's state, used here only")]
     fn search_block<R: ReadAt>(
-        &self,
+        &mut self,
         fs: &FileSystem<R>,
         maps: &mut Maps,
         tape_blocks: &mut i64,
@@ -204,7 +244,13 @@ impl MarkDirs {
                 continue;
             }
             found.dumped |= maps.dump.contains(ino);
-            found.subdirectories |= maps.dirs.contains(ino);
+            let subdirectory = maps.dirs.contains(ino);
+            found.subdirectories |= subdirectory;
+            if subdirectory && self.links.as_mut().is_some_and(|links| !links.add(directory, ino)) {
+                // More than can be kept: then rounds are made, and this was the first.
+                self.links = None;
+                self.changed = true;
+            }
             if found.dumped && found.subdirectories {
                 return Ok(());
             }
@@ -244,4 +290,23 @@ impl MarkDirs {
         }
         Ok(())
     }
+}
+
+/// Decides on all directories by what holds what, and counts those that came to be dumped.
+fn decide<R: ReadAt>(
+    fs: &FileSystem<R>,
+    maps: &mut Maps,
+    tape_blocks: &mut i64,
+    links: Links,
+    notify: &mut dyn FnMut(Notice),
+) -> Result<(), Error> {
+    for ino in links.decide(maps) {
+        match damage(fs.inode(ino))? {
+            Ok(inode) => {
+                *tape_blocks += estimate::of_file(fs.superblock(), inode.size, inode.blocks, inode.flags);
+            }
+            Err(error) => notify(Notice::Damaged(error)),
+        }
+    }
+    Ok(())
 }

@@ -6,6 +6,7 @@
 
 mod estimate;
 mod file;
+mod links;
 mod mark;
 mod mark_dirs;
 mod segment;

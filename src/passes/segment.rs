@@ -12,18 +12,33 @@ use crate::units::{FileBlock, FragAddr, TP_BSIZE};
 pub(super) struct Segment {
     /// The first of them.
     pub first: FileBlock,
-    /// Fragment address of each block, 0 for a hole; none at all: everything is a hole.
-    pub addresses: Option<Rc<[u64]>>,
+    /// Where each block is.
+    pub addresses: Addresses,
     /// Tape blocks to be written.
     pub tape_blocks: u64,
     /// Whether the file ends here.
     pub last: bool,
 }
 
+/// Fragment address of each block of a segment, 0 for a hole.
+#[derive(Clone, Debug)]
+pub(super) enum Addresses {
+    /// Those in the inode.
+    Direct([u64; NDADDR]),
+    /// Those of an indirect block.
+    Indirect(Rc<[u64]>),
+    /// All are holes.
+    Holes,
+}
+
 impl Segment {
     /// The address of file system block `index` of the segment, 0 for a hole.
     pub fn address(&self, index: u64) -> u64 {
-        let addresses = self.addresses.as_deref().unwrap_or_default();
+        let addresses = match &self.addresses {
+            Addresses::Direct(addresses) => addresses,
+            Addresses::Indirect(addresses) => &**addresses,
+            Addresses::Holes => return 0,
+        };
         usize::try_from(index).ok().and_then(|index| addresses.get(index)).copied().unwrap_or(0)
     }
 }
@@ -76,7 +91,7 @@ impl Walker {
         let sb = fs.superblock();
         if !self.direct {
             self.direct = true;
-            return Ok(Some(self.cut(sb, Some(Rc::from(inode.db.as_slice())), NDADDR as u64)));
+            return Ok(Some(self.cut(sb, Addresses::Direct(inode.db), NDADDR as u64)));
         }
         if self.left == 0 {
             return Ok(None);
@@ -91,7 +106,8 @@ impl Walker {
         if let Some(addresses) = &leaf {
             self.given += addresses.iter().filter(|&&address| address != 0).count() as u64;
         }
-        Ok(Some(self.cut(sb, leaf, u64::from(sb.nindir()))))
+        let addresses = leaf.map_or(Addresses::Holes, Addresses::Indirect);
+        Ok(Some(self.cut(sb, addresses, u64::from(sb.nindir()))))
     }
 
     /// The first block of the file that no segment has covered.
@@ -100,7 +116,7 @@ impl Walker {
     }
 
     /// Takes up to `blocks` file system blocks off the file.
-    fn cut(&mut self, sb: &Superblock, addresses: Option<Rc<[u64]>>, blocks: u64) -> Segment {
+    fn cut(&mut self, sb: &Superblock, addresses: Addresses, blocks: u64) -> Segment {
         let room = blocks.saturating_mul(u64::from(sb.bsize));
         let last = self.left <= room;
         let first = self.block(sb);

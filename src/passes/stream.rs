@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use super::file::File;
+use super::file::{File, Room};
 use super::{Error, Maps, Notice, SF_SNAPSHOT, damage};
 use crate::format::{Block, Header, InodeFields, RecordType};
 use crate::ufs::{self, Dinode, FileSystem, FileType, ReadAt};
@@ -79,6 +79,8 @@ pub struct Stream {
     bits_written: bool,
     map: Option<MapLeft>,
     file: Option<File>,
+    /// Memory for the next file.
+    room: Room,
     header: Header,
 }
 
@@ -96,6 +98,7 @@ impl Stream {
             bits_written: false,
             map: None,
             file: None,
+            room: Room::new(),
             header: Header::new(RecordType::Clri, last_inode),
         }
     }
@@ -134,7 +137,7 @@ impl Stream {
                 if let Some(step) = file.next(fs, &mut self.header, notify)? {
                     return Ok(step);
                 }
-                self.file = None;
+                self.room = self.file.take().map(File::into_room).unwrap_or_default();
             }
             match self.phase {
                 Phase::Start => {
@@ -232,7 +235,7 @@ impl Stream {
         let has_size = matches!(kind, FileType::Regular | FileType::Dir | FileType::Link);
         if has_size
             && size > 0
-            && let Err(error) = ufs::BlockMap::new(sb, &inode)
+            && let Err(error) = ufs::BlockMap::check_size(sb, &inode)
         {
             notify(Notice::Damaged(error));
             size = 0;
@@ -243,6 +246,7 @@ impl Stream {
         });
         self.header = Header::new(RecordType::Inode, ino);
         self.header.inode = inode_fields(&inode, size, attributes, self.no_access_time);
+        let room = std::mem::take(&mut self.room);
         match kind {
             FileType::Free => None,
             FileType::Whiteout | FileType::Undefined(_) => {
@@ -256,10 +260,10 @@ impl Stream {
                 block[..text.len()].copy_from_slice(text);
                 self.header.count = 1;
                 self.header.addr[0] = 1;
-                Some(File::without_blocks(Rc::new(inode), attributes, Some(Rc::new(block))))
+                Some(File::without_blocks(inode, attributes, Some(Rc::new(block)), room))
             }
             FileType::Regular | FileType::Dir | FileType::Link if size > 0 => {
-                Some(File::with_blocks(Rc::new(inode), size, attributes))
+                Some(File::with_blocks(inode, size, attributes, room))
             }
             FileType::Regular
             | FileType::Dir
@@ -267,7 +271,7 @@ impl Stream {
             | FileType::Fifo
             | FileType::Socket
             | FileType::Char
-            | FileType::Block => Some(File::without_blocks(Rc::new(inode), attributes, None)),
+            | FileType::Block => Some(File::without_blocks(inode, attributes, None, room)),
         }
     }
 }

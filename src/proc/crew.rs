@@ -110,7 +110,8 @@ impl Crew {
         let mut members = Vec::new();
         let mut children = Vec::new();
         for index in 0..count {
-            let (ours, theirs) = nonblocking_pair()?;
+            let (ours, theirs) = pair()?;
+            set_nonblocking(ours.as_fd(), true)?;
             let left = ring.get(index).map(|(read, _)| read.as_fd());
             let right = ring.get((index + 1) % count).map(|(_, write)| write.as_fd());
             let child = start_worker(&theirs, left, right, disk, |planner| Worker {

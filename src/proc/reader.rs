@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A worker's reading of a chunk: merged reads, and the careful ones when one of them fails.
 
-use std::io::IoSliceMut;
-
 use crate::disk::{Disk, Fault};
-use crate::os::disk::preadv;
+use crate::os::disk::Scatter;
 use crate::ring::Extent;
 use crate::ring::merge::{self, Read};
 use crate::units::{ByteOffset, TP_BSIZE};
 
 /// Reads the extents of chunks; keeps its memory from one to the next.
-#[derive(Default)]
 pub struct Reader {
     extents: Vec<Extent>,
     reads: Vec<Read>,
     failed: Vec<Extent>,
+    scatter: Scatter,
+}
+
+impl Default for Reader {
+    fn default() -> Reader {
+        let scatter = Scatter::new(merge::MOST_GAP as usize);
+        Reader { extents: Vec::new(), reads: Vec::new(), failed: Vec::new(), scatter }
+    }
 }
 
 impl Reader {
@@ -39,7 +44,7 @@ impl Reader {
         self.failed.clear();
         for read in &self.reads {
             let extents = &self.extents[read.extents.clone()];
-            if !read_merged(disk, buffer, extents, read.bytes) {
+            if !read_merged(disk, buffer, extents, read.bytes, &mut self.scatter) {
                 self.failed.extend_from_slice(extents);
             }
         }
@@ -50,43 +55,26 @@ impl Reader {
     }
 }
 
-/// One read for consecutive extents; false if it did not bring all of them.
-fn read_merged(disk: &Disk<'_>, buffer: &mut [u8], extents: &[Extent], bytes: usize) -> bool {
+/// One read of `bytes` bytes for extents that stand one after the other on the disk; false if it did not bring all of them.
+fn read_merged(
+    disk: &Disk<'_>,
+    buffer: &mut [u8],
+    extents: &[Extent],
+    bytes: usize,
+    scatter: &mut Scatter,
+) -> bool {
     let Some(first) = extents.first() else { return true };
-    let geometry = &disk.geometry;
-    let sector = u64::from(geometry.sector);
-    let past_the_end =
-        first.offset.0 + bytes as u64 > geometry.end || !geometry.is_whole(first.offset, bytes);
-    let odd = !first.offset.0.is_multiple_of(sector) || !(bytes as u64).is_multiple_of(sector);
-    if past_the_end || odd {
+    if !disk.geometry.at_once(first.offset, bytes) {
         return false;
     }
-    if let [extent] = extents {
-        let target = &mut buffer[extent.start()..extent.start() + bytes];
-        return matches!(crate::os::disk::pread(disk.fd, target, first.offset.0), Ok(n) if n == bytes);
+    let mut pieces = scatter.fill(buffer);
+    let mut end = first.offset.0;
+    for extent in extents {
+        pieces.leave_out((extent.offset.0 - end) as usize);
+        pieces.take(extent.start(), extent.bytes());
+        end = extent.offset.0 + extent.bytes() as u64;
     }
-    let mut pieces = scatter(buffer, extents);
-    matches!(preadv(disk.fd, &mut pieces, first.offset.0), Ok(n) if n == bytes)
-}
-
-/// The parts of `buffer` that `extents` go to, in their order.
-fn scatter<'a>(buffer: &'a mut [u8], extents: &[Extent]) -> Vec<IoSliceMut<'a>> {
-    // Extents of a chunk do not overlap, so the buffer can be cut up in order of place, and then put in order of reading.
-    let mut order: Vec<usize> = (0..extents.len()).collect();
-    order.sort_unstable_by_key(|&index| extents[index].at);
-    let mut slots: Vec<Option<IoSliceMut<'a>>> = (0..extents.len()).map(|_| None).collect();
-    let mut rest = buffer;
-    let mut cut = 0;
-    for index in order {
-        let extent = &extents[index];
-        let Some(skip) = extent.start().checked_sub(cut) else { continue };
-        let (_, tail) = rest.split_at_mut(skip.min(rest.len()));
-        let (piece, tail) = tail.split_at_mut(extent.bytes().min(tail.len()));
-        cut = extent.start() + piece.len();
-        rest = tail;
-        slots[index] = Some(IoSliceMut::new(piece));
-    }
-    slots.into_iter().flatten().collect()
+    matches!(pieces.read(disk.fd, first.offset.0), Ok(got) if got == bytes)
 }
 
 /// Reads one extent as dump reads it: up to the end of a tape record at a time.

@@ -61,4 +61,9 @@ impl ReadAt for Source<'_> {
         }
         Ok(())
     }
+
+    fn try_read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> bool {
+        let Some(geometry) = self.geometry.get() else { return false };
+        Disk { fd: self.fd, geometry }.read_whole(offset, buf)
+    }
 }

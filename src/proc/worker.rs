@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::reader::Reader;
 use crate::disk::Disk;
-use crate::event::EventQueue;
+use crate::event::{Event, EventQueue};
 use crate::media::{Descriptor, Kind, Written, write_chunk};
 use crate::os::arena::Arena;
 use crate::os::socket::{recv_frame, send_frame};
@@ -17,6 +17,10 @@ use crate::ring::frame::{BadFrame, FRAME_BYTES};
 use crate::ring::order::most_faults;
 use crate::ring::{Extent, Frame, Outcome, Slots};
 use crate::units::TP_BSIZE;
+
+/// Keys of what a worker waits for.
+const PLANNER: u64 = 0;
+const LEFT: u64 = 1;
 
 /// What a worker is given when it is forked.
 pub struct Worker<'a> {
@@ -91,6 +95,9 @@ struct Medium {
 /// What changes while a worker runs.
 struct State {
     queue: EventQueue,
+    /// The queue said so; a frame is there.
+    planner_has_sent: bool,
+    left_has_sent: bool,
     chunks: VecDeque<Assigned>,
     medium: Option<Medium>,
     epoch: u32,
@@ -106,12 +113,14 @@ impl Worker<'_> {
     /// Errors: see [`End`]; [`End::Alone`] is the good one.
     pub fn run(mut self) -> Result<std::convert::Infallible, End> {
         let mut queue = EventQueue::new()?;
-        queue.add_readable(self.planner, 0)?;
+        queue.add_readable(self.planner, PLANNER)?;
         if let Some(left) = self.left {
-            queue.add_readable(left, 1)?;
+            queue.add_readable(left, LEFT)?;
         }
         let mut state = State {
             queue,
+            planner_has_sent: false,
+            left_has_sent: false,
             chunks: VecDeque::new(),
             medium: None,
             epoch: 0,
@@ -126,20 +135,32 @@ impl Worker<'_> {
             }
             if !self.receive(&mut state)? {
                 state.queue.wait(&mut events, None)?;
+                for event in &events {
+                    match event {
+                        Event::Readable { key: PLANNER } => state.planner_has_sent = true,
+                        Event::Readable { key: LEFT } => state.left_has_sent = true,
+                        _ => {}
+                    }
+                }
             }
         }
     }
 
-    /// Takes one frame, if there is one.
+    /// Takes one frame, if the queue has said that there is one. It says so again when there are more.
+    ///
+    /// A worker without a chunk does not ask the queue: nothing but a frame of the planner can be of use, so it waits for that.
     fn receive(&mut self, state: &mut State) -> Result<bool, End> {
         let mut bytes = [0; FRAME_BYTES];
-        if let Some(received) = recv_frame(self.planner, &mut bytes)? {
+        if std::mem::take(&mut state.planner_has_sent) || state.chunks.is_empty() {
+            let Some(received) = recv_frame(self.planner, &mut bytes)? else { return Ok(true) };
             let frame = Frame::decode(&bytes[..received.len]).map_err(End::Frame)?;
             self.planner_said(state, frame, received.fd)?;
             return Ok(true);
         }
-        let Some(left) = self.left else { return Ok(false) };
-        let Some(received) = recv_frame(left, &mut bytes)? else { return Ok(false) };
+        let Some(left) = self.left.filter(|_| std::mem::take(&mut state.left_has_sent)) else {
+            return Ok(false);
+        };
+        let Some(received) = recv_frame(left, &mut bytes)? else { return Ok(true) };
         match Frame::decode(&bytes[..received.len]).map_err(End::Frame)? {
             Frame::Token { sequence, epoch } => take_token(state, sequence, epoch),
             other => return Err(End::Unexpected(other)),

@@ -206,12 +206,11 @@ impl<'a, 'd> Writing<'a, 'd> {
         loop {
             while ended == Ended::Full && self.stopped.is_none() && self.crew.has_room() {
                 ended = self.fill_chunk()?;
-                self.handle_events(false)?;
             }
             if self.stopped.is_some() || (ended != Ended::Full && self.crew.is_idle()) {
                 return Ok(ended);
             }
-            self.handle_events(true)?;
+            self.handle_events()?;
         }
     }
 
@@ -326,14 +325,14 @@ impl<'a, 'd> Writing<'a, 'd> {
 
     fn wait_until_ready(&mut self) -> Result<(), Stop> {
         while !self.crew.is_ready() {
-            self.handle_events(true)?;
+            self.handle_events()?;
         }
         Ok(())
     }
 
-    /// Takes what has happened; waits for something to happen if `wait` says so.
-    fn handle_events(&mut self, wait: bool) -> Result<(), Stop> {
-        self.handle_events_within((!wait).then_some(Duration::ZERO))
+    /// Waits until something happens, and takes it.
+    fn handle_events(&mut self) -> Result<(), Stop> {
+        self.handle_events_within(None)
     }
 
     fn handle_events_within(&mut self, timeout: Option<Duration>) -> Result<(), Stop> {
@@ -369,14 +368,12 @@ impl<'a, 'd> Writing<'a, 'd> {
         }
     }
 
+    /// Takes one frame; when there are more, the queue says so again.
     fn receive(&mut self, worker: u32) -> Result<(), Stop> {
-        while let Some(news) = self.crew.receive(worker)? {
-            match news {
-                News::Done => self.settle()?,
-                News::Ready | News::Fault => {}
-            }
+        match self.crew.receive(worker)? {
+            Some(News::Done) => self.settle(),
+            Some(News::Ready | News::Fault) | None => Ok(()),
         }
-        Ok(())
     }
 
     fn settle(&mut self) -> Result<(), Stop> {

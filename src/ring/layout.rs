@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! How the arena is divided: for each worker a few slots, each a chunk's buffer and its list of extents.
+//! How the arena is divided: into slots, one for each worker or two for a single one, each a chunk's buffer and its list of extents.
 
 use std::ops::Range;
 
@@ -7,10 +7,14 @@ use super::extent::EXTENT_BYTES;
 use crate::units::TP_BSIZE;
 
 /// Bytes of a chunk, about: whole records, at least one.
-const CHUNK_BYTES: usize = 1 << 20;
+///
+/// Large, since each chunk costs a dozen system calls and wakes three processes; and no larger, since all slots together
+/// should stay in a processor's cache: the kernel copies a chunk in and out again.
+const CHUNK_BYTES: usize = 9 << 18;
 
-/// Slots of a worker: it reads into one while another waits to be written.
-const SLOTS_PER_WORKER: u32 = 2;
+/// Slots beyond one for each worker are not needed: while one worker writes, the others read. But a single worker should find
+/// its next chunk filled in.
+const LEAST_SLOTS: u32 = 2;
 
 /// Slots begin on a page, and so do their lists: the largest page of the machines we know.
 const ALIGNMENT: usize = 1 << 16;
@@ -35,7 +39,7 @@ impl Slots {
 
     /// How many slots there are.
     pub fn count(&self) -> u32 {
-        self.workers * SLOTS_PER_WORKER
+        self.workers.max(LEAST_SLOTS)
     }
 
     /// The worker that chunk `sequence` goes to.

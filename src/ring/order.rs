@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn answers_out_of_order_are_settled_in_order() {
         let mut order = order();
-        for _ in 0..6 {
+        for _ in 0..3 {
             assert!(order.has_room());
             order.assigned(chunk());
         }
@@ -252,14 +252,14 @@ mod tests {
     #[test]
     fn chunks_taken_back_are_numbered_anew() {
         let mut order = order();
-        for _ in 0..4 {
+        for _ in 0..3 {
             order.assigned(chunk());
         }
         order.answered(0, 0, 1, Outcome::Written).unwrap();
         order.answered(1, 1, 1, Outcome::EndOfMedium { records: 1 }).unwrap();
         assert!(matches!(order.settle(), Some(Next::Written(_))));
         assert!(matches!(order.settle(), Some(Next::Stopped(Outcome::EndOfMedium { records: 1 }))));
-        assert_eq!(order.take_back().map(|taken| taken.sequence).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(order.take_back().map(|taken| taken.sequence).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(order.next_sequence(), 1);
         assert!(order.is_empty());
     }

@@ -51,16 +51,24 @@ struct Found {
 }
 
 impl BlockMap {
-    /// The map of `dinode`, which is a regular file, a directory or a long symbolic link.
+    /// Whether the size of `dinode` is one that a file can have.
     ///
-    /// Errors: [`Error::Inode`] when its size is more than a file can have.
-    pub fn new(superblock: &Superblock, dinode: &Dinode) -> Result<BlockMap, Error> {
+    /// Errors: [`Error::Inode`] if not.
+    pub fn check_size(superblock: &Superblock, dinode: &Dinode) -> Result<(), Error> {
         let room = superblock.mappable_blocks().saturating_mul(superblock.bsize.into());
         let most = room.min(superblock.maxfilesize);
         if dinode.size > most {
             let (ino, value, wanted) = (dinode.ino, dinode.size, format!("at most {most}"));
             return Err(Error::Inode { ino, field: "di_size", value, wanted });
         }
+        Ok(())
+    }
+
+    /// The map of `dinode`, which is a regular file, a directory or a long symbolic link.
+    ///
+    /// Errors: [`Error::Inode`] when its size is more than a file can have.
+    pub fn new(superblock: &Superblock, dinode: &Dinode) -> Result<BlockMap, Error> {
+        BlockMap::check_size(superblock, dinode)?;
         Ok(BlockMap {
             ino: dinode.ino,
             size: dinode.size,

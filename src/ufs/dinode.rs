@@ -2,7 +2,7 @@
 //! Inodes (`struct ufs1_dinode`, `struct ufs2_dinode`): a light view for the scan, and the whole.
 
 use super::error::Error;
-use super::fields::{ByteOrder, Fields, index};
+use super::fields::{ByteOrder, Fields};
 use super::superblock::{Superblock, Version};
 use super::{NDADDR, NIADDR, NXADDR};
 use crate::units::{FileBlock, FragAddr, Ino};
@@ -167,7 +167,7 @@ pub struct RawDinode<'a> {
 macro_rules! field {
     ($(#[$doc:meta])* $name:ident: $type:ty = $kind1:ident $ufs1:literal, $kind2:ident $ufs2:literal) => {
         $(#[$doc])*
-        #[inline]
+        #[inline(always)]
         pub fn $name(&self) -> $type {
             match &self.raw {
                 Raw::Ufs1(fields) => <$type>::from(fields.$kind1::<$ufs1>()),
@@ -183,7 +183,7 @@ impl<'a> RawDinode<'a> {
         Self::decode(superblock.version, superblock.order, superblock.old_inodes, ino, bytes)
     }
 
-    #[inline]
+    #[inline(always)]
     fn decode(
         version: Version,
         order: ByteOrder,
@@ -323,18 +323,53 @@ pub struct InodeTable<'b> {
     pub(super) version: Version,
     pub(super) order: ByteOrder,
     pub(super) old_inodes: bool,
-    pub(super) inode_size: u32,
 }
 
-impl<'b> InodeTable<'b> {
-    /// The inodes in order, free ones included.
-    pub fn iter(&self) -> impl Iterator<Item = RawDinode<'b>> + use<'b> {
-        let InodeTable { version, order, old_inodes, .. } = *self;
-        let each = index(self.inode_size).max(1);
-        let numbers = self.first.0..=u32::MAX;
-        numbers
-            .zip(self.bytes.chunks_exact(each))
-            .filter_map(move |(ino, bytes)| RawDinode::decode(version, order, old_inodes, Ino(ino), bytes))
+/// What looks at each inode of a table.
+pub trait Look {
+    /// Looks at one. To be `#[inline(always)]`, so that there is one of it for each format, in which the others do not count.
+    fn look(&mut self, inode: RawDinode<'_>);
+}
+
+impl InodeTable<'_> {
+    /// Shows each inode in order, free ones included. This is the loop that looks at millions of inodes.
+    pub fn show(&self, to: &mut impl Look) {
+        match (self.version, self.order) {
+            (Version::Ufs1, ByteOrder::Little) => self.each(Version::Ufs1, ByteOrder::Little, to),
+            (Version::Ufs1, ByteOrder::Big) => self.each(Version::Ufs1, ByteOrder::Big, to),
+            (Version::Ufs2, ByteOrder::Little) => self.each(Version::Ufs2, ByteOrder::Little, to),
+            (Version::Ufs2, ByteOrder::Big) => self.each(Version::Ufs2, ByteOrder::Big, to),
+        }
+    }
+
+    #[inline(always)]
+    fn each(&self, version: Version, order: ByteOrder, to: &mut impl Look) {
+        let size = match version {
+            Version::Ufs1 => 128,
+            Version::Ufs2 => 256,
+        };
+        let mut ino = self.first.0;
+        for bytes in self.bytes.chunks_exact(size) {
+            if let Some(inode) = RawDinode::decode(version, order, self.old_inodes, Ino(ino), bytes) {
+                to.look(inode);
+            }
+            ino = ino.wrapping_add(1);
+        }
+    }
+
+    /// All of them.
+    #[cfg(test)]
+    pub fn list(&self) -> Vec<Dinode> {
+        #[derive(Default)]
+        struct List(Vec<Dinode>);
+        impl Look for List {
+            fn look(&mut self, inode: RawDinode<'_>) {
+                self.0.push(inode.to_dinode());
+            }
+        }
+        let mut list = List::default();
+        self.show(&mut list);
+        list.0
     }
 }
 

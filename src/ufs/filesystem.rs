@@ -7,6 +7,7 @@ use super::error::{Error, Warning};
 use super::fields::index;
 use super::read::ReadAt;
 use super::superblock::{Superblock, Version};
+use crate::buffer::Buffer;
 use crate::units::{ByteOffset, FragAddr, Ino};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -15,16 +16,37 @@ use std::rc::Rc;
 pub struct FileSystem<R: ReadAt> {
     superblock: Superblock,
     disk: R,
-    /// The block of inodes that was read last.
-    inodes: RefCell<InodeBlock>,
+    /// The inodes that were read last.
+    inodes: RefCell<Window>,
     /// Room for an indirect block.
-    scratch: RefCell<Vec<u8>>,
+    scratch: RefCell<Buffer>,
 }
 
+/// Bytes of inodes that are read ahead at most: they stay in a processor's cache.
+const MOST_AHEAD: u32 = 256 << 10;
+
+/// Consecutive blocks of a group's inodes.
 #[derive(Default)]
-struct InodeBlock {
-    addr: Option<FragAddr>,
-    bytes: Vec<u8>,
+struct Window {
+    bytes: Buffer,
+    /// The first inode in it, and how many there are.
+    first: u32,
+    count: u32,
+    /// Blocks that the next read takes if it goes on from here.
+    ahead: u32,
+}
+
+impl Window {
+    /// Where `ino` stands in it, counted in inodes.
+    fn position(&self, ino: Ino) -> Option<u32> {
+        ino.0.checked_sub(self.first).filter(|&at| at < self.count)
+    }
+
+    /// Whether `ino` comes soon after it, so that reading ahead is worth its while.
+    fn leads_to(&self, ino: Ino) -> bool {
+        let end = self.first.saturating_add(self.count);
+        ino.0.checked_sub(end).is_some_and(|gap| gap <= self.count)
+    }
 }
 
 impl<R: ReadAt> FileSystem<R> {
@@ -73,27 +95,57 @@ impl<R: ReadAt> FileSystem<R> {
         CylinderGroup::parse(sb, cg, bytes)
     }
 
-    /// Reads one inode. The block it is in is kept, so that its neighbours cost no read.
+    /// Reads one inode. The block it is in is kept, so that its neighbours cost no read; and as long as inodes are asked
+    /// for in rising order, more and more of the blocks behind it.
     ///
     /// Errors: [`Error::NoInode`]; [`Error::Address`] when it is outside the file system;
     /// [`Error::Read`].
     pub fn inode(&self, ino: Ino) -> Result<Dinode, Error> {
-        let sb = &self.superblock;
-        let (addr, which) = sb.inode_block(ino)?;
         let mut kept = self.inodes.borrow_mut();
-        if kept.addr != Some(addr) {
-            kept.addr = None;
-            kept.bytes.resize(index(sb.bsize), 0);
-            self.read(addr, &mut kept.bytes)?;
-            kept.addr = Some(addr);
-        }
-        let start = index(which.saturating_mul(sb.inode_size()));
+        let at = match kept.position(ino) {
+            Some(at) => at,
+            None => self.read_inodes(ino, &mut kept)?,
+        };
+        let sb = &self.superblock;
+        let start = index(at).saturating_mul(index(sb.inode_size()));
         let raw = kept.bytes.get(start..).and_then(|bytes| RawDinode::new(sb, ino, bytes));
         raw.map(|raw| raw.to_dinode()).ok_or(Error::NoInode { ino, inodes: sb.max_inodes() })
     }
 
+    /// Reads the block that holds `ino` into `kept`, and blocks behind it if they are likely to be wanted. Gives the inode's place.
+    fn read_inodes(&self, ino: Ino, kept: &mut Window) -> Result<u32, Error> {
+        let sb = &self.superblock;
+        let (addr, within) = sb.inode_block(ino)?;
+        let (_, which) = sb.group_of(ino)?;
+        let most = (MOST_AHEAD / sb.bsize.max(1)).max(1);
+        kept.ahead = if kept.leads_to(ino) { kept.ahead.saturating_mul(2).clamp(1, most) } else { 1 };
+        kept.count = 0;
+        let each = sb.inodes_per_block().max(1);
+        let first = which.saturating_sub(within);
+        let there = sb.ipg.saturating_sub(first).checked_div(each).unwrap_or(0);
+        let mut blocks = kept.ahead.min(there).max(1);
+        if blocks > 1 && !self.read_ahead(addr, blocks, &mut kept.bytes) {
+            blocks = 1;
+        }
+        if blocks == 1 {
+            kept.bytes.set_length(index(sb.bsize));
+            self.read(addr, &mut kept.bytes)?;
+        }
+        kept.first = ino.0.saturating_sub(within);
+        kept.count = each.saturating_mul(blocks);
+        Ok(within)
+    }
+
+    /// Fills `bytes` with `blocks` blocks from `addr` on, if that can be done without a word.
+    fn read_ahead(&self, addr: FragAddr, blocks: u32, bytes: &mut Buffer) -> bool {
+        let sb = &self.superblock;
+        bytes.set_length(index(sb.bsize.saturating_mul(blocks)));
+        sb.check_blocks(addr.0, sb.frag.saturating_mul(blocks)).is_ok()
+            && self.disk.try_read_at(sb.offset_of(addr), bytes)
+    }
+
     /// Reads `count` inodes of group `cg`, from its inode number `first` on (0 is the group's first),
-    /// into `buf` in one read: about 1 MiB at a time is good, and a multiple of `inodes_per_block`.
+    /// into `buf` in one read: some 256 KiB at a time are good, and a multiple of `inodes_per_block`.
     ///
     /// Errors: [`Error::NoGroup`]; [`Error::Group`] when the group has fewer inodes;
     /// [`Error::Address`] when they are outside the file system; [`Error::Read`].
@@ -102,7 +154,7 @@ impl<R: ReadAt> FileSystem<R> {
         cg: u32,
         first: u32,
         count: u32,
-        buf: &'b mut Vec<u8>,
+        buf: &'b mut Buffer,
     ) -> Result<InodeTable<'b>, Error> {
         let sb = &self.superblock;
         let start = sb.group_start(cg)?.0.saturating_add(sb.iblkno.into());
@@ -118,8 +170,8 @@ impl<R: ReadAt> FileSystem<R> {
         let before = skipped.checked_rem(fsize).unwrap_or(0);
         let addr = FragAddr(skipped.saturating_sub(before).checked_div(fsize).unwrap_or(0));
         let length = before.saturating_add(wanted).next_multiple_of(fsize);
-        buf.resize(usize::try_from(length).unwrap_or(usize::MAX), 0);
-        self.read(FragAddr(start.saturating_add(addr.0)), buf)?;
+        buf.set_length(usize::try_from(length).unwrap_or(usize::MAX));
+        self.read_blocks(FragAddr(start.saturating_add(addr.0)), buf)?;
         let from = usize::try_from(before).unwrap_or(0);
         let to = from.saturating_add(usize::try_from(wanted).unwrap_or(0));
         Ok(InodeTable {
@@ -128,8 +180,24 @@ impl<R: ReadAt> FileSystem<R> {
             version: sb.version,
             order: sb.order,
             old_inodes: sb.old_inodes,
-            inode_size: sb.inode_size(),
         })
+    }
+
+    /// Fills `buf` from `addr` on, in one read if that goes, else in a block's at a time, as dump does: each that fails is told.
+    fn read_blocks(&self, addr: FragAddr, buf: &mut [u8]) -> Result<(), Error> {
+        let sb = &self.superblock;
+        let frags = buf.len().div_ceil(index(sb.fsize).max(1));
+        let addr = sb.check_blocks(addr.0, u32::try_from(frags).unwrap_or(u32::MAX))?;
+        let offset = sb.offset_of(addr);
+        if self.disk.try_read_at(offset, buf) {
+            return Ok(());
+        }
+        let mut at = offset.0;
+        for block in buf.chunks_mut(index(sb.bsize).max(1)) {
+            self.disk.read_at(ByteOffset(at), block)?;
+            at = at.saturating_add(sb.bsize.into());
+        }
+        Ok(())
     }
 
     /// Reads the indirect block at `addr`: its [`Superblock::nindir`] addresses, which are not checked;
@@ -139,7 +207,7 @@ impl<R: ReadAt> FileSystem<R> {
     pub fn indirect(&self, addr: FragAddr) -> Result<Rc<[u64]>, Error> {
         let sb = &self.superblock;
         let mut bytes = self.scratch.borrow_mut();
-        bytes.resize(index(sb.bsize), 0);
+        bytes.set_length(index(sb.bsize));
         self.read(addr, &mut bytes)?;
         Ok(match sb.version {
             Version::Ufs1 => bytes.as_chunks::<4>().0.iter().map(|raw| sb.order.u32(*raw).into()).collect(),
@@ -168,17 +236,17 @@ mod tests {
                 sample.file(ino, u64::from(ino) * 1000, &[100 + u64::from(ino)], [0; 3]);
             }
             let fs = sample.open();
-            let mut buf = Vec::new();
+            let mut buf = Buffer::default();
             for (first, count) in [(0, 32), (3, 1), (5, 9), (17, 0), (0, 7), (31, 1)] {
                 let table = fs.inode_table(0, first, count, &mut buf).unwrap();
-                let found: Vec<Dinode> = table.iter().map(|raw| raw.to_dinode()).collect();
+                let found = table.list();
                 let expected: Vec<Dinode> =
                     (first..first + count).map(|ino| fs.inode(Ino(ino)).unwrap()).collect();
                 assert_eq!(found, expected);
             }
             let ipg = fs.superblock().ipg;
             let table = fs.inode_table(1, ipg - 1, 1, &mut buf).unwrap();
-            assert_eq!(table.iter().map(|raw| raw.ino).collect::<Vec<_>>(), [Ino(2 * ipg - 1)]);
+            assert_eq!(table.list().iter().map(|raw| raw.ino).collect::<Vec<_>>(), [Ino(2 * ipg - 1)]);
             for (first, count) in [(0, ipg + 1), (ipg, 1), (u32::MAX, 2), (1, u32::MAX)] {
                 let error = fs.inode_table(0, first, count, &mut buf).err();
                 assert!(matches!(error, Some(Error::Group { field: "fs_ipg", .. })), "{error:?}");
@@ -206,13 +274,13 @@ mod tests {
         let Ok((fs, _)) = FileSystem::open(bytes) else {
             return;
         };
-        let (sb, mut buf) = (fs.superblock(), Vec::new());
+        let (sb, mut buf) = (fs.superblock(), Buffer::default());
         for cg in 0..sb.ncg.min(4) {
             let _ = fs.cylinder_group(cg).map(|group| group.used());
             let Ok(table) = fs.inode_table(cg, 0, sb.ipg.min(64), &mut buf) else {
                 continue;
             };
-            for inode in table.iter().map(|raw| raw.to_dinode()) {
+            for inode in table.list() {
                 let _ = inode.ext_blocks(sb);
                 let _ = inode.link_text(sb);
                 if BlockMap::new(sb, &inode).is_ok() && fs.inode(inode.ino).is_ok() {

@@ -27,7 +27,7 @@ fn unpack(image: &Path) -> Vec<u8> {
 /// Every inode that pass I would look at, decoded both ways, and its blocks walked. Returns the number in use.
 fn scan(fs: &FileSystem<&[u8]>) -> u32 {
     let sb = fs.superblock();
-    let (mut buf, mut in_use) = (Vec::new(), 0);
+    let (mut buf, mut in_use) = (crate::buffer::Buffer::default(), 0);
     for cg in 0..sb.ncg {
         let group = fs.cylinder_group(cg).unwrap();
         assert!(group.magic_ok, "magic of group {cg}");
@@ -40,7 +40,7 @@ fn scan(fs: &FileSystem<&[u8]>) -> u32 {
             let count = (group.initialized - first).min(37);
             let table = fs.inode_table(cg, first, count, &mut buf).unwrap();
             let mut expected = cg * sb.ipg + first;
-            for raw in table.iter() {
+            for raw in table.list() {
                 assert_eq!(raw.ino, Ino(expected));
                 expected += 1;
                 if check_inode(fs, &raw) {

@@ -33,7 +33,7 @@ mod sample;
 
 pub use blocks::{BlockMap, Run};
 pub use cylinder::CylinderGroup;
-pub use dinode::{Dinode, FileType, InodeTable, RawDinode};
+pub use dinode::{Dinode, FileType, InodeTable, Look, RawDinode};
 pub use dir::{DIRBLKSIZ, DirEntries, DirEntry, DirError, DirFault, dir_entries};
 pub use error::{Error, Warning};
 pub use fields::ByteOrder;

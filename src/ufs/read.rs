@@ -14,6 +14,14 @@ pub trait ReadAt {
     /// Errors: a [`ReadError`] ends the dump (the operator said stop, or nothing can be read). An
     /// implementation that would rather go on, as dump does, fills `buf` with zeros and returns `Ok`.
     fn read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), ReadError>;
+
+    /// Fills all of `buf` from byte `offset` if one read brings it; if not, tells nobody and gives false.
+    ///
+    /// For pieces larger than what is needed now: after false what is needed is asked for by [`ReadAt::read_at`].
+    /// An implementation that tells of failures has to write its own.
+    fn try_read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> bool {
+        self.read_at(offset, buf).is_ok()
+    }
 }
 
 /// A read that failed, for good.
@@ -59,6 +67,10 @@ impl ReadAt for Vec<u8> {
 impl<T: ReadAt + ?Sized> ReadAt for &T {
     fn read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), ReadError> {
         (**self).read_at(offset, buf)
+    }
+
+    fn try_read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> bool {
+        (**self).try_read_at(offset, buf)
     }
 }
 

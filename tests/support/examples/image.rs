@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Writes a UFS image to measure with: `image large|many|mixed FILE NUMBER [1|2]`.
+//! Writes a UFS image to measure with: `image KIND FILE NUMBER [1|2]`; says how many bytes of it are in use.
 //!
 //! `large`: files of 1 GiB, NUMBER in all, whose blocks are on the disk but zeros, so that the image stays sparse.
-//! `many`: NUMBER files of 0 to 16 KiB, a thousand to a directory. `mixed`: NUMBER files of all kinds and sizes.
+//! `many`: NUMBER files of 0 to 16 KiB, a thousand to a directory. `small`: the same of 0 to 2 KiB.
+//! `usual`: NUMBER files as a system has them, most of them small and most bytes in the large ones, 26 KB on average.
+//! `mixed`: NUMBER files of all kinds and sizes. `inodes`: NUMBER empty files without names: nothing but inodes.
 
 use std::path::Path;
 
@@ -13,31 +15,59 @@ use capdump_support::ufs_writer::{ROOT, Writer};
 
 const BLOCKS: (u64, u64) = (32768, 4096);
 
+/// Inodes of a group where there are many files: newfs(8) makes about so many.
+const INODES: u64 = 65536;
+
+/// Bytes of a group at most: a block has room for the map of so many.
+const GROUP: u64 = 600 << 20;
+
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [kind, path, number, rest @ ..] = args.as_slice() else {
-        panic!("image large|many|mixed FILE NUMBER [1|2]");
+        panic!("image large|many|small|usual|mixed|inodes FILE NUMBER [1|2]");
     };
     let number: u64 = number.parse().expect("a number");
     let version = rest.first().map_or(2, |v| v.parse().expect("1 or 2"));
     let path = Path::new(path);
     match kind.as_str() {
         "large" => large(path, number, version),
-        "many" => many(path, number, version),
+        "many" => files(path, number, version, |n| scatter(n) % 16384),
+        "small" => files(path, number, version, |n| scatter(n) % 2049),
+        "usual" => files(path, number, version, usual),
         "mixed" => mixed(path, number, version),
-        _ => panic!("large, many or mixed"),
+        "inodes" => inodes(path, number, version),
+        _ => panic!("large, many, small, usual, mixed or inodes"),
     }
 }
 
+/// A number that follows from `n` and looks like any.
+fn scatter(n: u64) -> u64 {
+    let x = (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (x ^ (x >> 31)) >> 7
+}
+
+/// Sizes whose logarithm is spread evenly over what small, middling and large files have.
+fn usual(n: u64) -> u64 {
+    let x = scatter(n);
+    let most = match n % 100 {
+        0..60 => 8 << 10,
+        60..95 => 64 << 10,
+        95..99 => 256 << 10,
+        _ => 1 << 20,
+    };
+    x % most
+}
+
+/// A file system with room for this and a little more, so that few of its bytes are out of use.
 fn writer(path: &Path, version: u8, bytes: u64, inodes: u64) -> Writer {
-    let g = Geometry::large(version, BLOCKS, bytes, 4096);
-    let ipg = (inodes / g.ncg + 1024).max(4096);
-    let g = Geometry::large(version, BLOCKS, bytes + inodes * 256, ipg);
-    Writer::create(path, &g, &Attrs::perm(0o755))
+    let ncg = (inodes / INODES).max(bytes / GROUP) + 1;
+    let inodes = inodes / ncg + 1024;
+    let bytes = (bytes + bytes / 8) / ncg + inodes * 256 + (4 << 20);
+    Writer::create(path, &Geometry::new(version, BLOCKS, ncg, inodes, bytes), &Attrs::perm(0o755))
 }
 
 fn large(path: &Path, files: u64, version: u8) {
-    let mut w = writer(path, version, (files << 30) + (files << 26) + (1 << 30), 4096);
+    let mut w = writer(path, version, files << 30, 4096);
     for n in 0..files {
         let what = What::File(Content::full(1 << 30, BLOCKS.0, Fill::Zeros));
         w.add(ROOT, format!("large{n}").as_bytes(), &Attrs::default(), &what);
@@ -45,22 +75,23 @@ fn large(path: &Path, files: u64, version: u8) {
     w.finish();
 }
 
-fn many(path: &Path, files: u64, version: u8) {
-    let mut w = writer(path, version, files * 14000 + (1 << 28), files + files / 1000 * 2);
+/// `files` files of the sizes that `size` gives, a thousand to a directory.
+fn files(path: &Path, files: u64, version: u8, size: impl Fn(u64) -> u64) {
+    let bytes = (0..files).map(|n| size(n).next_multiple_of(BLOCKS.1)).sum();
+    let mut w = writer(path, version, bytes, files + files / 1000 * 2);
     let mut dir = ROOT;
     for n in 0..files {
         if n % 1000 == 0 {
             dir = w.mkdir(ROOT, format!("dir{}", n / 1000).as_bytes(), &Attrs::perm(0o755));
         }
-        let size = n.wrapping_mul(2_654_435_761) % 16384;
-        let what = What::File(Content::full(size, BLOCKS.0, Fill::Pattern(n)));
+        let what = What::File(Content::full(size(n), BLOCKS.0, Fill::Pattern(n)));
         w.add(dir, format!("file{n}").as_bytes(), &Attrs::default(), &what);
     }
     w.finish();
 }
 
 fn mixed(path: &Path, files: u64, version: u8) {
-    let mut w = writer(path, version, files * (2 << 20) + (1 << 28), files * 2);
+    let mut w = writer(path, version, files << 20, files * 5);
     for n in 0..files {
         let dir = w.mkdir(ROOT, format!("dir{n}").as_bytes(), &Attrs::perm(0o755));
         let size = n.wrapping_mul(2_654_435_761) % (4 << 20) / (1 << (n % 12));
@@ -70,5 +101,11 @@ fn mixed(path: &Path, files: u64, version: u8) {
         w.add(dir, b"link", &Attrs::perm(0o777), &What::Link(vec![b'x'; (n % 300) as usize + 1]));
         w.add(dir, b"fifo", &Attrs::default(), &What::Fifo);
     }
+    w.finish();
+}
+
+fn inodes(path: &Path, count: u64, version: u8) {
+    let mut w = writer(path, version, 0, count);
+    w.orphans(count, &Attrs::default());
     w.finish();
 }

@@ -105,6 +105,26 @@ impl Writer {
         ino
     }
 
+    /// Makes `count` empty files that have no names, of which only the inodes are written: a whole table at a time.
+    pub fn orphans(&mut self, count: u64, attrs: &Attrs) {
+        let inode =
+            Inode { mode: 0o100_000 | attrs.perm, nlink: 0, size: 0, attrs, map: Map::default(), text: &[] };
+        let bytes = inode.encode(&self.g);
+        let (mut at, mut table, mut group) = (0, Vec::new(), 0);
+        for _ in 0..count {
+            let ino = self.groups.inode(group);
+            group = self.group_of(ino);
+            let here = self.g.inode_at(ino);
+            if at + table.len() as u64 != here || table.len() as u64 >= PIECE {
+                self.put(at, &table);
+                table.clear();
+                at = here;
+            }
+            table.extend_from_slice(&bytes);
+        }
+        self.put(at, &table);
+    }
+
     /// Leaves the next inode of the first group free, as after the removal of its file.
     pub fn leave_free(&mut self) {
         self.groups.freed_inode(0);
