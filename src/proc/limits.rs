@@ -21,9 +21,6 @@ pub fn limit_planner(started: &Started) -> Result<(), Error> {
     if let Some(tty) = started.console.tty() {
         limit(tty, DescriptorKind::Terminal)?;
     }
-    if let Some(record) = &started.record {
-        limit(record.descriptor(), DescriptorKind::Dumpdates)?;
-    }
     if let Some(outside) = started.console.outside() {
         limit(outside.socket().as_fd(), DescriptorKind::RingSocket)?;
         limit(outside.child().as_fd(), DescriptorKind::ProcessDescriptor)?;
