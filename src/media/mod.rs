@@ -9,7 +9,7 @@ pub use write::{Descriptor, Writer, Written, write_chunk};
 /// How a medium is written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A regular file: a chunk is one write; its end is known by a short write.
+    /// A regular file: a chunk is one write, which may have to be continued.
     File,
     /// A pipe, a socket, or a device that is no tape: a chunk is one write, which may have to be continued.
     Stream,

@@ -69,8 +69,8 @@ impl<W: FnMut(BorrowedFd<'_>) -> io::Result<()>> Writer for Descriptor<'_, W> {
 
 /// Writes `bytes`, whole records of `record` bytes each.
 ///
-/// The first write that gives 0, `ENOSPC` or, on a file or tape, less than it was asked to is the end of the medium:
-/// nothing is tried again. `page` is memory for a record that does not begin on a page.
+/// The first write that gives 0 or `ENOSPC`, or on a tape less than it was asked to, is the end of the medium: nothing is tried
+/// again. `page` is memory for a record that does not begin on a page.
 pub fn write_chunk(
     out: &mut impl Writer,
     kind: Kind,
@@ -80,23 +80,22 @@ pub fn write_chunk(
 ) -> Written {
     match kind {
         Kind::Tape => write_records(out, bytes, record, page),
-        Kind::File | Kind::Stream => write_whole(out, kind, bytes, record),
+        Kind::File | Kind::Stream => write_whole(out, bytes, record),
         Kind::Remote => write_remote(out, bytes, record, RECORDS_AHEAD),
         Kind::RemoteInStep => write_remote(out, bytes, record, 1),
     }
 }
 
-fn write_whole(out: &mut impl Writer, kind: Kind, bytes: &[u8], record: usize) -> Written {
+fn write_whole(out: &mut impl Writer, bytes: &[u8], record: usize) -> Written {
     let mut done = 0;
     while done < bytes.len() {
         let records = (done / record) as u32;
         match out.write(&bytes[done..]) {
             Ok(0) => return Written::End(records),
             Ok(n) => {
+                // What is short on a file or in a pipe is asked for again: only then it is known whether the medium is full,
+                // or failed in the middle of a long write.
                 done += n;
-                if kind == Kind::File && done < bytes.len() {
-                    return Written::End((done / record) as u32);
-                }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if let Err(error) = out.wait() {
@@ -272,9 +271,12 @@ mod tests {
     }
 
     #[test]
-    fn a_file_ends_at_the_first_short_write() {
+    fn a_file_ends_where_it_takes_no_more() {
         assert_eq!(run(Kind::File, vec![Ok(4096)]), (Written::All, vec![4096]));
-        assert_eq!(run(Kind::File, vec![Ok(3000)]), (Written::End(2), vec![4096]));
+        let full = vec![Ok(3000), errno(libc::ENOSPC)];
+        assert_eq!(run(Kind::File, full), (Written::End(2), vec![4096, 1096]));
+        let failed = vec![Ok(3000), errno(libc::EIO)];
+        assert_eq!(run(Kind::File, failed).0, Written::Failed(2, libc::EIO));
         assert_eq!(run(Kind::File, vec![errno(libc::ENOSPC)]), (Written::End(0), vec![4096]));
         assert_eq!(run(Kind::File, vec![errno(libc::EIO)]), (Written::Failed(0, libc::EIO), vec![4096]));
     }

@@ -133,10 +133,10 @@ impl Pieces<'_> {
         let at = libc::off_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
         let pieces = &self.scatter.pieces;
         let count = i32::try_from(pieces.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
-        // SAFETY: each piece is inside `buffer` (checked by its slice when it was taken) or inside `nowhere`, both of which
-        // are borrowed by self for writing and not moved or freed before the call is over; that pieces of `nowhere` overlap
-        // is nothing to the kernel, which only copies bytes into them.
         retry(|| {
+            // SAFETY: each piece is inside `buffer` (checked by its slice when it was taken) or inside `nowhere`, both of which
+            // are borrowed by self for writing and not moved or freed before the call is over; that pieces of `nowhere` overlap
+            // is nothing to the kernel, which only copies bytes into them.
             check(unsafe { libc::preadv(fd.as_raw_fd(), pieces.as_ptr(), count, at) }).map(|got| got as usize)
         })
     }

@@ -105,3 +105,37 @@ impl Links {
         &rest[..rest.partition_point(|link| link.child == child)]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_below_decides_and_rings_end() {
+        // 3 holds 4, 4 holds 5 (dumped); 6 holds 7, which was forgotten; 8 and 9 hold each other; 10 holds 6 and 3.
+        let mut links = Links::default();
+        for (parent, children) in [(3, &[4][..]), (4, &[5]), (6, &[7]), (8, &[9]), (9, &[8]), (10, &[6, 3])] {
+            for &child in children {
+                assert!(links.add(Ino(parent), Ino(child)));
+            }
+            links.close(Ino(parent), false);
+        }
+        assert!(links.add(Ino(11), Ino(3)));
+        links.close(Ino(11), true);
+        let mut maps = Maps::new(64);
+        [3, 4, 5, 6, 8, 9, 10, 11].into_iter().for_each(|ino| maps.dirs.insert(Ino(ino)));
+        [5, 11].into_iter().for_each(|ino| maps.dump.insert(Ino(ino)));
+        assert_eq!(links.decide(&mut maps), [Ino(3), Ino(4), Ino(10)]);
+        let left: Vec<u32> = maps.dirs.iter().map(|ino| ino.0).collect();
+        assert_eq!(left, [3, 4, 5, 8, 9, 10, 11], "6 is forgotten, as by rounds 8 and 9 are not");
+    }
+
+    #[test]
+    fn there_is_an_end_to_what_is_kept() {
+        let mut links = Links::default();
+        for _ in 0..MOST_LINKS {
+            assert!(links.add(Ino(3), Ino(4)));
+        }
+        assert!(!links.add(Ino(3), Ino(4)));
+    }
+}

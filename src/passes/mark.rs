@@ -132,9 +132,9 @@ impl Scan<'_> {
     }
 }
 
-impl Look for Scan<'_> {
+impl<'b> Look<'b> for Scan<'_> {
     #[inline(always)]
-    fn look(&mut self, inode: RawDinode<'_>) {
+    fn look(&mut self, inode: RawDinode<'b>) {
         let ino = inode.ino;
         let kind = inode.file_type();
         if ino < Ino::ROOT || kind == FileType::Free {

@@ -26,7 +26,8 @@ pub struct MarkDirs {
     changed: bool,
     round: u32,
     block: Buffer,
-    begun: bool,
+    /// A way has been chosen; set from the start, it is that of rounds.
+    pub(super) begun: bool,
     /// What holds what, if it is decided by that.
     links: Option<Links>,
     /// Directories whose nodump has been handed down: once is enough, and ends on directories that hold each other.

@@ -9,6 +9,8 @@ mod file;
 mod links;
 mod mark;
 mod mark_dirs;
+#[cfg(test)]
+mod mark_dirs_tests;
 mod segment;
 mod stream;
 

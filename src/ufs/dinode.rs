@@ -326,14 +326,14 @@ pub struct InodeTable<'b> {
 }
 
 /// What looks at each inode of a table.
-pub trait Look {
+pub trait Look<'b> {
     /// Looks at one. To be `#[inline(always)]`, so that there is one of it for each format, in which the others do not count.
-    fn look(&mut self, inode: RawDinode<'_>);
+    fn look(&mut self, inode: RawDinode<'b>);
 }
 
-impl InodeTable<'_> {
+impl<'b> InodeTable<'b> {
     /// Shows each inode in order, free ones included. This is the loop that looks at millions of inodes.
-    pub fn show(&self, to: &mut impl Look) {
+    pub fn show(&self, to: &mut impl Look<'b>) {
         match (self.version, self.order) {
             (Version::Ufs1, ByteOrder::Little) => self.each(Version::Ufs1, ByteOrder::Little, to),
             (Version::Ufs1, ByteOrder::Big) => self.each(Version::Ufs1, ByteOrder::Big, to),
@@ -343,7 +343,7 @@ impl InodeTable<'_> {
     }
 
     #[inline(always)]
-    fn each(&self, version: Version, order: ByteOrder, to: &mut impl Look) {
+    fn each(&self, version: Version, order: ByteOrder, to: &mut impl Look<'b>) {
         let size = match version {
             Version::Ufs1 => 128,
             Version::Ufs2 => 256,
@@ -359,15 +359,14 @@ impl InodeTable<'_> {
 
     /// All of them.
     #[cfg(test)]
-    pub fn list(&self) -> Vec<Dinode> {
-        #[derive(Default)]
-        struct List(Vec<Dinode>);
-        impl Look for List {
-            fn look(&mut self, inode: RawDinode<'_>) {
-                self.0.push(inode.to_dinode());
+    pub fn list(&self) -> Vec<RawDinode<'b>> {
+        struct List<'b>(Vec<RawDinode<'b>>);
+        impl<'b> Look<'b> for List<'b> {
+            fn look(&mut self, inode: RawDinode<'b>) {
+                self.0.push(inode);
             }
         }
-        let mut list = List::default();
+        let mut list = List(Vec::new());
         self.show(&mut list);
         list.0
     }

@@ -117,7 +117,7 @@ impl<R: ReadAt> FileSystem<R> {
         let sb = &self.superblock;
         let (addr, within) = sb.inode_block(ino)?;
         let (_, which) = sb.group_of(ino)?;
-        let most = (MOST_AHEAD / sb.bsize.max(1)).max(1);
+        let most = MOST_AHEAD.checked_div(sb.bsize).unwrap_or(1).max(1);
         kept.ahead = if kept.leads_to(ino) { kept.ahead.saturating_mul(2).clamp(1, most) } else { 1 };
         kept.count = 0;
         let each = sb.inodes_per_block().max(1);
@@ -239,7 +239,7 @@ mod tests {
             let mut buf = Buffer::default();
             for (first, count) in [(0, 32), (3, 1), (5, 9), (17, 0), (0, 7), (31, 1)] {
                 let table = fs.inode_table(0, first, count, &mut buf).unwrap();
-                let found = table.list();
+                let found: Vec<Dinode> = table.list().iter().map(RawDinode::to_dinode).collect();
                 let expected: Vec<Dinode> =
                     (first..first + count).map(|ino| fs.inode(Ino(ino)).unwrap()).collect();
                 assert_eq!(found, expected);
@@ -280,7 +280,7 @@ mod tests {
             let Ok(table) = fs.inode_table(cg, 0, sb.ipg.min(64), &mut buf) else {
                 continue;
             };
-            for inode in table.list() {
+            for inode in table.list().iter().map(RawDinode::to_dinode) {
                 let _ = inode.ext_blocks(sb);
                 let _ = inode.link_text(sb);
                 if BlockMap::new(sb, &inode).is_ok() && fs.inode(inode.ino).is_ok() {

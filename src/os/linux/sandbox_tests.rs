@@ -212,9 +212,11 @@ fn every_role_does_its_work() {
             send_frame(a.as_fd(), b"x", Some(input.as_fd())).unwrap();
             let fd = recv_frame(b.as_fd(), &mut [0; 8]).unwrap().unwrap().fd.unwrap();
             let whole = disk::pread(fd.as_fd(), arena.slice_mut(0..8192), 0).unwrap();
-            let (mut one, mut two) = ([0; 10], [0; 20]);
-            let mut parts = [std::io::IoSliceMut::new(&mut one), std::io::IoSliceMut::new(&mut two)];
-            let parts = disk::preadv(fd.as_fd(), &mut parts, 100).unwrap();
+            let (mut scatter, mut memory) = (disk::Scatter::new(0), [0; 40]);
+            let mut parts = scatter.fill(&mut memory);
+            parts.take(20, 20);
+            parts.take(0, 10);
+            let parts = parts.read(fd.as_fd(), 100).unwrap();
             let written = output::write(file.as_fd(), arena.slice(0..8192)).unwrap();
             output::ftruncate(file.as_fd(), 8192).unwrap();
             output::fsync(file.as_fd()).unwrap();
