@@ -68,7 +68,8 @@ impl DescriptorKind {
             DescriptorKind::Pipe => &[Write, Event],
             DescriptorKind::RmtSocket | DescriptorKind::RingSocket => &[Read, Write, Event],
             DescriptorKind::ProcessDescriptor => &[Event, Pdgetpid, Pdkill],
-            DescriptorKind::Queue => &[Kqueue],
+            // One queue can be waited on in another.
+            DescriptorKind::Queue => &[Kqueue, Event],
             DescriptorKind::Dumpdates => &[Read, Write, Seek, Ftruncate, Flock, Fsync, Fstat],
             DescriptorKind::Terminal | DescriptorKind::Stdio => &[Read, Write, Event, Fstat, Ioctl],
             DescriptorKind::StandardOutput => &[Write, Event, Fstat, Fsync],

@@ -16,7 +16,10 @@ use super::{Stop, exit};
 use crate::disk::{Disk, Fault};
 use crate::event::{Event, EventQueue, Sig};
 use crate::media::Kind;
-use crate::operator::{Attention, MediaMessage, Message, Progress, Question, Remark, StopMessage};
+use crate::operator::{
+    Attention, MediaMessage, Message, Progress, Question, Remark, StopMessage, pass_title, title,
+};
+use crate::os::process::set_title;
 use crate::os::time;
 use crate::passes::Notice;
 use crate::ring::order::{InFlight, Next};
@@ -48,6 +51,10 @@ pub struct Writing<'a, 'd> {
     /// Whether dump would have looked at the clock: it does after each record.
     clock_started: bool,
     progress: Progress,
+    /// The pass that chunks are filled from.
+    pass: u8,
+    /// When the process's title was last set, seconds since 1970: dump sets it after each record, here once a second does.
+    titled: i64,
     events: Vec<Event>,
 }
 
@@ -93,6 +100,8 @@ impl<'a, 'd> Writing<'a, 'd> {
             stopped: None,
             clock_started: false,
             progress,
+            pass: 3,
+            titled: 0,
             events: Vec::new(),
         })
     }
@@ -300,11 +309,15 @@ impl<'a, 'd> Writing<'a, 'd> {
         // Which pass it is can be told at once; what is wrong with a file comes with the file.
         let console = &self.started.console;
         chunk.notices.retain(|(_, notice)| {
-            let pass = matches!(notice, Notice::DumpingDirectories | Notice::DumpingFiles);
-            if pass {
-                console.notice(notice.clone());
-            }
-            !pass
+            let pass = match notice {
+                Notice::DumpingDirectories => 3,
+                Notice::DumpingFiles => 4,
+                _ => return true,
+            };
+            console.notice(notice.clone());
+            set_title(&pass_title(&self.started.disk_name, pass));
+            self.pass = pass;
+            false
         });
         self.crew.assign(chunk)?;
         Ok(ended)
@@ -416,6 +429,10 @@ impl<'a, 'd> Writing<'a, 'd> {
         let (state, due) = self.progress.report(now, self.written, time::ctime);
         if due {
             self.started.console.say(Message::Progress(&state));
+        }
+        if now != self.titled {
+            self.titled = now;
+            set_title(&title(&self.started.disk_name, self.pass, &state));
         }
     }
 }

@@ -26,8 +26,8 @@ impl Queue {
     /// See [`crate::event::EventQueue::new`], as for all that follows. A forked child does not get its parent's kqueue.
     pub fn new() -> io::Result<Queue> {
         let kqueue = Kqueue::new()?;
-        // Nothing but waiting and registering; so it is from the start, wherever it is made.
-        sandbox::limit(kqueue.as_fd(), &[Right::Kqueue], &[])?;
+        // Nothing but registering, waiting, and being waited on; so it is from the start, wherever it is made.
+        sandbox::limit(kqueue.as_fd(), &[Right::Kqueue, Right::Event], &[])?;
         Ok(Queue { kqueue })
     }
 
