@@ -80,22 +80,26 @@ pub fn write_chunk(
 ) -> Written {
     match kind {
         Kind::Tape => write_records(out, bytes, record, page),
-        Kind::File | Kind::Stream => write_whole(out, bytes, record),
+        Kind::File | Kind::Stream => write_whole(out, kind, bytes, record),
         Kind::Remote => write_remote(out, bytes, record, RECORDS_AHEAD),
         Kind::RemoteInStep => write_remote(out, bytes, record, 1),
     }
 }
 
-fn write_whole(out: &mut impl Writer, bytes: &[u8], record: usize) -> Written {
-    let mut done = 0;
+fn write_whole(out: &mut impl Writer, kind: Kind, bytes: &[u8], record: usize) -> Written {
+    let (mut done, mut short) = (0, false);
     while done < bytes.len() {
         let records = (done / record) as u32;
         match out.write(&bytes[done..]) {
             Ok(0) => return Written::End(records),
             Ok(n) => {
-                // What is short on a file or in a pipe is asked for again: only then it is known whether the medium is full,
-                // or failed in the middle of a long write.
+                // A file that took less is asked again, for the errno: it is full, or failed in the middle of a long write. If it
+                // goes on as if nothing had been, nobody knows what is in it.
+                if kind == Kind::File && short {
+                    return Written::Failed(records, libc::EIO);
+                }
                 done += n;
+                short = done < bytes.len();
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if let Err(error) = out.wait() {
@@ -277,6 +281,7 @@ mod tests {
         assert_eq!(run(Kind::File, full), (Written::End(2), vec![4096, 1096]));
         let failed = vec![Ok(3000), errno(libc::EIO)];
         assert_eq!(run(Kind::File, failed).0, Written::Failed(2, libc::EIO));
+        assert_eq!(run(Kind::File, vec![Ok(3000), Ok(1096)]).0, Written::Failed(2, libc::EIO));
         assert_eq!(run(Kind::File, vec![errno(libc::ENOSPC)]), (Written::End(0), vec![4096]));
         assert_eq!(run(Kind::File, vec![errno(libc::EIO)]), (Written::Failed(0, libc::EIO), vec![4096]));
     }
