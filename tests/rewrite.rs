@@ -99,7 +99,7 @@ fn a_write_error_and_yes() {
     session.send("yes");
     let shown = done(session);
     let lines = failing.lines(&shown, "write error");
-    // Volume 2 is of 2000 blocks, chunks of 1020; the one that failed was the second.
+    // FUSE takes 1 MiB at a time; the first was written, and of it 102 whole records count.
     let expected = [
         "write error 1020 blocks into volume 2",
         "DIR/mnt/file: Input/output error",

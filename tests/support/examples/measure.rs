@@ -23,7 +23,10 @@ fn main() {
     let runs = option(&mut args, "--runs").map_or(5, |n| n.parse().expect("a number of runs"));
     let before = option(&mut args, "--before");
     let commands: Vec<(&str, &str)> = args.chunks_exact(2).map(|pair| (&*pair[0], &*pair[1])).collect();
-    assert!(!commands.is_empty() && args.len() % 2 == 0, "measure [--runs N] [--before CMD] NAME CMD...");
+    assert!(
+        !commands.is_empty() && args.len().is_multiple_of(2),
+        "measure [--runs N] [--before CMD] NAME CMD..."
+    );
     let mut rounds = vec![Vec::new(); commands.len()];
     for _ in 0..runs {
         for (taken, (name, command)) in rounds.iter_mut().zip(&commands) {

@@ -31,7 +31,8 @@ pub struct Faults {
     pub write_error: Option<(u64, Errno)>,
     /// A write that begins before this and goes past it ends there.
     pub write_short: Option<u64>,
-    /// The first write that touches the offset or begins after it fails with the error; later ones do not.
+    /// A write that goes past the offset fails with the error, until the file is opened for the second time: a bad medium, that is
+    /// changed then.
     pub write_error_once: Option<(u64, Errno)>,
     /// The first sync fails with the error; later ones do not.
     pub sync_error_once: Option<Errno>,
@@ -86,7 +87,7 @@ impl Served {
             .expect("a FUSE file system to mount");
         let file = File::options().read(true).write(true).open(backing).expect("the file");
         let log = Arc::new(Mutex::new(Log::default()));
-        let server = Server { device, file, faults, log: Arc::clone(&log) };
+        let server = Server { device, file, faults, opens: 0, log: Arc::clone(&log) };
         Served { dir: on.to_owned(), thread: Some(std::thread::spawn(|| server.run())), log }
     }
 
@@ -109,6 +110,8 @@ struct Server {
     device: File,
     file: File,
     faults: Faults,
+    /// How often the file was opened.
+    opens: usize,
     log: Arc<Mutex<Log>>,
 }
 
@@ -146,7 +149,11 @@ impl Server {
             1 => self.lookup(args),
             2 | 36 | 42 => return, // forget, interrupt, batch forget: no answer
             3 | 4 => self.attributes(code, node, args),
-            14 | 27 => Ok([&words(&[0; 2]), &words(&[1, 0])[..]].concat()), // open: direct I/O
+            14 => {
+                self.opens += 1;
+                Ok(Self::opened())
+            }
+            27 => Ok(Self::opened()),
             15 => self.read(u64_at(args, 8), u32_at(args, 16) as usize),
             16 => self.write(u64_at(args, 8), &args[40..40 + u32_at(args, 16) as usize]),
             20 => self.sync(),
@@ -162,6 +169,11 @@ impl Server {
         let head = words(&[16 + body.len() as u32, error.cast_unsigned()]);
         // An answer that nobody waits for any more is refused; so be it.
         let _ = self.device.write(&[&head, &unique.to_ne_bytes()[..], &body].concat());
+    }
+
+    /// `struct fuse_open_out`: direct I/O.
+    fn opened() -> Vec<u8> {
+        [&words(&[0; 2]), &words(&[1, 0])[..]].concat()
     }
 
     /// `struct fuse_init_out` of version 7.31: writes of 1 MiB (`FUSE_BIG_WRITES`, `FUSE_MAX_PAGES`).
@@ -223,7 +235,7 @@ impl Server {
     fn write(&mut self, offset: u64, data: &[u8]) -> Result<Vec<u8>, Errno> {
         self.log.lock().expect("no panic").writes.push((offset, data.len()));
         let end = offset + data.len() as u64;
-        if let Some((_, errno)) = self.faults.write_error_once.take_if(|f| end > f.0) {
+        if let Some((_, errno)) = self.faults.write_error_once.filter(|f| self.opens < 2 && end > f.0) {
             return Err(errno);
         }
         if let Some((_, errno)) = self.faults.write_error.filter(|f| offset >= f.0) {
