@@ -99,6 +99,7 @@ impl Crew {
     /// Errors: those of mmap(2), socketpair(2) and fork(2).
     pub fn start(slots: Slots, disk: &Disk<'_>, queue: &mut EventQueue) -> io::Result<Crew> {
         let mut arena = Arena::new(slots.arena_bytes())?;
+        arena.populate(0..arena.len());
         let count = slots.workers as usize;
         // The token's way: ring[n] is read by worker n, and written by the one before it.
         let mut ring = Vec::new();

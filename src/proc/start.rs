@@ -2,7 +2,8 @@
 //! Before the sandbox: everything is opened that the dump will need, and nothing of the disk is looked at.
 
 use std::ffi::OsString;
-use std::os::fd::OwnedFd;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use super::clock::Clock;
@@ -13,7 +14,7 @@ use super::outside::Outside;
 use crate::format::Identity;
 use crate::job::{Job, Output};
 use crate::operator::{Message, Operator, Remark};
-use crate::os::{host, time, tty};
+use crate::os::{host, output, time, tty};
 
 /// Everything that was opened.
 pub struct Started {
@@ -62,6 +63,9 @@ pub fn start(job: Job, mut operator: Operator, clock: Clock) -> Result<Started, 
                 return Err(Refused(super::exit::STARTUP));
             }
         }
+    }
+    if matches!(job.output, Output::Stdout) {
+        output::widen(io::stdout().as_fd());
     }
     let device = is_device(&job.output);
     let Target { fd: disk, sector, media, device: provider, disk: disk_name, .. } = target;
