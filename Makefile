@@ -46,8 +46,8 @@ cross:
 	"$(SDK)/bin/fbsd-cargo" build --workspace --all-targets $(CARGOFLAGS)
 
 bench: all
-	sh scripts/need makefs time
-	sh scripts/bench "$${CARGO_TARGET_DIR:-target}/release/capdump"
+	sh scripts/need strace
+	sh scripts/bench --short "$${CARGO_TARGET_DIR:-target}/release/capdump"
 
 # writes sys/src/ anew from the headers of the FreeBSD that it runs on
 bindings:

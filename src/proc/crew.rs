@@ -99,6 +99,7 @@ impl Crew {
     /// Errors: those of mmap(2), socketpair(2) and fork(2).
     pub fn start(slots: Slots, disk: &Disk<'_>, queue: &mut EventQueue) -> io::Result<Crew> {
         let mut arena = Arena::new(slots.arena_bytes())?;
+        arena.populate(0..arena.len());
         let count = slots.workers as usize;
         // The token's way: ring[n] is read by worker n, and written by the one before it.
         let mut ring = Vec::new();
@@ -352,7 +353,7 @@ fn start_worker<'a>(
     disk: &Disk<'a>,
     worker: impl FnOnce(BorrowedFd<'a>) -> Worker<'a>,
 ) -> io::Result<Child> {
-    let mut keep = vec![planner.as_fd(), disk.fd];
+    let mut keep = vec![planner.as_fd(), disk.fd, disk.uncached];
     keep.extend(left);
     keep.extend(right);
     spawn(&keep, Orphan::Dies, || match sandbox::enter(Role::Worker).map(|_| worker(planner.as_fd()).run()) {
