@@ -2,7 +2,7 @@
 # For any POSIX make (BSD make and GNU make both). The two commands to try first:
 #	make demo	builds capdump, dumps a sample file system and shows the dump
 #	make test	runs all tests
-# Others: lint cross bench bindings install uninstall clean port-crates
+# Others: lint completions cross bench bindings install uninstall clean port-crates
 
 .POSIX:
 
@@ -35,6 +35,10 @@ lint:
 	sh scripts/lint --self-test
 	sh scripts/lint
 
+# writes the shells' completions anew from the options
+completions:
+	$(CARGO) run $(CARGOFLAGS) --example completions -- completions
+
 cross:
 	SDK="$(SDK)" bash scripts/freebsd-sdk
 	"$(SDK)/bin/fbsd-cargo" clippy --workspace --all-targets $(CARGOFLAGS) -- -D warnings
@@ -62,4 +66,4 @@ port-crates:
 clean:
 	$(CARGO) clean
 
-.PHONY: all demo test lint cross bench bindings install uninstall port-crates clean
+.PHONY: all demo test lint completions cross bench bindings install uninstall port-crates clean

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The planner's reading of the disk: what cannot be read is told, and comes out as zeros.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::os::fd::BorrowedFd;
 
 use super::console::{Console, Reader};
-use crate::disk::{Disk, Geometry};
+use crate::disk::{Disk, Fault, Geometry};
 use crate::os::disk::pread;
-use crate::ufs::{ReadAt, ReadError, Superblock};
-use crate::units::ByteOffset;
+use crate::ufs::{Part, ReadAt, ReadError, Superblock};
+use crate::units::{ByteOffset, Ino};
 
 /// The disk as the planner reads it.
 pub struct Source<'a> {
@@ -18,12 +18,16 @@ pub struct Source<'a> {
     media: u64,
     /// None until the superblock is known: until then a read that fails is an error.
     geometry: Cell<Option<Geometry>>,
+    superblock: OnceCell<Superblock>,
+    /// What is being read, where that is neither inodes nor a group's header.
+    reading: Cell<Option<Ino>>,
 }
 
 impl<'a> Source<'a> {
     /// Reads `fd`, a disk of `media` bytes with sectors of `sector` bytes.
     pub fn new(fd: BorrowedFd<'a>, sector: u32, media: u64, console: &'a Console) -> Source<'a> {
-        Source { fd, console, sector, media, geometry: Cell::new(None) }
+        let (geometry, superblock, reading) = (Cell::new(None), OnceCell::new(), Cell::new(None));
+        Source { fd, console, sector, media, geometry, superblock, reading }
     }
 
     /// From now on reads as dump does, in the units that the superblock gives.
@@ -36,7 +40,22 @@ impl<'a> Source<'a> {
             sector: self.sector,
         };
         self.geometry.set(Some(geometry));
+        // It is set once.
+        let _ = self.superblock.set(sb.clone());
         Disk { fd: self.fd, geometry }
+    }
+
+    /// Notes what is lost with a sector that could not be read.
+    fn note_loss(&self, fault: Fault) {
+        let (true, Some(sb)) = (fault.sector, self.superblock.get()) else { return };
+        let offset = ByteOffset(fault.block.saturating_mul(sb.dev_bsize()));
+        let mut losses = self.console.losses();
+        match (sb.part_at(offset, fault.count), self.reading.get()) {
+            (Part::Group(cg), _) => losses.group(cg),
+            (Part::Inodes(first, last), _) => losses.inodes(first, last),
+            (Part::Data, Some(ino)) => losses.part(ino),
+            (Part::Data, None) => losses.other(),
+        }
     }
 
     fn read_or_fail(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), ReadError> {
@@ -55,7 +74,10 @@ impl ReadAt for Source<'_> {
             return self.read_or_fail(offset, buf);
         };
         let disk = Disk { fd: self.fd, geometry };
-        disk.read(offset, buf, &mut |fault| self.console.fault(Reader::Planner, fault));
+        disk.read(offset, buf, &mut |fault| {
+            self.console.fault(Reader::Planner, fault);
+            self.note_loss(fault);
+        });
         if self.console.is_stopped() {
             return Err(ReadError { offset, reason: "the operator said stop".to_owned() });
         }
@@ -65,5 +87,9 @@ impl ReadAt for Source<'_> {
     fn try_read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> bool {
         let Some(geometry) = self.geometry.get() else { return false };
         Disk { fd: self.fd, geometry }.read_whole(offset, buf)
+    }
+
+    fn reading(&self, ino: Ino) {
+        self.reading.set(Some(ino));
     }
 }

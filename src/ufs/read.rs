@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The one thing asked of a disk: bytes at an offset.
 
-use crate::units::ByteOffset;
+use crate::units::{ByteOffset, Ino};
 use std::fmt;
 
 /// Reads bytes of the disk.
@@ -22,6 +22,9 @@ pub trait ReadAt {
     fn try_read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> bool {
         self.read_at(offset, buf).is_ok()
     }
+
+    /// The next reads, but those of inodes and groups, are for this inode: of use to an implementation that tells of failures.
+    fn reading(&self, _ino: Ino) {}
 }
 
 /// A read that failed, for good.
@@ -71,6 +74,10 @@ impl<T: ReadAt + ?Sized> ReadAt for &T {
 
     fn try_read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> bool {
         (**self).try_read_at(offset, buf)
+    }
+
+    fn reading(&self, ino: Ino) {
+        (**self).reading(ino);
     }
 }
 
