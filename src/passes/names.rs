@@ -41,12 +41,14 @@ pub fn find<R: ReadAt>(
 ) -> Result<Result<Vec<Ino>, PathFault>, Error> {
     let mut way = vec![Ino::ROOT];
     let mut block = Buffer::default();
-    let mut end = 0;
+    // Where the part of the path that is done with ends, and where the next name begins.
+    let (mut done, mut end) = (0, 0);
     for name in path.split(|&byte| byte == b'/') {
-        let before = path.get(..end.max(1).min(path.len())).unwrap_or_default();
         end += name.len();
         let so_far = path.get(..end).unwrap_or(path).to_vec();
         end += 1;
+        let before = path.get(..done).unwrap_or_default();
+        done = so_far.len();
         match name {
             b"" | b"." => continue,
             b".." if way.len() == 1 => return Ok(Err(PathFault::Outside(so_far))),
