@@ -2,7 +2,7 @@
 # For any POSIX make (BSD make and GNU make both). The two commands to try first:
 #	make demo	builds capdump, dumps a sample file system and shows the dump
 #	make test	runs all tests
-# Others: lint completions cross bench bindings install uninstall clean port-crates
+# Others: test-amanda lint completions cross bench bindings install uninstall clean port-crates
 
 .POSIX:
 
@@ -25,6 +25,11 @@ test:
 	sh scripts/need makefs restore zstd fls rmt-tar sshd ssh
 	sh scripts/test-periodic
 	CARGO="$(CARGO)" CARGOFLAGS="$(CARGOFLAGS)" sh scripts/test
+
+# Amanda's client and server on this machine, with capdump as their dump; root on Debian, where it installs them
+test-amanda: all
+	sh scripts/need makefs restore amadmin amrecover Encode::Locale inetd ip losetup
+	sh scripts/test-amanda "$${CARGO_TARGET_DIR:-target}/release/capdump"
 
 lint:
 	sh scripts/need mandoc shellcheck
@@ -66,4 +71,4 @@ port-crates:
 clean:
 	$(CARGO) clean
 
-.PHONY: all demo test lint completions cross bench bindings install uninstall port-crates clean
+.PHONY: all demo test test-amanda lint completions cross bench bindings install uninstall port-crates clean
