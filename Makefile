@@ -2,7 +2,7 @@
 # For any POSIX make (BSD make and GNU make both). The two commands to try first:
 #	make demo	builds capdump, dumps a sample file system and shows the dump
 #	make test	runs all tests
-# Others: test-amanda lint cross bench bindings install uninstall clean port-crates
+# Others: test-amanda lint completions cross bench bindings install uninstall clean port-crates
 
 .POSIX:
 
@@ -40,6 +40,10 @@ lint:
 	sh scripts/lint --self-test
 	sh scripts/lint
 
+# writes the shells' completions anew from the options
+completions:
+	$(CARGO) run $(CARGOFLAGS) --example completions -- completions
+
 cross:
 	SDK="$(SDK)" bash scripts/freebsd-sdk
 	"$(SDK)/bin/fbsd-cargo" clippy --workspace --all-targets $(CARGOFLAGS) -- -D warnings
@@ -67,4 +71,4 @@ port-crates:
 clean:
 	$(CARGO) clean
 
-.PHONY: all demo test test-amanda lint cross bench bindings install uninstall port-crates clean
+.PHONY: all demo test test-amanda lint completions cross bench bindings install uninstall port-crates clean

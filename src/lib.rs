@@ -44,7 +44,7 @@ use std::io;
 use std::process::ExitCode;
 
 use cli::Request;
-use operator::Operator;
+use operator::{Operator, Refusal};
 use proc::clock::Clock;
 use proc::{exit, listing, planner, start};
 
@@ -56,7 +56,7 @@ pub fn run() -> ExitCode {
     let mut operator = Operator::new(program, Box::new(io::stderr()));
     let tape = std::env::var_os("TAPE");
     match cli::parse(&args, tape.as_deref(), os::time::parse_ctime) {
-        Ok(Request::Dump(job)) => dump(job, operator),
+        Ok(Request::Dump(job)) => dump(*job, operator),
         Ok(Request::Print(text)) => print(&text),
         Ok(Request::LastDumps { only_due, dumpdates }) => match clock(&mut operator) {
             Some(clock) => {
@@ -94,9 +94,21 @@ fn clock(operator: &mut Operator) -> Option<Clock> {
 }
 
 fn dump(job: job::Job, mut operator: Operator) -> ExitCode {
+    // Before anything of our own is open.
+    let report = match job.progress {
+        job::ProgressStyle::Json(descriptor) => match os::tty::inherited(descriptor) {
+            Ok(fd) => Some(fd),
+            Err(error) => {
+                let reason = os::errno::strerror(&error);
+                operator.refuse(Refusal::ProgressDescriptor { descriptor, reason: &reason });
+                return ExitCode::from(exit::STARTUP);
+            }
+        },
+        _ => None,
+    };
     let Some(clock) = clock(&mut operator) else { return ExitCode::from(exit::STARTUP) };
     os::time::warm_up();
-    match start::start(job, operator, clock) {
+    match start::start(job, operator, clock, report) {
         Ok(mut started) => {
             let code = planner::run(&started);
             started.console.dismiss_outside();

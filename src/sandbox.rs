@@ -37,11 +37,13 @@ pub enum DescriptorKind {
     Stdio,
     /// Standard output when it takes the dump. Held by planner and workers.
     StandardOutput,
+    /// Where progress is reported to. Held by the planner.
+    Progress,
 }
 
 impl DescriptorKind {
     /// Every kind.
-    pub const ALL: [DescriptorKind; 13] = [
+    pub const ALL: [DescriptorKind; 14] = [
         DescriptorKind::Disk,
         DescriptorKind::TapeDevice,
         DescriptorKind::OutputFile,
@@ -55,6 +57,7 @@ impl DescriptorKind {
         DescriptorKind::Terminal,
         DescriptorKind::Stdio,
         DescriptorKind::StandardOutput,
+        DescriptorKind::Progress,
     ];
 
     /// The rights it keeps: the table.
@@ -65,7 +68,7 @@ impl DescriptorKind {
             DescriptorKind::TapeDevice => &[Write, Read, Fstat, Ioctl],
             DescriptorKind::OutputFile => &[Write, Seek, Fstat, Ftruncate, Fsync],
             DescriptorKind::OutputFileVerified => &[Write, Read, Seek, Fstat, Ftruncate, Fsync],
-            DescriptorKind::Pipe => &[Write, Event],
+            DescriptorKind::Pipe | DescriptorKind::Progress => &[Write, Event],
             DescriptorKind::RmtSocket | DescriptorKind::RingSocket => &[Read, Write, Event],
             DescriptorKind::ProcessDescriptor => &[Event, Pdgetpid, Pdkill],
             // One queue can be waited on in another.

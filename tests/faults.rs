@@ -170,3 +170,105 @@ fn an_error_of_the_output_ends_the_dump() {
         assert!(!ran.stderr.contains("DUMP IS DONE"), "{}", ran.stderr);
     }
 }
+
+/// A dump of `disk` with `options`, where nobody can be asked.
+fn dump_with(disk: &Path, out: &Path, options: &[&str]) -> Ran {
+    let mut command = without_tty(capdump());
+    command.args(["-0a"]).args(options).arg("-f").arg(out).arg(disk);
+    run(&mut command, LIMIT)
+}
+
+/// The inode of the file, and where its indirect block, its directory and itself stand on the disk.
+struct Places {
+    ino: u32,
+    indirect: u64,
+    directory: u64,
+    inode: u64,
+}
+
+fn places(image: &Path) -> Places {
+    use capdump::ufs::FileSystem;
+    use capdump::units::{FragAddr, Ino};
+    let fs = FileSystem::open(std::fs::read(image).unwrap()).unwrap().0;
+    let sb = fs.superblock();
+    let mut inos = (3..sb.ipg).map(Ino).filter(|&ino| fs.inode(ino).unwrap().size == 6_000_000);
+    let ino = inos.next().unwrap();
+    let at = |address| sb.offset_of(FragAddr(address)).0;
+    let (block, within) = sb.inode_block(ino).unwrap();
+    Places {
+        ino: ino.0,
+        indirect: at(fs.inode(ino).unwrap().ib[0]),
+        directory: at(fs.inode(Ino::ROOT).unwrap().db[0]),
+        inode: at(block.0) + u64::from(within * sb.inode_size()),
+    }
+}
+
+const SUMMARY: &str = "  DUMP: errors have cost some of the data:\n";
+
+/// What is said after the dump is done, of a disk of which `bad` cannot be read.
+fn summary(dir: &TempDir, image: &Path, bad: std::ops::Range<u64>) -> String {
+    let faults = Faults { read_eio: vec![bad], ..Faults::default() };
+    let served = Served::new(&dir.join("mnt"), image, faults);
+    let ran = dump_with(&served.path(), &dir.join("out"), &["--strict"]);
+    assert_eq!(ran.code(), 4, "{}", ran.stderr);
+    let (_, rest) = ran.stderr.split_once("DUMP IS DONE\n").expect(&ran.stderr);
+    rest.strip_prefix(SUMMARY).expect(&ran.stderr).to_owned()
+}
+
+#[test]
+fn what_is_lost_is_named_at_the_end() {
+    if !available() {
+        return;
+    }
+    let dir = TempDir::new("capdump-faults");
+    let image = image(&dir);
+    let Places { ino, indirect, directory, inode } = places(&image);
+    let data = data_at() + 3 * BLOCK + 512;
+    let said = summary(&dir, &image, data..data + 1024);
+    assert_eq!(said, format!("  DUMP: inode {ino}: 1024 bytes could not be read, zeros stand for them\n"));
+    // 64 addresses are in the sector, but its blocks are holes now, of which nobody can tell.
+    let said = summary(&dir, &image, indirect..indirect + 512);
+    assert_eq!(said, format!("  DUMP: inode {ino}: part of its blocks or entries could not be read\n"));
+    let said = summary(&dir, &image, directory..directory + 512);
+    assert_eq!(said, "  DUMP: inode 2: 512 bytes could not be read, zeros stand for them\n");
+    let said = summary(&dir, &image, inode..inode + 1);
+    let first = ino & !1;
+    let last = first + 1;
+    let line =
+        format!("  DUMP: inodes {first} to {last}: could not be read, not dumped if they were in use\n");
+    assert!(said.contains(&line), "{line} in {said}");
+}
+
+#[test]
+fn without_strict_the_status_is_dumps() {
+    if !available() {
+        return;
+    }
+    let dir = TempDir::new("capdump-faults");
+    let image = image(&dir);
+    let bad = data_at()..data_at() + 512;
+    let served = Served::new(&dir.join("mnt"), &image, Faults { read_eio: vec![bad], ..Faults::default() });
+    let ran = dump_with(&served.path(), &dir.join("out"), &[]).ok();
+    assert!(ran.stderr.contains(SUMMARY), "{}", ran.stderr);
+    // Nothing lost: no line, and 0 with --strict too.
+    let ran = dump_with(&image, &dir.join("out"), &["--strict"]).ok();
+    assert!(ran.stderr.ends_with("DUMP IS DONE\n"), "{}", ran.stderr);
+}
+
+#[test]
+fn read_errors_are_forgiven_as_often_as_is_said() {
+    if !available() {
+        return;
+    }
+    let dir = TempDir::new("capdump-faults");
+    let served = bad_beginning(&dir);
+    let lost = |ran: &Ran| ran.stderr.contains(&format!(": {} bytes could not be read", 80 * BLOCK));
+    let ran = dump_with(&served.path(), &dir.join("out"), &["--max-read-errors", "0"]).ok();
+    assert!(lost(&ran) && !ran.stderr.contains("More than"), "{}", ran.stderr);
+    let ran = dump_with(&served.path(), &dir.join("out"), &["--max-read-errors", "100000", "--batch"]).ok();
+    assert!(lost(&ran), "{}", ran.stderr);
+    let ran = dump_with(&served.path(), &dir.join("out"), &["--max-read-errors", "3", "--batch"]);
+    assert_eq!(ran.code(), 3, "{}", ran.stderr);
+    assert!(ran.stderr.contains("More than 3 block read errors from"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("continue? (--batch: nobody is asked)"), "{}", ran.stderr);
+}

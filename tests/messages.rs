@@ -70,9 +70,9 @@ fn capdump_in(dir: &TempDir, line: &[&str]) -> Ran {
 /// Command lines in the order in which dump finds them wrong, with what it says; the exit code is 1.
 const REFUSED: &[(&[&str], &str)] = &[
     (&["-0"], "Must specify disk or file system\n"),
-    (&["-0", "a", "b", "c"], "Unknown arguments to dump: b c\n"),
+    (&["-0", "a", "-b", "c"], "Unknown arguments to dump: -b c\n"),
     (&["-1r", "a"], "rsync friendly options can be used only with level 0 dumps.\n"),
-    (&["-R", "-4", "a", "b"], "Unknown arguments to dump: b\n"),
+    (&["-R", "-4", "a", "-b"], "Unknown arguments to dump: -b\n"),
     (&["-uT", "Mon May  3 00:00:00 2021", "a"], "You cannot use the T and u flags together.\n"),
     (&["-uT", "soon", "a"], "bad time \"soon\"\n"),
     (&["-T", "Wed Dec 31 23:59:00 1969"], "bad time \"Wed Dec 31 23:59:00 1969\"\n"),

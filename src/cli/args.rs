@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 
 use super::error::StartError;
 
@@ -46,6 +46,32 @@ const VALUES: &[(&str, &str, &str)] = &[
     ("T", "date", "dump what changed since this date (ctime(3))"),
 ];
 
+/// Options that dump has not, without an argument.
+const LONG_FLAGS: &[(&str, &str)] = &[
+    ("batch", "never ask: give the dump up where it would"),
+    ("strict", "exit with status 4 when data could not be read"),
+    ("volumes-prefix", "write volumes to file001, file002 and so on"),
+    ("help", "say this and stop"),
+    ("version", "say the version and stop"),
+];
+
+/// Options that dump has not, with an argument.
+const LONG_VALUES: &[(&str, &str, &str)] = &[
+    ("autoload", "seconds", "unload the tape and wait so long for the next one before asking"),
+    ("exclude", "path", "leave out a file, or a directory with all below it"),
+    ("exclude-file", "file", "leave out the inodes that a file lists"),
+    ("exclude-inode", "list", "leave out inodes, numbers with commas"),
+    ("label", "name", "what the headers call the dump, up to 15 bytes [default: none]"),
+    ("max-read-errors", "number", "ask after so many read errors, 0 for never [default: 32]"),
+    ("progress", "style", "none, plain, bar or json [default: bar on a terminal, else plain]"),
+    ("progress-fd", "descriptor", "where lines of JSON go"),
+    ("volume-script", "command", "run between volumes, with device and number of the one that is full"),
+    ("workers", "N", "processes that read the disk, 1 to 16 [default: 3]"),
+];
+
+/// Options whose argument is the name of a file here, for the shells' completions.
+const FILES: [&str; 3] = ["D", "f", "exclude-file"];
+
 /// The name of the operands among clap's matches.
 const OPERANDS: &str = "filesystem";
 
@@ -75,15 +101,21 @@ pub fn command() -> Command {
     let flags = FLAGS.iter().map(|&(letter, help)| {
         Arg::new(letter).short(letter.chars().next()).help(help).hide(help.is_empty()).num_args(0)
     });
-    let long_flags = [("help", "say this and stop"), ("version", "say the version and stop")]
-        .map(|(name, help)| Arg::new(name).long(name).help(help).num_args(0));
+    let long_flags = LONG_FLAGS.iter().map(|&(name, help)| Arg::new(name).long(name).help(help).num_args(0));
     let flags = flags.chain(long_flags).map(|flag| flag.default_missing_value(""));
     let values = VALUES.iter().map(|&(letter, name, help)| {
         Arg::new(letter).short(letter.chars().next()).value_name(name).help(help)
     });
-    let workers = Arg::new("workers").long("workers").value_name("N");
-    let workers = workers.help("processes that read the disk, 1 to 16 [default: 3]");
-    let values = values.chain([workers]).map(|value| value.allow_hyphen_values(true).num_args(1));
+    let long_values =
+        LONG_VALUES.iter().map(|&(name, value, help)| Arg::new(name).long(name).value_name(value).help(help));
+    let values =
+        values.chain(long_values).map(|value| value.allow_hyphen_values(true).num_args(1)).map(|value| {
+            if FILES.contains(&value.get_id().as_str()) {
+                value.value_hint(ValueHint::FilePath)
+            } else {
+                value
+            }
+        });
     let options = flags
         .chain(values)
         .map(|option| option.action(ArgAction::Append))
@@ -91,15 +123,16 @@ pub fn command() -> Command {
     Command::new("capdump")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Back up UFS file systems in the stream that restore(8) reads")
-        .override_usage("capdump [options] filesystem\n       capdump -W | -w")
+        .override_usage("capdump [options] filesystem [path ...]\n       capdump -W | -w")
         .no_binary_name(true)
         .disable_help_flag(true)
         .disable_version_flag(true)
         .args(options)
         .arg(
             Arg::new(OPERANDS)
-                .help("device, image, or the mount point of an fstab(5) entry")
+                .help("device, image, or the mount point of an fstab(5) entry; then what of it to dump")
                 .value_parser(value_parser!(OsString))
+                .value_hint(ValueHint::AnyPath)
                 .num_args(0..),
         )
 }

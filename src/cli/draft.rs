@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use super::Request;
 use super::args::{self, Given};
 use super::error::StartError;
-use crate::job::{Job, Limit, Output, Remote, Since, Tape};
+use super::extra::Extra;
+use crate::job::{Job, Limit, Names, Output, Remote, Since, Tape};
 
 /// The file of earlier dumps (`_PATH_DUMPDATES`, sbin/dump/pathnames.h).
 pub const DEFAULT_DUMPDATES: &str = "/etc/dumpdates";
@@ -46,6 +47,7 @@ pub struct Draft {
     rsync_friendly: u8,
     estimate_only: bool,
     workers: u8,
+    extra: Extra,
 }
 
 impl Default for Draft {
@@ -70,6 +72,7 @@ impl Default for Draft {
             rsync_friendly: 0,
             estimate_only: false,
             workers: 3,
+            extra: Extra::default(),
         }
     }
 }
@@ -103,6 +106,7 @@ impl Draft {
             "version" => return Ok(Some(Request::Print(version()))),
             name => match name.parse() {
                 Ok(digit) => self.add_digit(digit)?,
+                Err(_) if self.extra.apply(name, value)? => {}
                 Err(_) => self.set_number(name, value)?,
             },
         }
@@ -159,9 +163,10 @@ impl Draft {
     pub fn finish(self, operands: Vec<OsString>, tape: Option<&OsStr>) -> Result<Job, StartError> {
         let mut operands = operands.into_iter();
         let operand = operands.next().ok_or(StartError::NoOperand)?;
-        let extra: Vec<OsString> = operands.collect();
-        if !extra.is_empty() {
-            return Err(StartError::ExtraOperands(extra));
+        let paths: Vec<OsString> = operands.collect();
+        // An option behind the file system, where getopt(3) does not look for it.
+        if paths.iter().any(|path| path.as_bytes().starts_with(b"-")) {
+            return Err(StartError::ExtraOperands(paths));
         }
         if self.rsync_friendly > 0 && self.level > 0 {
             return Err(StartError::RsyncLevel);
@@ -171,7 +176,12 @@ impl Draft {
         }
         let to_stdout = self.name(tape) == "-";
         let limit = if to_stdout { Limit::Unlimited } else { self.limit()? };
-        let output = self.output(tape)?;
+        let output = self.extra.number_names(self.output(tape)?)?;
+        self.extra.check(&output)?;
+        let progress = self.extra.progress();
+        let Extra { label, mut selection, max_read_errors, batch, volume_script, autoload, strict, .. } =
+            self.extra;
+        selection.paths = paths;
         Ok(Job {
             level: self.level,
             operand,
@@ -187,6 +197,14 @@ impl Draft {
             notify: self.notify,
             snapshot: self.snapshot,
             workers: self.workers,
+            label,
+            selection,
+            max_read_errors,
+            batch,
+            volume_script,
+            autoload,
+            strict,
+            progress,
         })
     }
 
@@ -246,7 +264,7 @@ impl Draft {
 }
 
 /// The names of a list. A comma at the end means the name before it once more, as in dump.
-fn names(list: &OsStr) -> Vec<OsString> {
+fn names(list: &OsStr) -> Names {
     let parts = list.as_bytes().split(|&b| b == b',');
     let mut names: Vec<OsString> = parts.map(|part| OsStr::from_bytes(part).to_owned()).collect();
     if let [.., before, last] = names.as_mut_slice()
@@ -254,7 +272,7 @@ fn names(list: &OsStr) -> Vec<OsString> {
     {
         last.clone_from(before);
     }
-    names
+    Names::List(names)
 }
 
 /// The two sides of the first such byte.
@@ -271,7 +289,7 @@ fn date(text: &OsStr, parse_date: fn(&str) -> Option<i64>) -> Result<Since, Star
 }
 
 /// A number as strtol(3) reads it, within bounds; no upper bound if `most` is 0.
-fn number(text: &OsStr, meaning: &'static str, least: i64, most: i64) -> Result<i64, StartError> {
+pub(super) fn number(text: &OsStr, meaning: &'static str, least: i64, most: i64) -> Result<i64, StartError> {
     let value = strtol(text.as_bytes()).ok_or_else(|| StartError::NotANumber(meaning, text.to_owned()))?;
     if value < least || (most != 0 && value > most) {
         return Err(StartError::OutOfRange(meaning, least, most));
@@ -304,7 +322,7 @@ fn strtol(text: &[u8]) -> Option<i64> {
 }
 
 /// A number whose bounds make it fit.
-fn small<T: TryFrom<i64>>(value: i64) -> T
+pub(super) fn small<T: TryFrom<i64>>(value: i64) -> T
 where
     T::Error: std::fmt::Debug,
 {

@@ -3,6 +3,8 @@
 
 use std::ffi::OsString;
 
+use crate::job::MOST_LABEL;
+
 /// A command line that cannot be carried out. The program says [`StartError::render`] and exits with
 /// [`StartError::EXIT_CODE`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +27,7 @@ pub enum StartError {
     BadTime(OsString),
     /// No operand.
     NoOperand,
-    /// More than one operand: the others.
+    /// An option behind the file system: all operands after that.
     ExtraOperands(Vec<OsString>),
     /// `-r` or `-R` with a level over 0.
     RsyncLevel,
@@ -37,6 +39,12 @@ pub enum StartError {
     VolumeOfOneBlock,
     /// A remote tape's name with a newline in it.
     TapeCharacters,
+    /// A label that does not fit into a header.
+    LabelTooLong(OsString),
+    /// A style of progress that there is none of.
+    UnknownStyle(OsString),
+    /// Options that do not go together, or not with this output.
+    Unsuitable(&'static str),
     /// A remote user's name with characters that dump does not allow.
     UserName(OsString),
 }
@@ -96,6 +104,15 @@ impl StartError {
                     "{program}: number of blocks per file must be at least 2: one is the volume's header\n"
                 )
             }
+            StartError::LabelTooLong(label) => {
+                let (length, label) = (label.len(), label.to_string_lossy());
+                format!("{program}: label \"{label}\" has {length} bytes, more than {MOST_LABEL}\n")
+            }
+            StartError::UnknownStyle(style) => {
+                let style = style.to_string_lossy();
+                format!("{program}: progress is none, plain, bar or json, not \"{style}\"\n")
+            }
+            StartError::Unsuitable(what) => format!("{program}: {what}\n"),
             StartError::TapeCharacters => "invalid characters in tape\n".to_owned(),
             StartError::UserName(user) => {
                 format!("  DUMP: invalid user name {}\n", user.to_string_lossy())

@@ -7,6 +7,7 @@
 mod args;
 mod draft;
 mod error;
+mod extra;
 mod letters;
 
 use std::ffi::{OsStr, OsString};
@@ -14,6 +15,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::job::Job;
+pub use args::command;
 pub use draft::{DEFAULT_DUMPDATES, DEFAULT_TAPE};
 pub use error::StartError;
 
@@ -21,7 +23,7 @@ pub use error::StartError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// Make a dump.
-    Dump(Job),
+    Dump(Box<Job>),
     /// Print the listing of `-W`, or with `only_due` that of `-w`.
     LastDumps {
         /// List only the file systems that are due.
@@ -54,7 +56,7 @@ pub fn parse(
     }
     match scan.stopped {
         Some(error) => Err(error),
-        None => draft.finish(scan.operands, tape).map(Request::Dump),
+        None => draft.finish(scan.operands, tape).map(|job| Request::Dump(Box::new(job))),
     }
 }
 

@@ -2,7 +2,7 @@
 //! Tests of whole command lines.
 
 use super::*;
-use crate::job::{Limit, Output, Remote, Since, Tape};
+use crate::job::{Limit, Names, Output, ProgressStyle, Remote, Selection, Since, Tape};
 
 /// A date for "good", a date before 1970 for "old", none for anything else.
 fn date(text: &str) -> Option<i64> {
@@ -21,17 +21,26 @@ fn request(line: &str) -> Result<Request, StartError> {
 /// The job of a command line, words split at blanks.
 pub(crate) fn job(line: &str) -> Job {
     match request(line) {
-        Ok(Request::Dump(job)) => job,
+        Ok(Request::Dump(job)) => *job,
         other => panic!("{line}: {other:?}"),
     }
+}
+
+/// A job in which what dump has not is as it is without any of these options.
+fn extras() -> Job {
+    job("-0 x")
 }
 
 fn refusal(line: &str) -> String {
     request(line).expect_err(line).render("dump")
 }
 
+fn name_list(list: &[&str]) -> Names {
+    Names::List(list.iter().map(OsString::from).collect())
+}
+
 fn names(list: &[&str]) -> Output {
-    Output::Names(list.iter().map(OsString::from).collect())
+    Output::Names(name_list(list))
 }
 
 #[test]
@@ -52,6 +61,7 @@ fn the_defaults() {
         notify: false,
         snapshot: false,
         workers: 3,
+        ..extras()
     };
     assert_eq!(job("/usr"), want);
     assert_eq!(job("-0 /usr"), want);
@@ -75,11 +85,45 @@ fn every_option_has_its_effect() {
         notify: true,
         snapshot: true,
         workers: 16,
+        ..extras()
     };
     assert_eq!(got, want);
     assert_eq!(job("-1Tgood fs").since, Since::Date(1_700_000_000));
     assert_eq!(job("-r fs").rsync_friendly, 1);
     assert_eq!(job("-Rr fs").rsync_friendly, 2);
+}
+
+#[test]
+fn what_dump_has_not() {
+    let plain = job("-0 x");
+    assert_eq!((plain.label.to_str(), plain.max_read_errors), (Some("none"), 32));
+    assert_eq!((plain.selection, plain.progress), (Selection::default(), ProgressStyle::Fitting));
+    assert!(!plain.batch && !plain.strict && plain.autoload.is_none() && plain.volume_script.is_none());
+    let got = job(
+        "--batch --strict --label fifteen-letters --max-read-errors 0 --volume-script mtx --autoload 90 \
+                   --exclude tmp --exclude a/b --exclude-inode 5,7 --exclude-inode 9 --exclude-file l x etc usr/bin",
+    );
+    assert!(got.batch && got.strict);
+    assert_eq!(
+        (got.label.to_str(), got.max_read_errors, got.autoload),
+        (Some("fifteen-letters"), 0, Some(90))
+    );
+    assert_eq!(got.volume_script.as_deref(), Some(OsStr::new("mtx")));
+    let want = Selection {
+        paths: vec!["etc".into(), "usr/bin".into()],
+        excluded: vec!["tmp".into(), "a/b".into()],
+        excluded_inodes: vec![5, 7, 9],
+        exclude_files: vec!["l".into()],
+    };
+    assert_eq!(got.selection, want);
+    let numbered = Names::Numbered("base".into());
+    assert_eq!(job("--volumes-prefix -f base x").output, Output::Names(numbered.clone()));
+    match job("--volumes-prefix -f far:base x").output {
+        Output::Remote(remote) => assert_eq!(remote.names, numbered),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(job("--progress json --progress-fd 3 x").progress, ProgressStyle::Json(3));
+    assert_eq!(job("--progress none x").progress, ProgressStyle::None);
 }
 
 #[test]
@@ -154,7 +198,7 @@ fn outputs() {
 #[test]
 fn remote_tapes() {
     let remote = |user: Option<&str>, host: &str, list: &[&str]| {
-        let names = list.iter().map(OsString::from).collect();
+        let names = name_list(list);
         Output::Remote(Remote { user: user.map(Into::into), host: host.into(), names })
     };
     let got = job("-f me@far:/dev/nsa0 x").output;
@@ -179,7 +223,7 @@ fn outputs_as_messages_name_them() {
     ] {
         let output = job(line).output;
         assert_eq!(output.name(), name, "{line}");
-        assert_eq!(output.list().is_some(), list, "{line}");
+        assert_eq!(output.names().is_some_and(Names::are_several), list, "{line}");
     }
 }
 
@@ -202,7 +246,7 @@ fn tape_of_the_environment() {
 fn refusals_in_dumps_words() {
     for (line, want) in [
         ("-0", "Must specify disk or file system\n"),
-        ("-0 a b c", "Unknown arguments to dump: b c\n"),
+        ("-0 a -b c", "Unknown arguments to dump: -b c\n"),
         ("-1r a", "rsync friendly options can be used only with level 0 dumps.\n"),
         ("-uT good a", "You cannot use the T and u flags together.\n"),
         ("-T bad a", "bad time \"bad\"\n"),
@@ -222,6 +266,19 @@ fn refusals_in_dumps_words() {
         ("-s 0 a", "dump: tape size must be between 1 and 0\n"),
         ("-s -99999999999999999999 a", "dump: tape size must be between 1 and 0\n"),
         ("--workers 17 a", "dump: number of workers must be between 1 and 16\n"),
+        ("--label sixteen-letters- a", "dump: label \"sixteen-letters-\" has 16 bytes, more than 15\n"),
+        ("--exclude-inode 1 a", "dump: inode number must be between 2 and 4294967295\n"),
+        ("--exclude-inode 5,x a", "dump: illegal inode number -- x\n"),
+        ("--max-read-errors -1 a", "dump: number of read errors must be between 0 and 4294967295\n"),
+        ("--autoload 0 a", "dump: seconds to wait must be between 1 and 86400\n"),
+        ("--autoload 9 -f - a", "dump: --autoload wants a tape of this machine (-f)\n"),
+        ("--volumes-prefix -f a,b x", "dump: --volumes-prefix wants one name, not a list\n"),
+        ("--volumes-prefix -P cat x", "dump: --volumes-prefix wants the name of a file (-f)\n"),
+        ("--progress dots a", "dump: progress is none, plain, bar or json, not \"dots\"\n"),
+        ("--progress json a", "dump: --progress json wants a descriptor: --progress-fd\n"),
+        ("--progress bar --progress-fd 3 a", "dump: --progress-fd is for --progress json\n"),
+        ("--progress json --progress-fd 2 a", "dump: --progress-fd cannot be standard error\n"),
+        ("-f - --progress json --progress-fd 1 a", "dump: --progress-fd cannot be where the dump goes\n"),
     ] {
         assert_eq!(refusal(line), want, "{line}");
     }

@@ -2,11 +2,15 @@
 //! What is to be done: the command line after all checks; and how many tapes it will take.
 
 mod estimate;
+mod inode_list;
+mod names;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 pub use estimate::{Estimate, estimate};
+pub use inode_list::{BadLine, inode_list};
+pub use names::Names;
 
 /// A dump to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +43,54 @@ pub struct Job {
     pub snapshot: bool,
     /// Processes that read the disk, 1 to 16.
     pub workers: u8,
+    /// What the headers call the dump (`c_label`), at most [`MOST_LABEL`] bytes.
+    pub label: OsString,
+    /// The part of the file system that is dumped.
+    pub selection: Selection,
+    /// Read errors after which the operator is asked whether to go on; 0: never.
+    pub max_read_errors: u32,
+    /// Nobody is there to be asked: what would be a question gives the dump up.
+    pub batch: bool,
+    /// The command that changes the medium between two volumes.
+    pub volume_script: Option<OsString>,
+    /// Seconds to wait for an autoloader to bring the next medium before the operator is asked.
+    pub autoload: Option<u32>,
+    /// Whether unreadable data counts for the exit status.
+    pub strict: bool,
+    /// How the operator is shown how far the dump is.
+    pub progress: ProgressStyle,
+}
+
+/// Most bytes of a label: the header's field has 16, the last of them NUL (`LBLSIZE`, protocols/dumprestore.h).
+pub const MOST_LABEL: usize = 15;
+
+/// What of the file system is dumped. Paths are as on the command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Files and directories, with all below them; empty: everything.
+    pub paths: Vec<OsString>,
+    /// Files and directories that are left out, with all below them.
+    pub excluded: Vec<OsString>,
+    /// The same by inode number.
+    pub excluded_inodes: Vec<u32>,
+    /// Files of inode numbers that are left out.
+    pub exclude_files: Vec<PathBuf>,
+}
+
+/// How the operator is shown how far the dump is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProgressStyle {
+    /// A bar on a terminal that can move its cursor, else dump's lines.
+    #[default]
+    Fitting,
+    /// Not at all.
+    None,
+    /// dump's lines.
+    Plain,
+    /// A bar.
+    Bar,
+    /// Lines of JSON on this descriptor, and nothing on standard error.
+    Json(i32),
 }
 
 impl Job {
@@ -54,7 +106,7 @@ pub enum Output {
     /// Standard output: one volume without end.
     Stdout,
     /// Files or devices, one after the other. Volumes after the last name go to that name again.
-    Names(Vec<OsString>),
+    Names(Names),
     /// A command of the shell for each volume, which reads the volume on its standard input.
     Command(OsString),
     /// A tape of another host.
@@ -69,7 +121,7 @@ pub struct Remote {
     /// The host.
     pub host: OsString,
     /// Files or devices there, as in [`Output::Names`].
-    pub names: Vec<OsString>,
+    pub names: Names,
 }
 
 impl Output {
@@ -78,8 +130,8 @@ impl Output {
         match self {
             Output::Stdout => "standard output".into(),
             Output::Command(_) => "child pipeline process".into(),
-            Output::Names(names) => names.join(OsStr::new(",")),
-            Output::Remote(remote) => remote.names.join(OsStr::new(",")),
+            Output::Names(names) => names.joined(),
+            Output::Remote(remote) => remote.names.joined(),
         }
     }
 
@@ -96,10 +148,10 @@ impl Output {
         Some(name)
     }
 
-    /// The names of a list of outputs, for which dump says `Dumping volume %d on %s`.
-    pub fn list(&self) -> Option<&[OsString]> {
+    /// The names of the volumes, if they have some.
+    pub fn names(&self) -> Option<&Names> {
         match self {
-            Output::Names(names) | Output::Remote(Remote { names, .. }) if names.len() > 1 => Some(names),
+            Output::Names(names) | Output::Remote(Remote { names, .. }) => Some(names),
             _ => None,
         }
     }

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What the operator is told and asked, in dump's words. Nothing else in the program prints.
 
+mod bar;
+mod display;
 mod message;
 mod progress;
 mod query;
 mod refusal;
+mod report;
 
 use std::io::{self, Write};
 
+pub use bar::Bar;
+pub use display::Display;
 pub use message::{BREADEMAX, DiskMessage, FilesMessage, Line, MediaMessage, Message, Remark, StopMessage};
 pub use progress::{Progress, State, pass_title, title};
 pub use query::{Action, Query, Question, REMIND_AFTER};
 pub use refusal::Refusal;
+pub use report::{Event, Report};
 
 /// The group that broadcasts go to (`OPGRENT`, sbin/dump/dump.h).
 pub const OPERATOR_GROUP: &str = "operator";
@@ -50,13 +56,16 @@ pub struct Operator {
     stderr: Box<dyn Write>,
     /// The last message with its newline, for broadcasts.
     last: String,
+    display: Display,
+    /// The bar is away until a question is answered.
+    suspended: bool,
 }
 
 impl Operator {
     /// An operator who reads `stderr`. Each line is given to it in one call of `write_all`, so with
     /// [`io::stderr`], which has no buffer, a line is one write(2).
     pub fn new(program: String, stderr: Box<dyn Write>) -> Operator {
-        Operator { program, stderr, last: String::new() }
+        Operator { program, stderr, last: String::new(), display: Display::Lines, suspended: false }
     }
 
     /// Says one line.
@@ -81,9 +90,40 @@ impl Operator {
         self.print(&format!("Connection to {host} established.\n"));
     }
 
-    /// Writes a text to standard error as it is ([`Action::Print`]).
+    /// Writes a text to standard error as it is ([`Action::Print`]); a bar makes room for it.
     pub fn print(&mut self, text: &str) {
-        _ = self.stderr.write_all(text.as_bytes());
+        let stderr = &mut self.stderr;
+        let mut write = || _ = stderr.write_all(text.as_bytes());
+        match self.display.bar() {
+            Some(bar) if !self.suspended => bar.suspend(write),
+            _ => write(),
+        }
+    }
+
+    /// From now on the course of the dump is shown so.
+    pub fn set_display(&mut self, display: Display) {
+        self.display = display;
+    }
+
+    /// How the course of the dump is shown.
+    pub fn display(&self) -> &Display {
+        &self.display
+    }
+
+    /// Shows what happens at `time`, seconds since 1970.
+    pub fn show(&mut self, event: Event<'_>, time: i64) {
+        self.display.show(event, time);
+    }
+
+    /// A question begins: gives the bar, which is to be suspended until [`Operator::resume`].
+    pub fn suspend(&mut self) -> Option<Bar> {
+        self.suspended = true;
+        self.display.bar().cloned()
+    }
+
+    /// A question is over.
+    pub fn resume(&mut self) {
+        self.suspended = false;
     }
 
     /// The text that wall(1) is given for the operator group, with the last message in it.

@@ -22,6 +22,20 @@ pub enum Refusal<'a> {
     BadSuperblock { reason: &'a str },
     /// The file system has more bytes than its provider: what is past the end would be lost.
     LargerThanProvider { name: &'a OsStr, size: u64, media: u64 },
+    /// A path of the command line that is not in the file system.
+    NoSuchPath { path: &'a OsStr, reason: &'a str },
+    /// The root of the file system was to be left out.
+    ExcludedRoot,
+    /// An inode to be left out that the file system does not have.
+    NoSuchInode { inode: u32, inodes: u64 },
+    /// An inode to be left out that is not in use.
+    FreeInode { inode: u32 },
+    /// A path to be dumped is left out, or is in a directory that is.
+    IncludedAndExcluded { path: &'a OsStr, inode: u32 },
+    /// A file of inode numbers holds something else.
+    BadInodeList { name: &'a OsStr, line: usize, text: &'a str },
+    /// The descriptor for progress cannot be written to.
+    ProgressDescriptor { descriptor: i32, reason: &'a str },
     /// The tape drive does not take records as long as `-b` wants them, in bytes.
     RecordTooLong { name: &'a OsStr, record: u32, most: u32 },
 }
@@ -46,6 +60,21 @@ impl fmt::Display for Refusal<'_> {
                     "{name}: a record of {record} bytes is too long, it takes {most}: use -b {}",
                     most / 1024
                 )
+            }
+            Refusal::NoSuchPath { path, reason } => write!(f, "{}: {reason}", path.display()),
+            Refusal::ExcludedRoot => f.write_str("the root of the file system cannot be left out"),
+            Refusal::NoSuchInode { inode, inodes } => {
+                write!(f, "inode {inode}: the file system has {inodes} inodes")
+            }
+            Refusal::FreeInode { inode } => write!(f, "inode {inode}: not in use"),
+            Refusal::IncludedAndExcluded { path, inode } => {
+                write!(f, "{}: to be dumped, but inode {inode} on its way is left out", path.display())
+            }
+            Refusal::BadInodeList { name, line, text } => {
+                write!(f, "{}, line {line}: \"{text}\" is no inode number", name.display())
+            }
+            Refusal::ProgressDescriptor { descriptor, reason } => {
+                write!(f, "progress to descriptor {descriptor}: {reason}")
             }
             Refusal::NoSuperblock { reason } => {
                 write!(f, "Cannot find file system superblock: {reason}")

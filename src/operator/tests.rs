@@ -159,7 +159,7 @@ fn disk_troubles() {
             SectorShortRead { disk, sector: 4897, count: 512, got: 0 },
             "short read from /dev/da0: [sector 4897]: count=512, got=0",
         ),
-        (TooManyReadErrors { disk }, "More than 32 block read errors from /dev/da0"),
+        (TooManyReadErrors { disk, most: 32 }, "More than 32 block read errors from /dev/da0"),
         (Unrecoverable, "This is an unrecoverable error."),
         (CorruptedDirectory { inode: 5 }, "corrupted directory, inumber 5"),
         (CorruptedEntry { inode: 900, maxino: 512 }, "corrupted directory entry, d_ino 900 >= 512"),

@@ -46,6 +46,12 @@ pub fn kind(fd: BorrowedFd<'_>) -> io::Result<Kind> {
     Ok(kind_of(&fstat(fd)?))
 }
 
+/// What tells a file from all others: its file system and its inode.
+pub fn identity(fd: BorrowedFd<'_>) -> io::Result<(u64, u64)> {
+    let stat = fstat(fd)?;
+    Ok((stat.st_dev, stat.st_ino))
+}
+
 /// What the file of this name is; links are followed.
 pub fn kind_of_path(path: &Path) -> io::Result<Kind> {
     Ok(kind_of(&stat(path)?))

@@ -3,6 +3,7 @@
 
 use super::{check, half, retry};
 use nix::fcntl::{OFlag, open};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
 use nix::unistd::{Whence, lseek};
 use std::io;
@@ -49,6 +50,12 @@ pub fn widen(fd: BorrowedFd<'_>) {
 /// One write(2), made again only when a signal broke it off before anything was written. The count may be short.
 pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     retry(|| Ok(nix::unistd::write(fd, bytes)?))
+}
+
+/// Whether a write would not have to wait: of a pipe, one of `PIPE_BUF` bytes or less.
+pub fn has_room(fd: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
+    matches!(poll(&mut fds, PollTimeout::ZERO), Ok(1))
 }
 
 /// One read(2), made again when a signal broke it off. 0 at the end.

@@ -164,6 +164,7 @@ impl MarkDirs {
         if nodump && !self.first_time(fs, ino) {
             return Ok(found);
         }
+        fs.disk().reading(ino);
         let mut map = match BlockMap::new(fs.superblock(), inode) {
             Ok(map) => map,
             Err(error) => {

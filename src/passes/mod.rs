@@ -11,7 +11,9 @@ mod mark;
 mod mark_dirs;
 #[cfg(test)]
 mod mark_dirs_tests;
+mod names;
 mod segment;
+mod select;
 mod stream;
 
 use std::fmt;
@@ -22,6 +24,8 @@ use crate::units::Ino;
 
 pub use mark::MarkFiles;
 pub use mark_dirs::MarkDirs;
+pub use names::{PathFault, find};
+pub use select::{Select, Wanted};
 pub use stream::{Step, Stream, WhichMap};
 
 /// Flag `UF_NODUMP` (sys/stat.h): the file is not to be dumped.

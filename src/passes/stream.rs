@@ -205,6 +205,7 @@ impl Stream {
         self.next_inode = u64::from(ino.0) + 1;
         self.current = ino;
         if wanted {
+            fs.disk().reading(ino);
             self.file = self.begin_file(fs, ino, inode, notify);
         }
         Ok(None)

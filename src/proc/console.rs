@@ -9,13 +9,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::Stop;
+use super::clock::Clock;
+use super::losses::Losses;
 use super::outside::Outside;
 use super::request::{Reply, Request};
 use crate::disk::Fault;
 use crate::event::{Child, Event, EventQueue, ExitStatus, Sig};
+use crate::job::Job;
 use crate::operator::{
-    Action, Attention, BREADEMAX, DiskMessage, Line, Operator, Query, Question, REMIND_AFTER, Remark,
-    StopMessage,
+    self, Action, Attention, DiskMessage, Line, Operator, Query, Question, REMIND_AFTER, Remark, StopMessage,
 };
 use crate::os::signals::already_taken;
 use crate::passes::Notice;
@@ -54,13 +56,19 @@ impl Reader {
 /// Messages go to standard error, questions to the terminal that was opened at the start.
 pub struct Console {
     operator: RefCell<Operator>,
+    clock: Clock,
     /// The terminal, or why there is none.
     tty: io::Result<OwnedFd>,
     notify: bool,
+    /// Nobody is to be asked.
+    batch: bool,
+    /// Read errors of a reader after which the operator is asked; 0: never.
+    max_read_errors: u32,
     /// The disk's name in messages.
     disk: OsString,
     faults: Cell<[u32; READERS]>,
     stopped: Cell<bool>,
+    losses: RefCell<Losses>,
     children: RefCell<Vec<Rc<Child>>>,
     outside: Option<Outside>,
     /// Tells, from the start of the dump on, of a signal that ends it: a queue made for one wait would miss what came just before.
@@ -68,15 +76,25 @@ pub struct Console {
 }
 
 impl Console {
-    /// A console for the dump of `disk`; with `notify` the operator group is told of questions.
-    pub fn new(operator: Operator, tty: io::Result<OwnedFd>, notify: bool, disk: OsString) -> Console {
+    /// A console for the dump of `disk` that `job` asks for.
+    pub fn new(
+        operator: Operator,
+        tty: io::Result<OwnedFd>,
+        clock: Clock,
+        job: &Job,
+        disk: OsString,
+    ) -> Console {
         Console {
             operator: RefCell::new(operator),
+            clock,
             tty,
-            notify,
+            notify: job.notify,
+            batch: job.batch,
+            max_read_errors: job.max_read_errors,
             disk,
             faults: Cell::new([0; READERS]),
             stopped: Cell::new(false),
+            losses: RefCell::default(),
             children: RefCell::new(Vec::new()),
             outside: None,
             signals: RefCell::new(None),
@@ -125,9 +143,19 @@ impl Console {
         self.operator.borrow_mut().say(message);
     }
 
+    /// Shows what happens now beside the messages.
+    pub fn show(&self, event: operator::Event<'_>) {
+        self.operator.borrow_mut().show(event, self.clock.now());
+    }
+
     /// The way to the operator, for what has no prefix.
     pub fn operator(&self) -> std::cell::RefMut<'_, Operator> {
         self.operator.borrow_mut()
+    }
+
+    /// What has been lost so far.
+    pub fn losses(&self) -> std::cell::RefMut<'_, Losses> {
+        self.losses.borrow_mut()
     }
 
     /// Whether the operator, asked what to do about read errors, said stop.
@@ -135,7 +163,7 @@ impl Console {
         self.stopped.get()
     }
 
-    /// Tells of a read that went wrong. After 32 of a reader the operator is asked whether to go on.
+    /// Tells of a read that went wrong. After as many of a reader as `--max-read-errors` says the operator is asked whether to go on.
     pub fn fault(&self, reader: Reader, fault: Fault) {
         if self.is_stopped() {
             return;
@@ -176,6 +204,9 @@ impl Console {
             }
             Notice::Warning(warning) => self.say(Remark(format_args!("WARNING: {warning}"))),
             Notice::Damaged(error) => {
+                if let Some(ino) = error.inode() {
+                    self.losses().damaged(ino);
+                }
                 self.say(Remark(format_args!("{error}")));
                 self.count_fault(Reader::Planner);
             }
@@ -185,13 +216,13 @@ impl Console {
     fn count_fault(&self, reader: Reader) {
         let mut faults = self.faults.get();
         let count = &mut faults[reader.index()];
-        *count += 1;
-        let too_many = *count > BREADEMAX;
+        *count = count.saturating_add(1);
+        let too_many = self.max_read_errors > 0 && *count > self.max_read_errors;
         self.faults.set(faults);
         if !too_many {
             return;
         }
-        self.say(DiskMessage::TooManyReadErrors { disk: &self.disk });
+        self.say(DiskMessage::TooManyReadErrors { disk: &self.disk, most: self.max_read_errors });
         self.broadcast(Attention::Ailing);
         self.say(DiskMessage::Unrecoverable);
         match self.ask(Question::Continue) {
@@ -211,6 +242,24 @@ impl Console {
     ///
     /// Errors: there is no terminal, or it gives nothing; a signal that ends the dump came; a worker has ended.
     pub fn ask(&self, question: Question) -> Result<bool, Stop> {
+        self.show(operator::Event::Question { text: question.text() });
+        let bar = self.operator.borrow_mut().suspend();
+        let answer = match bar {
+            Some(bar) => bar.suspend(|| self.ask_at_terminal(question)),
+            None => self.ask_at_terminal(question),
+        };
+        self.operator.borrow_mut().resume();
+        if let Ok(yes) = answer {
+            self.show(operator::Event::Answer { yes });
+        }
+        answer
+    }
+
+    fn ask_at_terminal(&self, question: Question) -> Result<bool, Stop> {
+        if self.batch {
+            self.say(StopMessage::NotAsked(question));
+            return Err(Stop::Told);
+        }
         let tty = match &self.tty {
             Ok(tty) => tty,
             Err(error) => {

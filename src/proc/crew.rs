@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::worker::{End, Worker};
-use crate::disk::Disk;
+use crate::disk::{Disk, Fault};
 use crate::event::{Child, Event, EventQueue, ExitStatus};
 use crate::media::Kind;
 use crate::os::arena::Arena;
@@ -18,7 +18,7 @@ use crate::os::spawn::spawn;
 use crate::passes::Notice;
 use crate::ring::extent::EXTENT_BYTES;
 use crate::ring::frame::{BadFrame, FRAME_BYTES};
-use crate::ring::order::{Next, Unasked};
+use crate::ring::order::{InFlight, Next, Unasked};
 use crate::ring::{Extent, Frame, Order, Outcome, Slots};
 use crate::sandbox::{self, DescriptorKind, Role};
 use crate::volume::{Chunk, Leftover, What};
@@ -253,6 +253,11 @@ impl Crew {
     /// What is to be told of the chunk that the ring stopped in, of which `blocks` tape blocks are on the medium.
     pub fn take_notices(&mut self, blocks: u32) -> Vec<(u32, Notice)> {
         self.order.take_notices(blocks)
+    }
+
+    /// The chunk that the ring stopped in, and what of its first `records` records could not be read.
+    pub fn faults_of_oldest(&self, records: u32) -> Option<(&InFlight, Vec<(u64, Fault)>)> {
+        self.order.faults_of_oldest(records)
     }
 
     /// Gives back the memory of a chunk that is done with.

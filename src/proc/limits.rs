@@ -22,6 +22,12 @@ pub fn limit_planner(started: &Started) -> Result<(), Error> {
     if let Some(tty) = started.console.tty() {
         limit(tty, DescriptorKind::Terminal)?;
     }
+    if let Some(terminal) = started.console.operator().display().terminal() {
+        limit(terminal, DescriptorKind::Terminal)?;
+    }
+    if let Some(pipe) = started.console.operator().display().pipe() {
+        limit(pipe, DescriptorKind::Progress)?;
+    }
     if let Some(outside) = started.console.outside() {
         limit(outside.socket().as_fd(), DescriptorKind::RingSocket)?;
         limit(outside.child().as_fd(), DescriptorKind::ProcessDescriptor)?;

@@ -23,6 +23,8 @@ pub struct Medium {
     pub name: OsString,
     /// Where it began.
     start: Start,
+    /// A tape is unloaded at its end, for an autoloader.
+    pub unload: bool,
 }
 
 /// Where a medium began, as far as it can be known.
@@ -72,7 +74,7 @@ impl Medium {
             Kind::File => output::position(fd.as_fd()).map_or(Start::Unknown, Start::File),
             _ => Start::Unknown,
         };
-        Medium { fd, kind, name, start }
+        Medium { fd, kind, name, start, unload: false }
     }
 
     /// Standard output. A file there is not cut: it may hold more than the dump.
@@ -84,7 +86,7 @@ impl Medium {
             disk::Kind::Regular => Kind::File,
             _ => Kind::Stream,
         };
-        Ok(Medium { fd, kind, name: "standard output".into(), start: Start::Unknown })
+        Ok(Medium { fd, kind, name: "standard output".into(), start: Start::Unknown, unload: false })
     }
 
     /// All `blocks` tape blocks of the volume, in records of `record` tape blocks, are written: makes them safe.
@@ -104,7 +106,7 @@ impl Medium {
             Kind::Tape => {
                 self.check_position(blocks / u64::from(record))?;
                 tape::op(fd, MtOp::WriteFilemarks, 1).map_err(|error| Unsafe::System("MTWEOF", error))?;
-                match at_the_end(&self.name) {
+                match if self.unload { Some(MtOp::Offline) } else { at_the_end(&self.name) } {
                     Some(op) => tape::op(fd, op, 1).map_err(|error| Unsafe::System("MTIOCTOP", error)),
                     None => Ok(()),
                 }
@@ -118,6 +120,10 @@ impl Medium {
         if let (Kind::File, Start::File(first)) = (self.kind, &self.start) {
             // It is written again in any case; what is left of it then is cut off.
             let _ = output::ftruncate(self.fd.as_fd(), *first);
+        }
+        if self.kind == Kind::Tape && self.unload {
+            // If it stays, the autoloader brings no other, and the operator is asked.
+            let _ = tape::op(self.fd.as_fd(), MtOp::Offline, 1);
         }
     }
 

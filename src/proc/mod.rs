@@ -7,6 +7,8 @@ pub mod crew;
 pub mod history;
 pub mod limits;
 pub mod listing;
+pub mod loader;
+pub mod losses;
 pub mod medium;
 pub mod monitor;
 pub mod operand;
@@ -15,6 +17,7 @@ pub mod planner;
 pub mod reader;
 pub mod remote;
 pub mod request;
+pub mod selecting;
 pub mod snapshot;
 pub mod source;
 pub mod start;
@@ -32,6 +35,8 @@ pub mod exit {
     pub const STARTUP: u8 = 1;
     /// The dump was given up (`X_ABORT`).
     pub const ABORTED: u8 = 3;
+    /// All is well but for data that could not be read, and `--strict` was given.
+    pub const UNREADABLE: u8 = 4;
 }
 
 /// Why a dump is given up; the workers are then killed, and the exit code is 3.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The monitor: opens outputs, runs the `-P` command and the remote shell, tells the operator group; outside the sandbox.
+//! The monitor: opens outputs, runs the `-P` command, the remote shell and the volume script, tells the operator group; outside
+//! the sandbox.
 //!
 //! It knows the names of the command line and does nothing with any other. When the planner is gone, so is it, and what it runs.
 
@@ -9,9 +10,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::loader::{self, Loader};
 use super::request::{Reply, Request};
 use crate::event::{Child, Event, EventQueue, ExitStatus};
-use crate::job::{Output, Remote};
+use crate::job::{Job, Output, Remote};
 use crate::media::Kind;
 use crate::operator::OPERATOR_GROUP;
 use crate::os::socket::{MAX_FRAME, recv_frame, send_frame, stream_pair};
@@ -22,6 +24,8 @@ const PLANNER: u64 = 0;
 const COMMAND: u64 = 1;
 const WALL: u64 = 2;
 const AGAIN: u64 = 3;
+const SCRIPT: u64 = 4;
+const LOADER: u64 = 5;
 
 /// How often a FIFO without a reader is tried.
 const FIFO_WAIT: Duration = Duration::from_millis(50);
@@ -39,8 +43,8 @@ const REMOTE_SHELL: &str = "ssh";
 pub struct Monitor<'a> {
     /// The planner's socket.
     pub planner: BorrowedFd<'a>,
-    /// The outputs of the command line.
-    pub output: &'a Output,
+    /// What is to be done, with the names and commands of the command line.
+    pub job: &'a Job,
 }
 
 struct State {
@@ -55,6 +59,9 @@ struct State {
     walls: Vec<Child>,
     /// The FIFO that waits for a reader.
     fifo: Option<OsString>,
+    /// The volume script that runs now.
+    script: Option<Child>,
+    loader: Loader,
 }
 
 impl Monitor<'_> {
@@ -64,8 +71,16 @@ impl Monitor<'_> {
     pub fn serve(&self) -> io::Result<()> {
         let mut queue = EventQueue::new()?;
         queue.add_readable(self.planner, PLANNER)?;
-        let mut state =
-            State { queue, command: None, ended: None, closing: false, walls: Vec::new(), fifo: None };
+        let mut state = State {
+            queue,
+            command: None,
+            ended: None,
+            closing: false,
+            walls: Vec::new(),
+            fifo: None,
+            script: None,
+            loader: Loader::default(),
+        };
         let mut events = Vec::new();
         let result = loop {
             state.queue.wait(&mut events, None)?;
@@ -75,7 +90,7 @@ impl Monitor<'_> {
                 Err(error) => break Err(error),
             }
         };
-        state.command.iter().for_each(kill_group);
+        state.command.iter().chain(&state.script).for_each(kill_group);
         self.let_walls_end(&mut state)?;
         result
     }
@@ -108,10 +123,15 @@ impl Monitor<'_> {
                 state.ended = Some(status);
                 self.answer_close(state)
             }
+            Event::ChildExited { key: SCRIPT, status } => {
+                state.script = None;
+                self.reply(Reply::Scripted(number(status)), None)
+            }
             Event::ChildExited { .. } => {
                 state.walls.retain(|wall| matches!(wall.exit_status(), Ok(None)));
                 Ok(())
             }
+            Event::Timer { key: LOADER } => self.look_for_medium(state),
             Event::Timer { .. } => match state.fifo.take() {
                 Some(name) => self.open_fifo(state, name),
                 None => Ok(()),
@@ -126,6 +146,12 @@ impl Monitor<'_> {
             Request::Close => {
                 state.closing = true;
                 self.answer_close(state)
+            }
+            Request::Script(volume) => self.run_script(state, volume),
+            Request::Load(volume) => {
+                let name = self.job.output.names().map(|names| names.of(volume)).unwrap_or_default();
+                state.loader.wait_for(name, self.job.autoload.unwrap_or(0));
+                self.look_for_medium(state)
             }
             Request::Broadcast(text) => {
                 // A broadcast that cannot be made is no reason to stop.
@@ -143,23 +169,49 @@ impl Monitor<'_> {
             return Ok(());
         }
         state.closing = false;
-        let status = match state.ended.take() {
-            None => 0,
-            Some(ExitStatus::Exited(code)) => code.unsigned_abs() & 0xff,
-            Some(ExitStatus::Signaled(signal)) => 128 + signal.unsigned_abs(),
-        };
+        let status = state.ended.take().map_or(0, number);
         self.reply(Reply::Closed(status), None)
     }
 
+    /// Runs the volume script, as `--volume-script` says, with the device and the number of the volume that is complete.
+    fn run_script(&self, state: &mut State, volume: u32) -> io::Result<()> {
+        let Some(script) = &self.job.volume_script else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let device = self.job.output.names().map_or_else(|| self.job.output.name(), |names| names.of(volume));
+        let mut command = script.clone();
+        command.push(" \"$@\"");
+        let words = ["/bin/sh".into(), "-c".into(), command, "sh".into(), device, volume.to_string().into()];
+        let program = Program::new(&words, &[])?;
+        // There is nothing to be read.
+        let (stdin, _) = output::pipe()?;
+        let child = run(&program, stdin.as_fd(), None)?;
+        state.queue.add_child(&child, SCRIPT)?;
+        state.script = Some(child);
+        Ok(())
+    }
+
+    /// Looks whether the autoloader has brought a medium; if not, later again until its time is over.
+    fn look_for_medium(&self, state: &mut State) -> io::Result<()> {
+        match state.loader.look() {
+            Some(loaded) => self.reply(Reply::Loaded(loaded), None),
+            None => state.queue.add_timer(LOADER, loader::EVERY, false),
+        }
+    }
+
     fn open(&self, state: &mut State, volume: u32) -> io::Result<()> {
-        let opened = match self.output {
+        let opened = match &self.job.output {
             Output::Stdout => Err(io::ErrorKind::InvalidInput.into()),
             Output::Names(names) => {
-                let name = name_of(names, volume);
+                let name = names.of(volume);
                 if is_fifo(&name) {
                     return self.open_fifo(state, name);
                 }
-                open_name(&name)
+                let opened = open_name(&name);
+                if let Ok((fd, ..)) = &opened {
+                    state.loader.opened(fd.as_fd());
+                }
+                opened
             }
             Output::Command(command) => {
                 let words = ["/bin/sh".into(), "-c".into(), command.clone()];
@@ -196,10 +248,12 @@ impl Monitor<'_> {
     }
 }
 
-/// The name of volume `volume`: the last one goes on for ever.
-pub fn name_of(names: &[OsString], volume: u32) -> OsString {
-    let index = (volume as usize).saturating_sub(1).min(names.len().saturating_sub(1));
-    names.get(index).cloned().unwrap_or_default()
+/// An exit status as a number: 128 and the signal for one that was killed.
+fn number(status: ExitStatus) -> u32 {
+    match status {
+        ExitStatus::Exited(code) => code.unsigned_abs() & 0xff,
+        ExitStatus::Signaled(signal) => 128 + signal.unsigned_abs(),
+    }
 }
 
 fn is_fifo(name: &OsString) -> bool {
@@ -265,16 +319,4 @@ fn wall(text: &str) -> io::Result<Child> {
     // A pipe has room for the text.
     output::write(write.as_fd(), text.as_bytes())?;
     Ok(child)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_name_goes_on() {
-        let names = ["a", "b"].map(OsString::from);
-        let got: Vec<_> = (1..=4).map(|volume| name_of(&names, volume)).collect();
-        assert_eq!(got, ["a", "b", "b", "b"]);
-    }
 }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::limits::limit_planner;
+use super::selecting::find_wanted;
 use super::source::Source;
 use super::start::Started;
 use super::volumes::Volumes;
@@ -15,11 +16,11 @@ use super::{Stop, exit};
 use crate::event::{Event, EventQueue, Sig};
 use crate::format::Encoder;
 use crate::job::{self, Job, Output, estimate};
-use crate::operator::{Message, Question, Refusal, Remark, StopMessage, pass_title};
+use crate::operator::{self, Message, Question, Refusal, Remark, StopMessage, pass_title};
 use crate::os::errno::strerror;
 use crate::os::process::set_title;
 use crate::os::signals::heeded;
-use crate::passes::{self, Criteria, Maps, MarkDirs, MarkFiles, Notice, Stream};
+use crate::passes::{self, Criteria, Maps, MarkDirs, MarkFiles, Notice, Select, Stream};
 use crate::ring::Slots;
 use crate::sandbox::{self, Entered, Role};
 use crate::ufs::{self, FileSystem, Superblock};
@@ -34,6 +35,12 @@ struct Mapped {
 
 /// Makes the dump. Gives the exit code; the operator has been told everything.
 pub fn run(started: &Started) -> u8 {
+    let code = dump_to_its_end(started);
+    started.console.show(operator::Event::End { status: code });
+    code
+}
+
+fn dump_to_its_end(started: &Started) -> u8 {
     match dump(started) {
         Ok(code) => code,
         Err(stop) => {
@@ -90,10 +97,11 @@ fn dump(started: &Started) -> Result<u8, Stop> {
     let disk = source.set_superblock(&sb);
     let fs = FileSystem::with_superblock(sb, source);
 
-    let mapped = map(started, &fs, &mut queue)?;
+    let Some(mapped) = map(started, &fs, &mut queue)? else { return Ok(exit::STARTUP) };
     let map_blocks = i64::from(mapped.maps.used.tape_blocks());
     let estimate = estimate(&started.job, mapped.tape_blocks, map_blocks);
     console.say(Message::Estimated { blocks: estimate.blocks, tapes: estimate.tapes });
+    console.show(operator::Event::Estimate { blocks: estimate.blocks, tapes: estimate.tapes });
     if started.job.estimate_only {
         return Ok(exit::DONE);
     }
@@ -135,8 +143,12 @@ fn enter_sandbox(started: &Started) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Passes I and II.
-fn map(started: &Started, fs: &FileSystem<Source<'_>>, queue: &mut EventQueue) -> Result<Mapped, Stop> {
+/// Passes I and II. None: what the command line names is not there, and the operator has been told.
+fn map(
+    started: &Started,
+    fs: &FileSystem<Source<'_>>,
+    queue: &mut EventQueue,
+) -> Result<Option<Mapped>, Stop> {
     let console = &started.console;
     let job = &started.job;
     // Without an earlier dump all is wanted, also what says it is from before 1970; FreeBSD's dump leaves that out.
@@ -148,15 +160,27 @@ fn map(started: &Started, fs: &FileSystem<Source<'_>>, queue: &mut EventQueue) -
     let mut notify = |notice| console.notice(notice);
     set_title(&pass_title(&started.disk_name, 1));
     console.say(Message::MappingFiles);
+    console.show(operator::Event::Pass { pass: 1 });
     let mut files = MarkFiles::new(fs.superblock(), criteria);
     while files.step(fs, &mut notify).map_err(|error| stopped(started, error))? {
         look_at_signals(started, queue)?;
     }
     let MarkFiles { mut maps, mut tape_blocks, directory_skipped, .. } = files;
+    let Some(wanted) = find_wanted(started, fs, &maps)? else { return Ok(None) };
+    if !wanted.is_everything() {
+        let mut select = Select::new(wanted, fs.superblock().max_inodes());
+        while select
+            .step(fs, &mut maps, &mut tape_blocks, &mut notify)
+            .map_err(|error| stopped(started, error))?
+        {
+            look_at_signals(started, queue)?;
+        }
+    }
     tape_blocks += 3 * (i64::from(maps.used.tape_blocks()) + 1);
 
     set_title(&pass_title(&started.disk_name, 2));
     console.say(Message::MappingDirectories);
+    console.show(operator::Event::Pass { pass: 2 });
     if directory_skipped {
         let mut dirs = MarkDirs::new(criteria);
         while dirs
@@ -166,7 +190,7 @@ fn map(started: &Started, fs: &FileSystem<Source<'_>>, queue: &mut EventQueue) -
             look_at_signals(started, queue)?;
         }
     }
-    Ok(Mapped { maps, tape_blocks })
+    Ok(Some(Mapped { maps, tape_blocks }))
 }
 
 /// Why a pass stopped; nothing more to tell when the operator said so.

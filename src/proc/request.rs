@@ -18,6 +18,10 @@ pub enum Request {
     Open(u32),
     /// To wait for the end of the command that reads the volume. Answered by [`Reply::Closed`].
     Close,
+    /// To run the volume script after this volume, from 1. Answered by [`Reply::Scripted`].
+    Script(u32),
+    /// To wait until the autoloader has brought the medium of this volume, from 2. Answered by [`Reply::Loaded`].
+    Load(u32),
     /// To tell the operator group. Not answered.
     Broadcast(String),
 }
@@ -36,6 +40,10 @@ pub enum Reply {
     Failed(i32),
     /// The command ended: its exit status, or 128 and the signal that killed it.
     Closed(u32),
+    /// The volume script ended, as in [`Reply::Closed`].
+    Scripted(u32),
+    /// Whether a medium is there.
+    Loaded(bool),
 }
 
 /// A message that is none of these.
@@ -56,6 +64,10 @@ const BROADCAST: u32 = 3;
 const OPENED: u32 = 4;
 const FAILED: u32 = 5;
 const CLOSED: u32 = 6;
+const SCRIPT: u32 = 7;
+const SCRIPTED: u32 = 8;
+const LOAD: u32 = 9;
+const LOADED: u32 = 10;
 
 fn pack(tag: u32, number: u32) -> Vec<u8> {
     [tag.to_ne_bytes(), number.to_ne_bytes()].concat()
@@ -74,6 +86,8 @@ impl Request {
         match self {
             Request::Open(volume) => pack(OPEN, *volume),
             Request::Close => pack(CLOSE, 0),
+            Request::Script(volume) => pack(SCRIPT, *volume),
+            Request::Load(volume) => pack(LOAD, *volume),
             Request::Broadcast(text) => {
                 let end = (0..=TEXT_BYTES.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
                 let text = &text[..end.unwrap_or(0)];
@@ -91,6 +105,8 @@ impl Request {
         match unpack(bytes) {
             Some((OPEN, volume, [])) if volume > 0 => Ok(Request::Open(volume)),
             Some((CLOSE, 0, [])) => Ok(Request::Close),
+            Some((SCRIPT, volume, [])) if volume > 0 => Ok(Request::Script(volume)),
+            Some((LOAD, volume, [])) if volume > 1 => Ok(Request::Load(volume)),
             Some((BROADCAST, length, text)) if text.len() == length as usize => {
                 String::from_utf8(text.to_vec()).map(Request::Broadcast).map_err(|_| BadMessage(bytes.len()))
             }
@@ -110,6 +126,8 @@ impl Reply {
             }
             Reply::Failed(errno) => pack(FAILED, errno.cast_unsigned()),
             Reply::Closed(status) => pack(CLOSED, status),
+            Reply::Scripted(status) => pack(SCRIPTED, status),
+            Reply::Loaded(loaded) => pack(LOADED, loaded.into()),
         }
     }
 
@@ -126,6 +144,8 @@ impl Reply {
             }
             Some((FAILED, errno, [])) => Ok(Reply::Failed(errno.cast_signed())),
             Some((CLOSED, status, [])) if status < 512 => Ok(Reply::Closed(status)),
+            Some((SCRIPTED, status, [])) if status < 512 => Ok(Reply::Scripted(status)),
+            Some((LOADED, loaded @ 0..=1, [])) => Ok(Reply::Loaded(loaded == 1)),
             _ => Err(bad),
         }
     }
@@ -138,7 +158,8 @@ mod tests {
 
     #[test]
     fn messages_come_back_as_they_were() {
-        for request in [Request::Open(1), Request::Close, Request::Broadcast("\x07é".repeat(700))] {
+        let text = Request::Broadcast("\x07é".repeat(700));
+        for request in [Request::Open(1), Request::Close, Request::Script(1), Request::Load(2), text] {
             assert_eq!(Request::decode(&request.encode()), Ok(request));
         }
         for reply in [
@@ -146,6 +167,8 @@ mod tests {
             Reply::Opened { kind: Kind::File, most: None },
             Reply::Failed(2),
             Reply::Closed(137),
+            Reply::Scripted(1),
+            Reply::Loaded(true),
         ] {
             assert_eq!(Reply::decode(&reply.encode()), Ok(reply));
         }
@@ -154,10 +177,13 @@ mod tests {
     #[test]
     fn wrong_messages_are_refused() {
         assert!(Request::decode(&Request::Open(0).encode()).is_err());
+        assert!(Request::decode(&Request::Script(0).encode()).is_err());
+        assert!(Request::decode(&Request::Load(1).encode()).is_err());
         assert!(Request::decode(&[]).is_err());
         assert!(Request::decode(&pack(BROADCAST, 9)).is_err());
         assert!(Reply::decode(&pack(OPENED, 1)).is_err());
         assert!(Reply::decode(&pack(CLOSED, 100_000)).is_err());
+        assert!(Reply::decode(&pack(LOADED, 2)).is_err());
         let long = Request::Broadcast("x".repeat(100_000)).encode();
         assert!(long.len() <= MAX_FRAME && Request::decode(&long).is_ok());
     }

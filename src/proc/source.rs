@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The planner's reading of the disk: what cannot be read is told, and comes out as zeros.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::os::fd::BorrowedFd;
 
 use super::console::{Console, Reader};
-use crate::disk::{Disk, Geometry};
+use crate::disk::{Disk, Fault, Geometry};
 use crate::os::disk::pread;
-use crate::ufs::{ReadAt, ReadError, Superblock};
-use crate::units::ByteOffset;
+use crate::ufs::{Part, ReadAt, ReadError, Superblock};
+use crate::units::{ByteOffset, Ino};
 
 /// The disk as the planner reads it.
 pub struct Source<'a> {
@@ -19,6 +19,9 @@ pub struct Source<'a> {
     media: u64,
     /// None until the superblock is known: until then a read that fails is an error.
     geometry: Cell<Option<Geometry>>,
+    superblock: OnceCell<Superblock>,
+    /// What is being read, where that is neither inodes nor a group's header.
+    reading: Cell<Option<Ino>>,
 }
 
 impl<'a> Source<'a> {
@@ -30,7 +33,8 @@ impl<'a> Source<'a> {
         media: u64,
         console: &'a Console,
     ) -> Source<'a> {
-        Source { fd, uncached, console, sector, media, geometry: Cell::new(None) }
+        let (geometry, superblock, reading) = (Cell::new(None), OnceCell::new(), Cell::new(None));
+        Source { fd, uncached, console, sector, media, geometry, superblock, reading }
     }
 
     /// From now on reads as dump does, in the units that the superblock gives.
@@ -43,11 +47,26 @@ impl<'a> Source<'a> {
             sector: self.sector,
         };
         self.geometry.set(Some(geometry));
+        // It is set once.
+        let _ = self.superblock.set(sb.clone());
         self.disk(geometry)
     }
 
     fn disk(&self, geometry: Geometry) -> Disk<'a> {
         Disk { fd: self.fd, uncached: self.uncached, geometry }
+    }
+
+    /// Notes what is lost with a sector that could not be read.
+    fn note_loss(&self, fault: Fault) {
+        let (true, Some(sb)) = (fault.sector, self.superblock.get()) else { return };
+        let offset = ByteOffset(fault.block.saturating_mul(sb.dev_bsize()));
+        let mut losses = self.console.losses();
+        match (sb.part_at(offset, fault.count), self.reading.get()) {
+            (Part::Group(cg), _) => losses.group(cg),
+            (Part::Inodes(first, last), _) => losses.inodes(first, last),
+            (Part::Data, Some(ino)) => losses.part(ino),
+            (Part::Data, None) => losses.other(),
+        }
     }
 
     fn read_or_fail(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), ReadError> {
@@ -67,7 +86,10 @@ impl ReadAt for Source<'_> {
         };
         let disk = self.disk(geometry);
         disk.will_read(offset, buf.len());
-        disk.read(offset, buf, &mut |fault| self.console.fault(Reader::Planner, fault));
+        disk.read(offset, buf, &mut |fault| {
+            self.console.fault(Reader::Planner, fault);
+            self.note_loss(fault);
+        });
         if self.console.is_stopped() {
             return Err(ReadError { offset, reason: "the operator said stop".to_owned() });
         }
@@ -85,5 +107,9 @@ impl ReadAt for Source<'_> {
         if let Some(geometry) = self.geometry.get() {
             self.disk(geometry).will_read(offset, length);
         }
+    }
+
+    fn reading(&self, ino: Ino) {
+        self.reading.set(Some(ino));
     }
 }

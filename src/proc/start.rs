@@ -2,18 +2,20 @@
 //! Before the sandbox: everything is opened that the dump will need, and nothing of the disk is looked at.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use super::clock::Clock;
 use super::console::Console;
+use super::exit;
 use super::history::{self, Record};
 use super::operand::{self, Target};
 use super::outside::Outside;
 use crate::format::Identity;
-use crate::job::{Job, Output};
-use crate::operator::{Message, Operator, Remark};
+use crate::job::{BadLine, Job, Output, ProgressStyle, inode_list};
+use crate::operator::{Bar, Display, Event, FilesMessage, Message, Operator, Refusal, Remark, Report};
+use crate::os::errno::strerror;
 use crate::os::{disk, host, output, time, tty};
 
 /// Everything that was opened.
@@ -36,6 +38,10 @@ pub struct Started {
     pub provider: bool,
     /// Its name in messages.
     pub disk_name: OsString,
+    /// Where it is mounted, or fstab(5) puts it.
+    pub mount_point: Option<OsString>,
+    /// Inodes that files of the command line leave out.
+    pub excluded_inodes: Vec<u32>,
     /// What all headers say.
     pub identity: Identity,
     /// Where the dump is entered when it is done; none without `-u`.
@@ -49,27 +55,51 @@ impl Started {
     pub fn uncached(&self) -> BorrowedFd<'_> {
         self.uncached.as_ref().unwrap_or(&self.disk).as_fd()
     }
+
+    /// Tells what the dump has lost, now that it is done. Gives the exit code.
+    pub fn tell_losses(&self) -> u8 {
+        let lines = self.console.losses().lines();
+        if !lines.is_empty() {
+            let things = self.console.losses().things();
+            self.console.show(Event::Lost { things });
+        }
+        for line in &lines {
+            self.console.say(Remark(format_args!("{line}")));
+        }
+        if self.job.strict && !lines.is_empty() { exit::UNREADABLE } else { exit::DONE }
+    }
 }
 
 /// Why nothing was started; the operator has been told.
 pub struct Refused(pub u8);
 
 /// Opens what `job` needs, and says what will be done.
-pub fn start(job: Job, mut operator: Operator, clock: Clock) -> Result<Started, Refused> {
+///
+/// `report` is where `--progress json` goes.
+pub fn start(
+    mut job: Job,
+    mut operator: Operator,
+    clock: Clock,
+    report: Option<OwnedFd>,
+) -> Result<Started, Refused> {
+    let excluded_inodes = read_inode_lists(&job, &mut operator)?;
     let target = operand::open(&job.operand, job.snapshot, &mut operator);
-    let target = target.ok_or(Refused(super::exit::STARTUP))?;
-    let mut console = Console::new(operator, tty::open_tty(), job.notify, target.disk.clone());
+    let target = target.ok_or(Refused(exit::STARTUP))?;
+    let tty = tty::open_tty();
+    operator.set_display(display(job.progress, report, &tty));
+    let mut console = Console::new(operator, tty, clock, &job, target.disk.clone());
+    limit_subset(&mut job, &console, &target);
     let mut identity = identity(&job, clock, &target);
     say_date(&job, &console, &identity);
     let (base, record) = history::open(&job, &target.disk, identity.date, &console)?;
     identity.ddate = if job.rsync_friendly > 0 { 0 } else { base.date };
     announce(&job, &console, &identity, base.level, &target);
     if !job.estimate_only && (job.notify || !matches!(job.output, Output::Stdout)) {
-        match Outside::start(&job.output) {
+        match Outside::start(&job) {
             Ok(outside) => console.set_outside(outside),
             Err(error) => {
                 console.say(Remark(format_args!("the monitor: {error}")));
-                return Err(Refused(super::exit::STARTUP));
+                return Err(Refused(exit::STARTUP));
             }
         }
     }
@@ -77,7 +107,7 @@ pub fn start(job: Job, mut operator: Operator, clock: Clock) -> Result<Started, 
         output::widen(io::stdout().as_fd());
     }
     let device = is_device(&job.output);
-    let Target { fd, sector, media, device: provider, disk: disk_name, .. } = target;
+    let Target { fd, sector, media, device: provider, disk: disk_name, mount_point, .. } = target;
     let uncached = disk::open_uncached(fd.as_fd());
     Ok(Started {
         job,
@@ -89,6 +119,8 @@ pub fn start(job: Job, mut operator: Operator, clock: Clock) -> Result<Started, 
         media,
         provider,
         disk_name,
+        mount_point,
+        excluded_inodes,
         identity,
         record,
         device,
@@ -98,14 +130,59 @@ pub fn start(job: Job, mut operator: Operator, clock: Clock) -> Result<Started, 
 fn identity(job: &Job, clock: Clock, target: &Target) -> Identity {
     let friendly = job.rsync_friendly > 0;
     Identity {
-        label: b"none".to_vec(),
+        label: job.label.as_bytes().to_vec(),
         level: job.level,
-        filesys: target.filesys().as_bytes().to_vec(),
+        filesys: filesys(job, target),
         dev: target.dev.as_bytes().to_vec(),
         host: host::hostname().map(|name| name.as_bytes().to_vec()).unwrap_or_default(),
         date: if friendly { 0 } else { target.snapshot.unwrap_or_else(|| clock.now()) },
         ddate: 0,
     }
+}
+
+/// What headers call the file system, or a part of it (as NetBSD's dump does).
+fn filesys(job: &Job, target: &Target) -> Vec<u8> {
+    let name = target.filesys().as_bytes();
+    if job.selection.paths.is_empty() { name.to_vec() } else { [b"a subset of ", name].concat() }
+}
+
+/// A part of a file system is dumped in full and not recorded: no incremental dump can build on it (as in NetBSD's dump).
+fn limit_subset(job: &mut Job, console: &Console, target: &Target) {
+    if job.selection.paths.is_empty() {
+        return;
+    }
+    if std::mem::take(&mut job.update_dumpdates) {
+        console.say(FilesMessage::IgnoringUpdate);
+    }
+    if std::mem::take(&mut job.level) > 0 {
+        console.say(FilesMessage::SubsetAtLevel0);
+    }
+    console.say(FilesMessage::DumpingSubset(target.mount_point.as_deref().unwrap_or(&target.disk)));
+    job.selection.paths.iter().for_each(|path| console.say(FilesMessage::DumpingPath(path)));
+}
+
+/// Reads the files of inode numbers.
+fn read_inode_lists(job: &Job, operator: &mut Operator) -> Result<Vec<u32>, Refused> {
+    let mut inodes = Vec::new();
+    for path in &job.selection.exclude_files {
+        let name = path.as_os_str();
+        let refused = match std::fs::read(path).map(|bytes| inode_list(&bytes)) {
+            Ok(Ok(list)) => {
+                inodes.extend(list);
+                continue;
+            }
+            Ok(Err(BadLine { line, text })) => {
+                operator.refuse(Refusal::BadInodeList { name, line, text: &text });
+                Refused(exit::STARTUP)
+            }
+            Err(error) => {
+                operator.refuse(Refusal::CannotOpen { name, reason: &strerror(&error) });
+                Refused(exit::STARTUP)
+            }
+        };
+        return Err(refused);
+    }
+    Ok(inodes)
 }
 
 fn say_date(job: &Job, console: &Console, identity: &Identity) {
@@ -123,16 +200,40 @@ fn announce(job: &Job, console: &Console, identity: &Identity, level: Option<i32
         output: &job.output.name(),
         host: job.output.host().as_deref(),
     });
+    console.show(Event::Start {
+        level: job.level,
+        disk: &target.disk,
+        output: &job.output.name(),
+        date: identity.date,
+        base: identity.ddate,
+    });
+}
+
+/// How progress is shown. A bar needs a terminal, and where nobody asked for it, one that can move its cursor.
+fn display(style: ProgressStyle, report: Option<OwnedFd>, tty: &io::Result<OwnedFd>) -> Display {
+    let dumb = || std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    let stderr = io::stderr();
+    let terminal = match style {
+        ProgressStyle::None => return Display::Nothing,
+        ProgressStyle::Json(_) => {
+            return report.map_or(Display::Nothing, |fd| Display::Report(Report::new(fd)));
+        }
+        ProgressStyle::Plain => None,
+        ProgressStyle::Fitting if dumb() => None,
+        _ if stderr.is_terminal() => stderr.as_fd().try_clone_to_owned().ok(),
+        ProgressStyle::Bar => tty.as_ref().ok().and_then(|tty| tty.try_clone().ok()),
+        ProgressStyle::Fitting => None,
+    };
+    terminal.map_or(Display::Lines, |terminal| Display::Bar(Bar::new(terminal)))
 }
 
 /// Whether the first output is a character device of this machine.
 fn is_device(output: &Output) -> bool {
     use std::os::unix::fs::FileTypeExt;
     match output {
-        Output::Names(names) => names
-            .first()
-            .and_then(|name| std::fs::metadata(name).ok())
-            .is_some_and(|meta| meta.file_type().is_char_device()),
+        Output::Names(names) => {
+            std::fs::metadata(names.of(1)).is_ok_and(|meta| meta.file_type().is_char_device())
+        }
         _ => false,
     }
 }

@@ -6,7 +6,6 @@ use std::os::fd::AsFd;
 
 use super::console::Console;
 use super::medium::Medium;
-use super::monitor::name_of;
 use super::outside::Opened;
 use super::remote;
 use super::request::{Reply, Request};
@@ -24,6 +23,8 @@ pub struct Volumes<'a> {
     /// A device that was opened before its time, to be asked what it takes.
     ahead: Option<Opened>,
     connected: bool,
+    /// The volume that was opened last.
+    volume: u32,
 }
 
 /// A record that the device does not take.
@@ -47,7 +48,7 @@ pub struct Failure {
 impl<'a> Volumes<'a> {
     /// The outputs of `job`.
     pub fn new(job: &'a Job, console: &'a Console) -> Volumes<'a> {
-        Volumes { job, console, ahead: None, connected: false }
+        Volumes { job, console, ahead: None, connected: false, volume: 0 }
     }
 
     /// Whether all goes to standard output: then there is one volume, and no way back.
@@ -67,11 +68,7 @@ impl<'a> Volumes<'a> {
 
     /// The name of volume `volume` in messages.
     pub fn name(&self, volume: u32) -> OsString {
-        match &self.job.output {
-            Output::Names(names) => name_of(names, volume),
-            Output::Remote(remote) => name_of(&remote.names, volume),
-            output => output.name(),
-        }
+        self.job.output.names().map_or_else(|| self.job.output.name(), |names| names.of(volume))
     }
 
     /// Opens the first volume before its time, to see whether it takes records as long as ours. The inner error says that not.
@@ -90,7 +87,8 @@ impl<'a> Volumes<'a> {
     /// Opens volume `volume`. While that fails the operator is asked whether to try again.
     pub fn open(&mut self, volume: u32, in_step: bool) -> Result<Medium, Stop> {
         let name = self.name(volume);
-        if self.job.output.list().is_some_and(|names| volume as usize <= names.len()) {
+        self.volume = volume;
+        if self.job.output.names().is_some_and(|names| names.are_several() && names.has_own(volume)) {
             self.console.say(MediaMessage::DumpingVolume { volume, output: &name });
         }
         if self.is_stdout() {
@@ -159,7 +157,8 @@ impl<'a> Volumes<'a> {
     }
 
     /// Closes a medium whose `blocks` tape blocks are written; they are safe then. No worker holds it any more.
-    pub fn close(&self, medium: Medium, blocks: u64) -> Result<Result<(), Failure>, Stop> {
+    pub fn close(&self, mut medium: Medium, blocks: u64) -> Result<Result<(), Failure>, Stop> {
+        medium.unload = self.is_to_be_unloaded();
         match medium.make_safe(blocks, self.job.ntrec) {
             Ok(()) => self.close_safe(medium),
             Err(error) => Ok(Err(Failure { reason: error.to_string(), medium: Some(medium) })),
@@ -180,8 +179,15 @@ impl<'a> Volumes<'a> {
         self.wait_for_command()
     }
 
+    /// Whether an autoloader has to change the medium for the next volume.
+    fn is_to_be_unloaded(&self) -> bool {
+        let own = self.job.output.names().is_some_and(|names| names.has_own(self.volume + 1));
+        self.job.autoload.is_some() && !own
+    }
+
     /// Closes a medium that is to be written again.
-    pub fn give_up(&self, medium: Medium) -> Result<(), Stop> {
+    pub fn give_up(&self, mut medium: Medium) -> Result<(), Stop> {
+        medium.unload = self.is_to_be_unloaded();
         medium.discard();
         self.console.say(Message::Closing(&medium.name));
         drop(medium);
@@ -206,14 +212,43 @@ impl<'a> Volumes<'a> {
         }
     }
 
+    /// Has the volume script change the medium; false if there is none, or it wants the operator to be asked.
+    fn script_changed(&self, volume: u32) -> Result<bool, Stop> {
+        let Some(script) = &self.job.volume_script else { return Ok(false) };
+        self.console.say(MediaMessage::Launching(script));
+        match self.console.ask_outside(&Request::Script(volume - 1))? {
+            (Reply::Scripted(0), _) => Ok(true),
+            (Reply::Scripted(1), _) => Ok(false),
+            (Reply::Scripted(status), _) => {
+                self.console.say(MediaMessage::AbortedByScript { status });
+                Err(Stop::Told)
+            }
+            (reply, _) => Err(Stop::because(format_args!("the monitor answered {reply:?} to a script"))),
+        }
+    }
+
+    /// Waits for an autoloader; false if there is none, or its time is over.
+    fn loader_changed(&self, volume: u32) -> Result<bool, Stop> {
+        if self.job.autoload.is_none() {
+            return Ok(false);
+        }
+        match self.console.ask_outside(&Request::Load(volume))? {
+            (Reply::Loaded(loaded), _) => Ok(loaded),
+            (reply, _) => Err(Stop::because(format_args!("the monitor answered {reply:?} to a load"))),
+        }
+    }
+
     /// Has the medium changed for the one of volume `volume`, if that needs the operator. `quiet` leaves out what has to be mounted.
     pub fn change(&self, volume: u32, quiet: bool) -> Result<(), Stop> {
-        if self.job.output.list().is_some_and(|names| volume as usize <= names.len()) {
+        if self.job.output.names().is_some_and(|names| names.has_own(volume)) {
             return Ok(());
         }
         if !quiet {
             self.console.say(MediaMessage::ChangeVolumes { volume });
             self.console.broadcast(Attention::ChangeVolumes);
+        }
+        if self.script_changed(volume)? || self.loader_changed(volume)? {
+            return Ok(());
         }
         while !self.console.ask(Question::VolumeReady)? {
             if self.console.ask(Question::Abort)? {

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use super::Stop;
 use super::console::Reader;
 use super::crew::{Crew, News};
 use super::medium::Medium;
@@ -12,12 +13,11 @@ use super::planner::{on_signal, reason, stopped};
 use super::source::Source;
 use super::start::Started;
 use super::volumes::{Failure, Volumes};
-use super::{Stop, exit};
 use crate::disk::{Disk, Fault};
 use crate::event::{Event, EventQueue, Sig};
 use crate::media::Kind;
 use crate::operator::{
-    Attention, MediaMessage, Message, Progress, Question, Remark, StopMessage, pass_title, title,
+    self, Attention, MediaMessage, Message, Progress, Question, Remark, State, StopMessage, pass_title, title,
 };
 use crate::os::process::set_title;
 use crate::os::time;
@@ -26,7 +26,8 @@ use crate::ring::order::{InFlight, Next};
 use crate::ring::{Outcome, Slots};
 use crate::sandbox::{self, Role};
 use crate::ufs::FileSystem;
-use crate::volume::{Ended, Filler};
+use crate::units::ByteOffset;
+use crate::volume::{Chunk, Ended, Filler};
 
 /// How long workers may take to go when all is done.
 const LEAVE: Duration = Duration::from_secs(2);
@@ -51,6 +52,10 @@ pub struct Writing<'a, 'd> {
     /// Whether dump would have looked at the clock: it does after each record.
     clock_started: bool,
     progress: Progress,
+    /// SIGINFO came: the next line of progress is wanted, however it is shown.
+    asked: bool,
+    /// Tape blocks expected.
+    estimate: u64,
     /// The pass that chunks are filled from.
     pass: u8,
     /// When the process's title was last set, seconds since 1970: dump sets it after each record, here once a second does.
@@ -87,7 +92,8 @@ impl<'a, 'd> Writing<'a, 'd> {
         if let Some(outside) = started.console.outside() {
             queue.add_child(&outside.child(), MONITOR)?;
         }
-        let progress = Progress::new(started.clock.now(), u64::try_from(estimate).unwrap_or(0));
+        let estimate = u64::try_from(estimate).unwrap_or(0);
+        let progress = Progress::new(started.clock.now(), estimate);
         Ok(Writing {
             started,
             volumes,
@@ -100,6 +106,8 @@ impl<'a, 'd> Writing<'a, 'd> {
             stopped: None,
             clock_started: false,
             progress,
+            asked: false,
+            estimate,
             pass: 3,
             titled: 0,
             events: Vec::new(),
@@ -114,7 +122,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         let patience = if result.is_ok() { LEAVE } else { Duration::ZERO };
         self.started.console.watch(Vec::new());
         self.crew.dismiss(self.queue, patience)?;
-        result.map(|()| exit::DONE)
+        result.map(|()| self.started.tell_losses())
     }
 
     /// Writes one volume after the other.
@@ -122,6 +130,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         let mut in_step = false;
         loop {
             // A volume that fails is written again from here.
+            let losses = self.started.console.losses().clone();
             let checkpoint = (self.filler.clone(), self.written);
             match self.write_volume(in_step)? {
                 VolumeEnd::Dump => return Ok(()),
@@ -132,6 +141,7 @@ impl<'a, 'd> Writing<'a, 'd> {
                 VolumeEnd::Failed(failure) => {
                     self.ask_to_rewrite(failure)?;
                     (self.filler, self.written) = checkpoint;
+                    *self.started.console.losses() = losses;
                     in_step = true;
                 }
             }
@@ -175,6 +185,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         let inode = self.filler.begin_volume();
         let volume = self.filler.volume();
         let medium = self.volumes.open(volume, in_step)?;
+        self.started.console.show(operator::Event::Volume { volume, output: &medium.name });
         self.on_volume = 0;
         self.stopped = None;
         self.crew.take_medium(medium.fd.as_fd(), medium.kind)?;
@@ -236,6 +247,8 @@ impl<'a, 'd> Writing<'a, 'd> {
         console.say(Message::Written { blocks, volumes });
         let seconds = self.started.clock.now() - self.progress.started();
         console.say(Message::Finished { seconds, blocks });
+        let volumes = self.filler.volume();
+        console.show(operator::Event::Done { blocks, volumes, seconds });
         // dump says that it has recorded the dump before it closes the medium.
         let safe_at_close = self.volumes.are_safe_at_close();
         if !safe_at_close {
@@ -316,6 +329,7 @@ impl<'a, 'd> Writing<'a, 'd> {
             };
             console.notice(notice.clone());
             set_title(&pass_title(&self.started.disk_name, pass));
+            console.show(operator::Event::Pass { pass });
             self.pass = pass;
             false
         });
@@ -360,6 +374,7 @@ impl<'a, 'd> Writing<'a, 'd> {
             },
             Event::Signal(Sig::Info) => {
                 self.progress.ask();
+                self.asked = true;
                 self.tell_progress();
                 Ok(())
             }
@@ -380,9 +395,10 @@ impl<'a, 'd> Writing<'a, 'd> {
         while self.stopped.is_none() {
             match self.crew.settle() {
                 None => break,
-                Some(Next::Written(InFlight { mut chunk, faults, .. })) => {
+                Some(Next::Written(InFlight { mut chunk, faults, first_record, .. })) => {
                     self.tell_notices(std::mem::take(&mut chunk.notices));
                     self.start_clock();
+                    self.note_losses(&chunk, first_record, &faults);
                     self.tell_faults(&faults)?;
                     self.count(chunk.blocks);
                     self.crew.recycle(chunk);
@@ -396,6 +412,10 @@ impl<'a, 'd> Writing<'a, 'd> {
                     let told = self.crew.take_notices(records * self.started.job.ntrec);
                     self.tell_notices(told);
                     self.start_clock();
+                    if let Some((oldest, faults)) = self.crew.faults_of_oldest(records) {
+                        self.note_losses(&oldest.chunk, oldest.first_record, &faults);
+                        self.tell_faults(&faults)?;
+                    }
                     self.stopped = Some(outcome);
                 }
             }
@@ -405,6 +425,19 @@ impl<'a, 'd> Writing<'a, 'd> {
 
     fn tell_notices(&self, notices: Vec<(u32, Notice)>) {
         notices.into_iter().for_each(|(_, notice)| self.started.console.notice(notice));
+    }
+
+    /// Notes which inodes have lost what, by sectors: a larger read that failed was made again by them.
+    fn note_losses(&self, chunk: &Chunk, first_record: u64, faults: &[(u64, Fault)]) {
+        let (unit, record_blocks) = (self.fs.superblock().dev_bsize(), self.started.job.ntrec);
+        for (record, fault) in faults.iter().filter(|(_, fault)| fault.sector) {
+            let within = u32::try_from(record.saturating_sub(first_record)).unwrap_or(u32::MAX);
+            let first = within.saturating_mul(record_blocks);
+            let offset = ByteOffset(fault.block.saturating_mul(unit));
+            let blocks = first..first.saturating_add(record_blocks);
+            let mut losses = self.started.console.losses();
+            chunk.readers_of(blocks, offset, fault.count).for_each(|(ino, bytes)| losses.data(ino, bytes));
+        }
     }
 
     fn tell_faults(&self, faults: &[(u64, Fault)]) -> Result<(), Stop> {
@@ -427,9 +460,18 @@ impl<'a, 'd> Writing<'a, 'd> {
     fn tell_progress(&mut self) {
         let now = self.started.clock.now();
         let (state, due) = self.progress.report(now, self.written, time::ctime);
-        if due {
-            self.started.console.say(Message::Progress(&state));
+        let console = &self.started.console;
+        let wanted = std::mem::take(&mut self.asked) || console.operator().display().has_lines();
+        if due && wanted {
+            console.say(Message::Progress(&state));
         }
+        let left = match &state {
+            State::Percent { seconds, .. } => Some(*seconds),
+            State::Soon => None,
+        };
+        let (pass, volume, blocks) = (self.pass, self.filler.volume(), self.written);
+        let estimate = self.estimate;
+        console.show(operator::Event::Progress { pass, volume, blocks, estimate, left });
         if now != self.titled {
             self.titled = now;
             set_title(&title(&self.started.disk_name, self.pass, &state));

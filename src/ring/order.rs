@@ -193,6 +193,14 @@ impl Order {
         told
     }
 
+    /// The oldest chunk under way, and what of its first `records` records could not be read.
+    pub fn faults_of_oldest(&self, records: u32) -> Option<(&InFlight, Vec<(u64, Fault)>)> {
+        let first = self.in_flight.front()?;
+        let end = first.first_record + u64::from(records);
+        let faults = first.faults.iter().filter(|(record, _)| *record < end).copied().collect();
+        Some((first, faults))
+    }
+
     /// Takes all chunks back, oldest first, since the medium ended or failed. The next chunk takes the number of the first of them.
     pub fn take_back(&mut self) -> impl Iterator<Item = InFlight> + '_ {
         if let Some(first) = self.in_flight.front() {

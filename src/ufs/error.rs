@@ -106,6 +106,18 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The inode that it is about, if it is about one of the file system's.
+    pub fn inode(&self) -> Option<Ino> {
+        match self {
+            Error::Inode { ino, .. } | Error::BadBlock { ino, .. } | Error::TooManyBlocks { ino, .. } => {
+                Some(*ino)
+            }
+            _ => None,
+        }
+    }
+}
+
 impl From<ReadError> for Error {
     fn from(error: ReadError) -> Self {
         Error::Read(error)

@@ -23,6 +23,7 @@ mod fields;
 mod filesystem;
 mod foreign;
 mod geometry;
+mod part;
 mod read;
 mod superblock;
 
@@ -39,6 +40,7 @@ pub use error::{Error, Warning};
 pub use fields::ByteOrder;
 pub use filesystem::FileSystem;
 pub use foreign::{attributes_to_host, directory_to_host};
+pub use part::Part;
 pub use read::{ReadAt, ReadError};
 pub use superblock::{Superblock, Version};
 

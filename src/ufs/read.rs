@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The one thing asked of a disk: bytes at an offset.
 
-use crate::units::ByteOffset;
+use crate::units::{ByteOffset, Ino};
 use std::fmt;
 
 /// Reads bytes of the disk.
@@ -25,6 +25,9 @@ pub trait ReadAt {
 
     /// Says that `length` bytes from `offset` on will be asked for soon. A hint: an implementation may fetch them meanwhile.
     fn will_read(&self, _offset: ByteOffset, _length: usize) {}
+
+    /// The next reads, but those of inodes and groups, are for this inode: of use to an implementation that tells of failures.
+    fn reading(&self, _ino: Ino) {}
 }
 
 /// A read that failed, for good.
@@ -78,6 +81,10 @@ impl<T: ReadAt + ?Sized> ReadAt for &T {
 
     fn will_read(&self, offset: ByteOffset, length: usize) {
         (**self).will_read(offset, length);
+    }
+
+    fn reading(&self, ino: Ino) {
+        (**self).reading(ino);
     }
 }
 

@@ -62,6 +62,26 @@ pub struct Chunk {
 }
 
 impl Chunk {
+    /// The inodes that the bytes from `offset` of the disk on are for, and how many of them for each, as far as they are in tape
+    /// blocks `within` of the chunk.
+    pub fn readers_of(
+        &self,
+        within: std::ops::Range<u32>,
+        offset: ByteOffset,
+        bytes: u32,
+    ) -> impl Iterator<Item = (Ino, u64)> + '_ {
+        let (start, end) = (offset.0, offset.0.saturating_add(bytes.into()));
+        let first =
+            self.pieces.partition_point(|piece| piece.at.saturating_add(piece.blocks) <= within.start);
+        let pieces = self.pieces.iter().skip(first).take_while(move |piece| piece.at < within.end);
+        pieces.filter_map(move |piece| {
+            let What::Disk(at) = piece.what else { return None };
+            let piece_end = at.0.saturating_add(u64::from(piece.blocks) * TP_BSIZE as u64);
+            let common = end.min(piece_end).saturating_sub(start.max(at.0));
+            (common > 0).then_some((piece.ino, common))
+        })
+    }
+
     /// What of the chunk, filled into `buffer`, has to be placed again when only `written` tape blocks of it are on the medium.
     pub fn leftovers(&self, buffer: &[u8], written: u32) -> Vec<Leftover> {
         leftover::of_chunk(self, buffer, written)

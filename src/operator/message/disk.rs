@@ -19,8 +19,8 @@ pub enum DiskMessage<'a> {
     SectorReadError { disk: &'a OsStr, reason: &'a str, sector: i64, count: u64 },
     /// A sector of such a block was not there in full.
     SectorShortRead { disk: &'a OsStr, sector: i64, count: u64, got: u64 },
-    /// More than [`BREADEMAX`] of them.
-    TooManyReadErrors { disk: &'a OsStr },
+    /// More than `most` of them ([`BREADEMAX`] in dump).
+    TooManyReadErrors { disk: &'a OsStr, most: u32 },
     /// Follows [`DiskMessage::TooManyReadErrors`].
     Unrecoverable,
     /// A directory ends before its size says.
@@ -55,8 +55,8 @@ impl fmt::Display for DiskMessage<'_> {
                 let disk = disk.display();
                 write!(f, "short read from {disk}: [sector {sector}]: count={count}, got={got}")
             }
-            TooManyReadErrors { disk } => {
-                write!(f, "More than {BREADEMAX} block read errors from {}", disk.display())
+            TooManyReadErrors { disk, most } => {
+                write!(f, "More than {most} block read errors from {}", disk.display())
             }
             Unrecoverable => f.write_str("This is an unrecoverable error."),
             CorruptedDirectory { inode } => {

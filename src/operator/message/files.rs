@@ -32,6 +32,14 @@ pub enum FilesMessage<'a> {
     NoSnapDirectory(&'a OsStr),
     /// Second line of [`FilesMessage::NoSnapDirectory`].
     SnapshotDowngraded,
+    /// `-u` with a part of a file system.
+    IgnoringUpdate,
+    /// A level above 0 with a part of a file system.
+    SubsetAtLevel0,
+    /// A part of this file system is dumped.
+    DumpingSubset(&'a OsStr),
+    /// This is in it.
+    DumpingPath(&'a OsStr),
     /// `-L` with a file system that is not mounted.
     SnapshotOfUnmounted,
 }
@@ -68,6 +76,10 @@ impl fmt::Display for FilesMessage<'_> {
                 write!(f, "WARNING: -L requested but snapshot location {}", path.display())
             }
             SnapshotDowngraded => f.write_str("         is not a directory: dump downgraded, -L ignored"),
+            IgnoringUpdate => f.write_str("Ignoring u flag for subdir dump"),
+            SubsetAtLevel0 => f.write_str("Subdir dump is done at level 0"),
+            DumpingSubset(from) => write!(f, "Dumping sub files/directories from {}", from.display()),
+            DumpingPath(path) => write!(f, "Dumping file/directory {}", path.display()),
             SnapshotOfUnmounted => f.write_str("WARNING: Cannot use -L on an unmounted filesystem."),
         }
     }

@@ -40,6 +40,10 @@ pub enum MediaMessage<'a> {
     EotAtStart,
     /// The rmt connection has gone.
     LostConnection,
+    /// The volume script is run.
+    Launching(&'a OsStr),
+    /// The volume script ended with a status that is neither 0 nor 1.
+    AbortedByScript { status: u32 },
 }
 
 impl fmt::Display for MediaMessage<'_> {
@@ -71,6 +75,10 @@ impl fmt::Display for MediaMessage<'_> {
             UseLongerTape => f.write_str("Use a longer tape, decrease the size estimate"),
             UseNoEstimate => f.write_str("or use no size estimate at all."),
             EotAtStart => f.write_str("EOT detected at start of the tape!"),
+            Launching(script) => write!(f, "Launching {}", script.display()),
+            AbortedByScript { status } => {
+                write!(f, "Dump aborted by the end of tape script: exit status {status}")
+            }
             LostConnection => f.write_str("Lost connection to remote host."),
         }
     }

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::operator::Question;
+
 /// Why the dump comes to an early end.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the fields are what the line says of them")]
@@ -17,6 +19,8 @@ pub enum StopMessage<'a> {
     RewritingAttempted,
     /// There is nobody to ask.
     NoTty { reason: &'a str },
+    /// With `--batch` nobody is asked.
+    NotAsked(Question),
     /// The tty gave no answer too often.
     ExcessiveQueries,
     /// The dump is given up.
@@ -32,6 +36,7 @@ impl fmt::Display for StopMessage<'_> {
             SignalOnPipe => f.write_str("Signal on pipe: cannot recover"),
             RewritingAttempted => f.write_str("Rewriting attempted as response to unknown signal."),
             NoTty { reason } => write!(f, "fopen on /dev/tty fails: {reason}"),
+            NotAsked(question) => write!(f, "{} (--batch: nobody is asked)", question.text()),
             ExcessiveQueries => f.write_str("excessive operator query failures"),
             Aborted => f.write_str("The ENTIRE dump is aborted."),
         }

@@ -29,7 +29,7 @@ impl Session {
     pub fn command(program: &Path) -> Command {
         // setsid(1) makes its standard input the controlling terminal.
         let mut command = Command::new("setsid");
-        command.arg("-c").arg(program);
+        command.arg("-c").arg(program).env("TERM", "dumb");
         command
     }
 

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! A progress bar at the foot of a terminal, drawn by indicatif. Nothing draws but the calls here: there is no thread that ticks.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
+
+use crate::os::{output, tty};
+use crate::units::TP_BSIZE;
+
+/// Times a second that the bar is drawn at most.
+const RATE: u8 = 10;
+
+/// Columns of a terminal that does not say how many it has.
+const COLUMNS: u16 = 80;
+
+/// While the file system is mapped there is nothing to count.
+const MAPPING: &str = "  {prefix} {msg}";
+/// While the dump is written: how much of the estimate, how fast, and how long it will take.
+const WRITING: &str = "  {prefix} [{wide_bar}] {percent:>3}% {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} ETA {eta}";
+
+/// A bar; clones are the same bar.
+#[derive(Clone)]
+pub struct Bar {
+    terminal: Arc<OwnedFd>,
+    bar: ProgressBar,
+}
+
+impl fmt::Debug for Bar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bar").field("terminal", &self.terminal).finish_non_exhaustive()
+    }
+}
+
+impl Bar {
+    /// A bar on `terminal`, of which nothing is seen yet.
+    pub fn new(terminal: OwnedFd) -> Bar {
+        let terminal = Arc::new(terminal);
+        let target = Box::new(Terminal(Arc::clone(&terminal)));
+        let target = ProgressDrawTarget::term_like_with_hz(target, RATE);
+        let bar = ProgressBar::with_draw_target(None, target);
+        Bar { terminal, bar: bar.with_style(style(MAPPING)) }
+    }
+
+    /// Its terminal's descriptor.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.terminal.as_fd()
+    }
+
+    /// Shows pass I or II.
+    pub fn mapping(&self, pass: u8) {
+        let what = if pass == 1 { "regular files" } else { "directories" };
+        self.bar.set_prefix(format!("pass {pass}"));
+        self.bar.set_message(format!("mapping {what}"));
+    }
+
+    /// Begins to show passes III and IV, for which `estimate` tape blocks are expected.
+    pub fn writing(&self, estimate: u64) {
+        self.bar.set_style(style(WRITING));
+        self.bar.set_length(estimate.saturating_mul(TP_BSIZE as u64));
+        self.bar.reset();
+    }
+
+    /// Shows how far passes III and IV are.
+    pub fn advance(&self, pass: u8, volume: u32, blocks: u64) {
+        self.bar.set_prefix(format!("pass {pass}, volume {volume}"));
+        let bytes = blocks.saturating_mul(TP_BSIZE as u64);
+        // More may come than was expected.
+        if self.bar.length().is_some_and(|length| bytes > length) {
+            self.bar.set_length(bytes);
+        }
+        self.bar.set_position(bytes);
+    }
+
+    /// Takes the bar away, runs `what`, and draws it again. `what` must not use the bar.
+    pub fn suspend<T>(&self, what: impl FnOnce() -> T) -> T {
+        self.bar.suspend(what)
+    }
+
+    /// Takes the bar away for good.
+    pub fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    // The templates are right: a test draws them.
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.progress_chars("=> ")
+}
+
+/// What indicatif needs of a terminal, by the few sequences that every one has.
+struct Terminal(Arc<OwnedFd>);
+
+impl fmt::Debug for Terminal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Terminal")
+    }
+}
+
+impl Terminal {
+    /// A terminal that takes no more is no reason to stop.
+    fn put(&self, text: &str) -> io::Result<()> {
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            let done = output::write(self.0.as_fd(), rest)?;
+            rest = rest.get(done..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    fn control(&self, count: usize, letter: char) -> io::Result<()> {
+        if count == 0 { Ok(()) } else { self.put(&format!("\x1b[{count}{letter}")) }
+    }
+}
+
+impl TermLike for Terminal {
+    fn width(&self) -> u16 {
+        tty::columns(self.0.as_fd()).unwrap_or(COLUMNS)
+    }
+
+    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        self.control(n, 'A')
+    }
+
+    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        self.control(n, 'B')
+    }
+
+    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        self.control(n, 'C')
+    }
+
+    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        self.control(n, 'D')
+    }
+
+    fn write_line(&self, s: &str) -> io::Result<()> {
+        self.put(&format!("{s}\n"))
+    }
+
+    fn write_str(&self, s: &str) -> io::Result<()> {
+        self.put(s)
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.put("\r\x1b[2K")
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_templates_are_right() {
+        for template in [MAPPING, WRITING] {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
+    }
+
+    #[test]
+    fn what_is_drawn() {
+        let (read, write) = output::pipe().unwrap();
+        let bar = Bar::new(write);
+        bar.mapping(1);
+        bar.writing(1000);
+        bar.advance(4, 2, 500);
+        bar.suspend(|| bar.terminal_for_test("a message\n"));
+        bar.clear();
+        drop(bar);
+        let mut bytes = [0; 4096];
+        let length = output::read(read.as_fd(), &mut bytes).unwrap();
+        let shown = String::from_utf8_lossy(&bytes[..length]).into_owned();
+        for part in ["pass 4, volume 2 [", " 50% 512.00 kB/1.02 MB ", "\r\x1b[2Ka message\n"] {
+            assert!(shown.contains(part), "{part:?} in {shown:?}");
+        }
+        assert!(shown.ends_with("\r\x1b[2K"), "{shown:?}");
+    }
+
+    impl Bar {
+        fn terminal_for_test(&self, text: &str) {
+            output::write(self.terminal.as_fd(), text.as_bytes()).unwrap();
+        }
+    }
+}

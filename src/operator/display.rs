@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! How the course of a dump is shown beside its messages: not at all, by dump's lines, by a bar, or as JSON.
+
+use std::os::fd::BorrowedFd;
+
+use super::bar::Bar;
+use super::report::{Event, Report};
+
+/// How the course of a dump is shown.
+#[derive(Debug)]
+pub enum Display {
+    /// Only when it is asked for (SIGINFO).
+    Nothing,
+    /// By dump's lines, every five minutes.
+    Lines,
+    /// By a bar.
+    Bar(Bar),
+    /// By lines of JSON.
+    Report(Report),
+}
+
+impl Display {
+    /// Whether dump's lines are said without being asked for.
+    pub fn has_lines(&self) -> bool {
+        matches!(self, Display::Lines)
+    }
+
+    /// The bar, if there is one.
+    pub fn bar(&self) -> Option<&Bar> {
+        match self {
+            Display::Bar(bar) => Some(bar),
+            _ => None,
+        }
+    }
+
+    /// The terminal that a bar is drawn on.
+    pub fn terminal(&self) -> Option<BorrowedFd<'_>> {
+        self.bar().map(Bar::descriptor)
+    }
+
+    /// The descriptor that lines of JSON go to.
+    pub fn pipe(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Display::Report(report) => Some(report.descriptor()),
+            _ => None,
+        }
+    }
+
+    /// Shows what happens at `time`, seconds since 1970.
+    pub fn show(&mut self, event: Event<'_>, time: i64) {
+        match (self, event) {
+            (Display::Report(report), event) => report.write(event, time),
+            (Display::Bar(bar), Event::Pass { pass: pass @ (1 | 2) }) => bar.mapping(pass),
+            (Display::Bar(bar), Event::Estimate { blocks, .. }) => {
+                bar.writing(u64::try_from(blocks).unwrap_or(0));
+            }
+            (Display::Bar(bar), Event::Progress { pass, volume, blocks, .. }) => {
+                bar.advance(pass, volume, blocks);
+            }
+            (Display::Bar(bar), Event::End { .. }) => bar.clear(),
+            _ => {}
+        }
+    }
+}
