@@ -8,6 +8,7 @@
 //! - `volume`     where tape blocks go: records, size limits, volume headers; pure
 //! - `disk`       reading the disk, and what is done when it cannot be read
 //! - `ring`       chunks, their order and what workers are told; the state machine is pure
+//! - `compress`   zstd frames and the table of them; pure
 //! - `media`      file, pipe, tape: how records are written
 //! - `dumpdates`  the record of earlier dumps; pure
 //! - `fstab`      what fstab(5) says of the operand; pure
@@ -21,6 +22,7 @@
 
 pub mod buffer;
 pub mod cli;
+pub mod compress;
 pub mod disk;
 pub mod dumpdates;
 pub mod event;

@@ -83,7 +83,9 @@ pub fn command() -> Command {
     });
     let workers = Arg::new("workers").long("workers").value_name("N");
     let workers = workers.help("processes that read the disk, 1 to 16 [default: 3]");
-    let values = values.chain([workers]).map(|value| value.allow_hyphen_values(true).num_args(1));
+    let compress = Arg::new("compress").long("compress").value_name("zstd[:level]");
+    let compress = compress.help("compress the dump, level 1 to 19 [default: 3]; zstdcat(1) reads it");
+    let values = values.chain([workers, compress]).map(|value| value.allow_hyphen_values(true).num_args(1));
     let options = flags
         .chain(values)
         .map(|option| option.action(ArgAction::Append))

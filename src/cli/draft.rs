@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use super::Request;
 use super::args::{self, Given};
 use super::error::StartError;
+use crate::compress::{self, Level};
 use crate::job::{Job, Limit, Output, Remote, Since, Tape};
 
 /// The file of earlier dumps (`_PATH_DUMPDATES`, sbin/dump/pathnames.h).
@@ -46,6 +47,7 @@ pub struct Draft {
     rsync_friendly: u8,
     estimate_only: bool,
     workers: u8,
+    compress: Option<Level>,
 }
 
 impl Default for Draft {
@@ -70,6 +72,7 @@ impl Default for Draft {
             rsync_friendly: 0,
             estimate_only: false,
             workers: 3,
+            compress: None,
         }
     }
 }
@@ -93,6 +96,7 @@ impl Draft {
             "u" => self.update_dumpdates = true,
             "D" => self.dumpdates = value.into(),
             "T" => self.since = date(value, parse_date)?,
+            "compress" => self.compress = Some(level(value)?),
             "f" | "P" => self.set_output(&given.name, value)?,
             "W" | "w" => {
                 let only_due = given.name == "w";
@@ -172,6 +176,9 @@ impl Draft {
         let to_stdout = self.name(tape) == "-";
         let limit = if to_stdout { Limit::Unlimited } else { self.limit()? };
         let output = self.output(tape)?;
+        if self.compress.is_some() {
+            self.check_compressed(&output, limit)?;
+        }
         Ok(Job {
             level: self.level,
             operand,
@@ -187,7 +194,20 @@ impl Draft {
             notify: self.notify,
             snapshot: self.snapshot,
             workers: self.workers,
+            compress: self.compress,
         })
+    }
+
+    /// Compressed chunks are no records, so a remote tape cannot take them; and one must fit on a volume whatever is in it.
+    fn check_compressed(&self, output: &Output, limit: Limit) -> Result<(), StartError> {
+        if let Output::Remote(_) = output {
+            return Err(StartError::CompressedRemote);
+        }
+        let bytes = limit.records(self.ntrec).map(|n| n.saturating_mul(u64::from(self.ntrec) * 1024));
+        match compress::chunk_blocks(bytes, self.ntrec, self.ntrec) {
+            Some(_) => Ok(()),
+            None => Err(StartError::VolumeTooSmallCompressed(self.ntrec)),
+        }
     }
 
     /// The output's name from `-f`, `TAPE` or the default; of no use with `-P`.
@@ -268,6 +288,12 @@ fn split_once(text: &OsStr, byte: u8) -> Option<(&OsStr, &OsStr)> {
 fn date(text: &OsStr, parse_date: fn(&str) -> Option<i64>) -> Result<Since, StartError> {
     let seconds = text.to_str().and_then(parse_date).filter(|&seconds| seconds >= 0);
     seconds.map(Since::Date).ok_or_else(|| StartError::BadTime(text.to_owned()))
+}
+
+/// What `--compress` says.
+fn level(text: &OsStr) -> Result<Level, StartError> {
+    let level = text.to_str().and_then(Level::parse);
+    level.ok_or_else(|| StartError::BadCompression(text.to_owned()))
 }
 
 /// A number as strtol(3) reads it, within bounds; no upper bound if `most` is 0.

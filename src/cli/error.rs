@@ -35,6 +35,12 @@ pub enum StartError {
     VolumeTooSmall(u32),
     /// `-B` of one tape block, with records of one.
     VolumeOfOneBlock,
+    /// `--compress` with something that is no way to compress.
+    BadCompression(OsString),
+    /// `--compress` and a remote tape.
+    CompressedRemote,
+    /// With `--compress` a volume has no room that is sure to be enough for a record of this many tape blocks.
+    VolumeTooSmallCompressed(u32),
     /// A remote tape's name with a newline in it.
     TapeCharacters,
     /// A remote user's name with characters that dump does not allow.
@@ -95,6 +101,14 @@ impl StartError {
                 format!(
                     "{program}: number of blocks per file must be at least 2: one is the volume's header\n"
                 )
+            }
+            StartError::BadCompression(text) => {
+                let text = text.to_string_lossy();
+                format!("{program}: --compress={text}: should be zstd or zstd:level, 1 to 19\n")
+            }
+            StartError::CompressedRemote => format!("{program}: a remote tape takes no compressed dump\n"),
+            StartError::VolumeTooSmallCompressed(ntrec) => {
+                format!("{program}: a volume is too small for a compressed record of {ntrec} KB\n")
             }
             StartError::TapeCharacters => "invalid characters in tape\n".to_owned(),
             StartError::UserName(user) => {

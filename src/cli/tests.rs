@@ -2,6 +2,7 @@
 //! Tests of whole command lines.
 
 use super::*;
+use crate::compress::Level;
 use crate::job::{Limit, Output, Remote, Since, Tape};
 
 /// A date for "good", a date before 1970 for "old", none for anything else.
@@ -52,6 +53,7 @@ fn the_defaults() {
         notify: false,
         snapshot: false,
         workers: 3,
+        compress: None,
     };
     assert_eq!(job("/usr"), want);
     assert_eq!(job("-0 /usr"), want);
@@ -59,7 +61,7 @@ fn the_defaults() {
 
 #[test]
 fn every_option_has_its_effect() {
-    let got = job("-2 -a -b 64 -C 32 -D dd -f out -h 2 -L -n -S -u --workers 16 fs");
+    let got = job("-2 -a -b 64 -C 32 -D dd -f out -h 2 -L -n -S -u --workers 16 --compress zstd:7 fs");
     let want = Job {
         level: 2,
         operand: "fs".into(),
@@ -75,6 +77,7 @@ fn every_option_has_its_effect() {
         notify: true,
         snapshot: true,
         workers: 16,
+        compress: Level::parse("zstd:7"),
     };
     assert_eq!(got, want);
     assert_eq!(job("-1Tgood fs").since, Since::Date(1_700_000_000));

@@ -6,6 +6,8 @@ mod estimate;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use crate::compress::Level;
+use crate::units::TP_BSIZE;
 pub use estimate::{Estimate, estimate};
 
 /// A dump to be made.
@@ -39,12 +41,27 @@ pub struct Job {
     pub snapshot: bool,
     /// Processes that read the disk, 1 to 16.
     pub workers: u8,
+    /// How hard volumes are compressed; not with a remote tape.
+    pub compress: Option<Level>,
 }
 
 impl Job {
     /// Whether files with the nodump flag are left out at this level.
     pub fn honors_nodump(&self) -> bool {
         self.level >= self.honor_level
+    }
+
+    /// Records that a volume takes; none for as many as its medium does.
+    pub fn records(&self) -> Option<u64> {
+        match (&self.output, self.limit) {
+            (Output::Stdout, _) => None,
+            (_, limit) => limit.records(self.ntrec),
+        }
+    }
+
+    /// Bytes that a volume takes; none for as many as its medium does.
+    pub fn byte_limit(&self) -> Option<u64> {
+        self.records().map(|records| records.saturating_mul(u64::from(self.ntrec) * TP_BSIZE as u64))
     }
 }
 
@@ -114,6 +131,20 @@ pub enum Limit {
     BlocksPerFile(u64),
     /// When the records would have used up the tape.
     Tape(Tape),
+}
+
+impl Limit {
+    /// Records of `ntrec` tape blocks that a volume takes; none for as many as its medium does.
+    pub fn records(self, ntrec: u32) -> Option<u64> {
+        match self {
+            Limit::Unlimited => None,
+            Limit::BlocksPerFile(blocks) => Some(blocks / u64::from(ntrec)),
+            // The tape is full with the record that takes it past its end.
+            Limit::Tape(tape) => {
+                Some(u64::try_from(tape.tsize / tape.tenths.max(1)).unwrap_or(0).saturating_add(1))
+            }
+        }
+    }
 }
 
 /// A tape of known length. Lengths are in tenths of an inch.

@@ -24,6 +24,8 @@ pub enum Refusal<'a> {
     LargerThanProvider { name: &'a OsStr, size: u64, media: u64 },
     /// The tape drive does not take records as long as `-b` wants them, in bytes.
     RecordTooLong { name: &'a OsStr, record: u32, most: u32 },
+    /// A tape is to take a compressed dump.
+    TapeCompressed(&'a OsStr),
 }
 
 impl fmt::Display for Refusal<'_> {
@@ -45,6 +47,13 @@ impl fmt::Display for Refusal<'_> {
                     f,
                     "{name}: a record of {record} bytes is too long, it takes {most}: use -b {}",
                     most / 1024
+                )
+            }
+            Refusal::TapeCompressed(name) => {
+                write!(
+                    f,
+                    "{}: a tape takes no compressed dump: leave --compress to its drive",
+                    name.display()
                 )
             }
             Refusal::NoSuperblock { reason } => {

@@ -26,14 +26,19 @@ pub struct Volumes<'a> {
     connected: bool,
 }
 
-/// A record that the device does not take.
-pub struct TooLong {
-    /// Bytes of the record.
-    pub record: u32,
-    /// Bytes that it takes.
-    pub most: u32,
-    /// The device.
-    pub name: OsString,
+/// Why a device is not fit for the dump.
+pub enum Unfit {
+    /// It does not take records as long as these.
+    TooLong {
+        /// Bytes of a record.
+        record: u32,
+        /// Bytes that it takes.
+        most: u32,
+        /// The device.
+        name: OsString,
+    },
+    /// A tape has records, and compressed chunks are none.
+    Tape(OsString),
 }
 
 /// A volume that has to be written again.
@@ -74,12 +79,13 @@ impl<'a> Volumes<'a> {
         }
     }
 
-    /// Opens the first volume before its time, to see whether it takes records as long as ours. The inner error says that not.
-    pub fn open_ahead(&mut self) -> Result<Result<(), TooLong>, Stop> {
+    /// Opens the first volume before its time, to see whether it is fit. The inner error says that not.
+    pub fn open_ahead(&mut self) -> Result<Result<(), Unfit>, Stop> {
         let Ok(opened) = self.ask_open(1)? else { return Ok(Ok(())) };
         let record = self.job.ntrec * TP_BSIZE as u32;
         match opened.most {
-            Some(most) if record > most => Ok(Err(TooLong { record, most, name: self.name(1) })),
+            _ if self.takes_no_frames(opened.kind) => Ok(Err(Unfit::Tape(self.name(1)))),
+            Some(most) if record > most => Ok(Err(Unfit::TooLong { record, most, name: self.name(1) })),
             _ => {
                 self.ahead = Some(opened);
                 Ok(Ok(()))
@@ -127,6 +133,9 @@ impl<'a> Volumes<'a> {
                 Err(errno) => return Ok(Err(planner::reason(errno))),
             },
         };
+        if self.takes_no_frames(opened.kind) {
+            return Ok(Err("a tape takes no compressed dump".to_owned()));
+        }
         let kind = match opened.kind {
             Kind::Remote if in_step => Kind::RemoteInStep,
             kind => kind,
@@ -141,6 +150,10 @@ impl<'a> Volumes<'a> {
             self.greet();
         }
         Ok(Ok(Medium::new(opened.fd, kind, name.clone())))
+    }
+
+    fn takes_no_frames(&self, kind: Kind) -> bool {
+        self.job.compress.is_some() && kind == Kind::Tape
     }
 
     fn greet(&mut self) {
@@ -158,9 +171,10 @@ impl<'a> Volumes<'a> {
         }
     }
 
-    /// Closes a medium whose `blocks` tape blocks are written; they are safe then. No worker holds it any more.
-    pub fn close(&self, medium: Medium, blocks: u64) -> Result<Result<(), Failure>, Stop> {
-        match medium.make_safe(blocks, self.job.ntrec) {
+    /// Closes a medium whose `bytes` bytes are written, on a tape in `records` records; they are safe then. No worker holds it any
+    /// more.
+    pub fn close(&self, medium: Medium, bytes: u64, records: u64) -> Result<Result<(), Failure>, Stop> {
+        match medium.make_safe(bytes, records) {
             Ok(()) => self.close_safe(medium),
             Err(error) => Ok(Err(Failure { reason: error.to_string(), medium: Some(medium) })),
         }

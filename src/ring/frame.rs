@@ -5,6 +5,7 @@
 //! taken over by what it read.
 
 use std::fmt;
+use std::num::NonZeroU64;
 
 use crate::disk::Fault;
 use crate::media::Kind;
@@ -21,6 +22,10 @@ pub enum Frame {
         epoch: u32,
         /// How it is written to.
         kind: Kind,
+        /// Bytes of compressed chunks that it takes, with the table of them; none means as many as it does.
+        limit: Option<NonZeroU64>,
+        /// Whether room for that table is to be kept behind each chunk.
+        keep_room: bool,
     },
     /// Planner to worker: the medium is to be closed, and all chunks of earlier epochs forgotten.
     Release {
@@ -45,12 +50,25 @@ pub enum Frame {
         /// Extents in its list.
         extents: u32,
     },
+    /// Planner to worker: bytes of the planner's own, to be written as they are.
+    AssignBytes {
+        /// Their number among the chunks.
+        sequence: u64,
+        /// The epoch that they belong to.
+        epoch: u32,
+        /// The slot that they are in.
+        slot: u32,
+        /// How many they are.
+        bytes: u32,
+    },
     /// Planner or worker to worker: chunk `sequence` may be written.
     Token {
         /// The chunk that may be written.
         sequence: u64,
         /// The epoch of the token.
         epoch: u32,
+        /// What is on the medium by then.
+        volume: OnMedium,
     },
     /// Worker to planner: part of chunk `sequence` could not be read.
     Fault {
@@ -72,11 +90,31 @@ pub enum Frame {
     },
 }
 
+/// How much of a volume is on its medium.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OnMedium {
+    /// Bytes.
+    pub bytes: u64,
+    /// Chunks that they are.
+    pub chunks: u32,
+}
+
+/// What a chunk became on the medium.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Its bytes there.
+    pub bytes: u32,
+    /// The checksum of a compressed chunk, as the table of them has it.
+    pub checksum: u32,
+}
+
 /// How the writing of a chunk went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// All of it is on the medium.
-    Written,
+    Written(Placed),
+    /// Nothing of it is: compressed it would go past the volume's limit.
+    Limit,
     /// The medium ended after so many whole records of the chunk.
     EndOfMedium {
         /// Records on the medium.
@@ -117,25 +155,38 @@ const WRITTEN: u32 = 6;
 const END_OF_MEDIUM: u32 = 7;
 const FAILED: u32 = 8;
 const RELEASE: u32 = 9;
+const LIMIT: u32 = 10;
+const ASSIGN_BYTES: u32 = 11;
 
 impl Frame {
     /// How it goes over a socket: a tag, then its numbers in turn, 8 bytes each.
     pub fn encode(&self) -> [u8; FRAME_BYTES] {
         match *self {
-            Frame::Medium { epoch, kind } => pack(MEDIUM, [epoch.into(), kind.code().into(), 0, 0, 0]),
+            Frame::Medium { epoch, kind, limit, keep_room } => {
+                let limit = limit.map_or(0, NonZeroU64::get);
+                pack(MEDIUM, [epoch.into(), kind.code().into(), limit, keep_room.into(), 0])
+            }
             Frame::Release { epoch } => pack(RELEASE, [epoch.into(), 0, 0, 0, 0]),
             Frame::Ready { epoch } => pack(READY, [epoch.into(), 0, 0, 0, 0]),
             Frame::Assign { sequence, epoch, slot, blocks, extents } => {
                 pack(ASSIGN, [sequence, epoch.into(), slot.into(), blocks.into(), extents.into()])
             }
-            Frame::Token { sequence, epoch } => pack(TOKEN, [sequence, epoch.into(), 0, 0, 0]),
+            Frame::AssignBytes { sequence, epoch, slot, bytes } => {
+                pack(ASSIGN_BYTES, [sequence, epoch.into(), slot.into(), bytes.into(), 0])
+            }
+            Frame::Token { sequence, epoch, volume } => {
+                pack(TOKEN, [sequence, epoch.into(), volume.bytes, volume.chunks.into(), 0])
+            }
             Frame::Fault { sequence, record, fault } => {
                 let errno = u64::from(fault.errno.cast_unsigned()) << 32 | u64::from(record);
                 let sizes = u64::from(fault.count) << 32 | u64::from(fault.got);
                 pack(FAULT, [sequence, fault.sector.into(), errno, fault.block, sizes])
             }
             Frame::Done { sequence, epoch, outcome } => match outcome {
-                Outcome::Written => pack(WRITTEN, [sequence, epoch.into(), 0, 0, 0]),
+                Outcome::Written(Placed { bytes, checksum }) => {
+                    pack(WRITTEN, [sequence, epoch.into(), bytes.into(), checksum.into(), 0])
+                }
+                Outcome::Limit => pack(LIMIT, [sequence, epoch.into(), 0, 0, 0]),
                 Outcome::EndOfMedium { records } => {
                     pack(END_OF_MEDIUM, [sequence, epoch.into(), records.into(), 0, 0])
                 }
@@ -166,7 +217,12 @@ fn parse(tag: u32, words: &[u64; FRAME_BYTES / 8]) -> Option<Frame> {
     let sequence = words[1];
     let done = |outcome| Some(Frame::Done { sequence, epoch: small(2)?, outcome });
     match tag {
-        MEDIUM => Some(Frame::Medium { epoch: small(1)?, kind: Kind::from_code(small(2)?)? }),
+        MEDIUM => Some(Frame::Medium {
+            epoch: small(1)?,
+            kind: Kind::from_code(small(2)?)?,
+            limit: NonZeroU64::new(words[3]),
+            keep_room: flag(words[4])?,
+        }),
         RELEASE => Some(Frame::Release { epoch: small(1)? }),
         READY => Some(Frame::Ready { epoch: small(1)? }),
         ASSIGN => Some(Frame::Assign {
@@ -176,25 +232,36 @@ fn parse(tag: u32, words: &[u64; FRAME_BYTES / 8]) -> Option<Frame> {
             blocks: small(4)?,
             extents: small(5)?,
         }),
-        TOKEN => Some(Frame::Token { sequence, epoch: small(2)? }),
+        ASSIGN_BYTES => {
+            Some(Frame::AssignBytes { sequence, epoch: small(2)?, slot: small(3)?, bytes: small(4)? })
+        }
+        TOKEN => {
+            let volume = OnMedium { bytes: words[3], chunks: small(4)? };
+            Some(Frame::Token { sequence, epoch: small(2)?, volume })
+        }
         FAULT => Some(Frame::Fault {
             sequence,
             record: words[3] as u32,
             fault: Fault {
-                sector: match words[2] {
-                    0 => false,
-                    1 => true,
-                    _ => return None,
-                },
+                sector: flag(words[2])?,
                 errno: ((words[3] >> 32) as u32).cast_signed(),
                 block: words[4],
                 count: (words[5] >> 32) as u32,
                 got: words[5] as u32,
             },
         }),
-        WRITTEN => done(Outcome::Written),
+        WRITTEN => done(Outcome::Written(Placed { bytes: small(3)?, checksum: small(4)? })),
+        LIMIT => done(Outcome::Limit),
         END_OF_MEDIUM => done(Outcome::EndOfMedium { records: small(3)? }),
         FAILED => done(Outcome::Failed { records: small(3)?, errno: small(4)?.cast_signed() }),
+        _ => None,
+    }
+}
+
+fn flag(word: u64) -> Option<bool> {
+    match word {
+        0 => Some(false),
+        1 => Some(true),
         _ => None,
     }
 }
@@ -216,13 +283,20 @@ mod tests {
     fn frames_come_back_as_they_were() {
         let fault = Fault { sector: true, errno: 5, block: 1 << 40, count: 65536, got: 512 };
         for frame in [
-            Frame::Medium { epoch: 3, kind: Kind::Tape },
+            Frame::Medium { epoch: 3, kind: Kind::Tape, limit: None, keep_room: false },
+            Frame::Medium { epoch: 3, kind: Kind::File, limit: NonZeroU64::new(1 << 40), keep_room: true },
             Frame::Release { epoch: 4 },
             Frame::Ready { epoch: 3 },
             Frame::Assign { sequence: 1 << 50, epoch: 2, slot: 5, blocks: 1020, extents: 99 },
-            Frame::Token { sequence: 7, epoch: 1 },
+            Frame::AssignBytes { sequence: 1 << 50, epoch: 2, slot: 5, bytes: 99 },
+            Frame::Token { sequence: 7, epoch: 1, volume: OnMedium { bytes: 1 << 40, chunks: 9 } },
             Frame::Fault { sequence: 7, record: 9, fault },
-            Frame::Done { sequence: 7, epoch: 1, outcome: Outcome::Written },
+            Frame::Done {
+                sequence: 7,
+                epoch: 1,
+                outcome: Outcome::Written(Placed { bytes: 9, checksum: u32::MAX }),
+            },
+            Frame::Done { sequence: 7, epoch: 1, outcome: Outcome::Limit },
             Frame::Done { sequence: 7, epoch: 1, outcome: Outcome::EndOfMedium { records: 4 } },
             Frame::Done { sequence: 7, epoch: 1, outcome: Outcome::Failed { records: 0, errno: 28 } },
         ] {

@@ -12,6 +12,6 @@ pub mod merge;
 pub mod order;
 
 pub use extent::Extent;
-pub use frame::{Frame, Outcome};
+pub use frame::{Frame, OnMedium, Outcome, Placed};
 pub use layout::Slots;
 pub use order::Order;

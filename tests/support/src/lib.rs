@@ -21,3 +21,4 @@ pub mod restore;
 pub mod small;
 pub mod tree;
 pub mod ufs_writer;
+pub mod zstd;
