@@ -2,11 +2,13 @@
 //! What is to be done: the command line after all checks; and how many tapes it will take.
 
 mod estimate;
+mod reading;
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 pub use estimate::{Estimate, estimate};
+pub use reading::{Purpose, Reading};
 
 /// A dump to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
