@@ -7,6 +7,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use super::error::StartError;
+use super::reading;
 
 /// Letters without an argument, with what `--help` says of them.
 const FLAGS: &[(&str, &str)] = &[
@@ -77,7 +78,8 @@ pub fn command() -> Command {
     });
     let long_flags = [("help", "say this and stop"), ("version", "say the version and stop")]
         .map(|(name, help)| Arg::new(name).long(name).help(help).num_args(0));
-    let flags = flags.chain(long_flags).map(|flag| flag.default_missing_value(""));
+    let reading = reading::FLAGS.iter().map(|&(name, help)| Arg::new(name).long(name).help(help).num_args(0));
+    let flags = flags.chain(long_flags).chain(reading).map(|flag| flag.default_missing_value(""));
     let values = VALUES.iter().map(|&(letter, name, help)| {
         Arg::new(letter).short(letter.chars().next()).value_name(name).help(help)
     });
@@ -85,7 +87,13 @@ pub fn command() -> Command {
     let workers = workers.help("processes that read the disk, 1 to 16 [default: 3]");
     let compress = Arg::new("compress").long("compress").value_name("zstd[:level]");
     let compress = compress.help("compress the dump, level 1 to 19 [default: 3]; zstdcat(1) reads it");
-    let values = values.chain([workers, compress]).map(|value| value.allow_hyphen_values(true).num_args(1));
+    let reading = reading::VALUES
+        .iter()
+        .map(|&(name, value, help)| Arg::new(name).long(name).value_name(value).help(help));
+    let values = values
+        .chain([workers, compress])
+        .chain(reading)
+        .map(|value| value.allow_hyphen_values(true).num_args(1));
     let options = flags
         .chain(values)
         .map(|option| option.action(ArgAction::Append))
@@ -93,7 +101,7 @@ pub fn command() -> Command {
     Command::new("capdump")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Back up UFS file systems in the stream that restore(8) reads")
-        .override_usage("capdump [options] filesystem\n       capdump -W | -w")
+        .override_usage("capdump [options] filesystem\n       capdump -W | -w\n       capdump --check | --list [--json] [--index file] volume ...\n       capdump --emit path [-f file] [--index file] volume ...")
         .no_binary_name(true)
         .disable_help_flag(true)
         .disable_version_flag(true)

@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use super::Request;
 use super::args::{self, Given};
 use super::error::StartError;
+use super::reading::ReadingDraft;
 use crate::compress::{self, Level};
-use crate::job::{Job, Limit, Output, Remote, Since, Tape};
+use crate::job::{Job, Limit, Output, Reading, Remote, Since, Tape};
 
 /// The file of earlier dumps (`_PATH_DUMPDATES`, sbin/dump/pathnames.h).
 pub const DEFAULT_DUMPDATES: &str = "/etc/dumpdates";
@@ -48,6 +49,7 @@ pub struct Draft {
     estimate_only: bool,
     workers: u8,
     compress: Option<Level>,
+    reading: ReadingDraft,
 }
 
 impl Default for Draft {
@@ -73,6 +75,7 @@ impl Default for Draft {
             estimate_only: false,
             workers: 3,
             compress: None,
+            reading: ReadingDraft::default(),
         }
     }
 }
@@ -84,6 +87,9 @@ impl Draft {
         given: &Given,
         parse_date: fn(&str) -> Option<i64>,
     ) -> Result<Option<Request>, StartError> {
+        if self.reading.apply(given) {
+            return Ok(None);
+        }
         let value = given.value.as_os_str();
         match given.name.as_str() {
             "a" => self.unlimited = true,
@@ -159,8 +165,22 @@ impl Draft {
         Ok(())
     }
 
+    /// Whether a dump is to be read, not made.
+    pub fn reads(&self) -> bool {
+        self.reading.is_wanted()
+    }
+
+    /// The checks where a dump is read; the operands are its volumes.
+    pub fn finish_reading(self, operands: Vec<OsString>) -> Result<Reading, StartError> {
+        let ntrec = self.ntrec_given.then_some(self.ntrec);
+        self.reading.finish(operands, self.file, ntrec)
+    }
+
     /// The checks that dump makes after the options, in its order. `tape` is the environment's `TAPE`.
     pub fn finish(self, operands: Vec<OsString>, tape: Option<&OsStr>) -> Result<Job, StartError> {
+        if let Some(option) = self.reading.stray() {
+            return Err(StartError::Stray(option));
+        }
         let mut operands = operands.into_iter();
         let operand = operands.next().ok_or(StartError::NoOperand)?;
         let extra: Vec<OsString> = operands.collect();

@@ -27,6 +27,12 @@ pub enum StartError {
     NoOperand,
     /// More than one operand: the others.
     ExtraOperands(Vec<OsString>),
+    /// More than one of `--check`, `--list` and `--emit`.
+    OnePurpose,
+    /// A dump is to be read, and there is no operand.
+    NoVolume,
+    /// A long option that makes no sense with the others.
+    Stray(&'static str),
     /// `-r` or `-R` with a level over 0.
     RsyncLevel,
     /// `-T` and `-u` both given.
@@ -90,6 +96,11 @@ impl StartError {
                 let words: String = words.iter().map(|w| format!(" {}", w.to_string_lossy())).collect();
                 format!("Unknown arguments to dump:{words}\n")
             }
+            StartError::OnePurpose => {
+                format!("{program}: --check, --list and --emit exclude each other\n")
+            }
+            StartError::NoVolume => format!("{program}: no volume of a dump to read\n"),
+            StartError::Stray(option) => format!("{program}: --{option} has no meaning here\n"),
             StartError::RsyncLevel => {
                 "rsync friendly options can be used only with level 0 dumps.\n".to_owned()
             }

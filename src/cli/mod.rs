@@ -8,12 +8,13 @@ mod args;
 mod draft;
 mod error;
 mod letters;
+mod reading;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::job::Job;
+use crate::job::{Job, Reading};
 pub use draft::{DEFAULT_DUMPDATES, DEFAULT_TAPE};
 pub use error::StartError;
 
@@ -22,6 +23,8 @@ pub use error::StartError;
 pub enum Request {
     /// Make a dump.
     Dump(Job),
+    /// Read a dump.
+    Read(Reading),
     /// Print the listing of `-W`, or with `only_due` that of `-w`.
     LastDumps {
         /// List only the file systems that are due.
@@ -54,6 +57,7 @@ pub fn parse(
     }
     match scan.stopped {
         Some(error) => Err(error),
+        None if draft.reads() => draft.finish_reading(scan.operands).map(Request::Read),
         None => draft.finish(scan.operands, tape).map(Request::Dump),
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use zstd_safe::{CCtx, CParameter};
+use zstd::zstd_safe::{self, CCtx, CParameter};
 
 use super::Level;
 use crate::buffer::Buffer;

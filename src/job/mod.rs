@@ -2,6 +2,7 @@
 //! What is to be done: the command line after all checks; and how many tapes it will take.
 
 mod estimate;
+mod reading;
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use crate::compress::Level;
 use crate::units::TP_BSIZE;
 pub use estimate::{Estimate, estimate};
+pub use reading::{Purpose, Reading};
 
 /// A dump to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@ mod message;
 mod progress;
 mod query;
 mod refusal;
+mod report;
 
 use std::io::{self, Write};
 
@@ -12,6 +13,7 @@ pub use message::{BREADEMAX, DiskMessage, FilesMessage, Line, MediaMessage, Mess
 pub use progress::{Progress, State, pass_title, title};
 pub use query::{Action, Query, Question, REMIND_AFTER};
 pub use refusal::Refusal;
+pub use report::{About, Entry, FindingLine, Report, SummaryLine};
 
 /// The group that broadcasts go to (`OPGRENT`, sbin/dump/dump.h).
 pub const OPERATOR_GROUP: &str = "operator";

@@ -13,6 +13,7 @@ pub mod operand;
 pub mod outside;
 pub mod planner;
 pub mod reader;
+pub mod reading;
 pub mod remote;
 pub mod request;
 pub mod snapshot;
