@@ -76,8 +76,12 @@ pub fn command() -> Command {
     let flags = FLAGS.iter().map(|&(letter, help)| {
         Arg::new(letter).short(letter.chars().next()).help(help).hide(help.is_empty()).num_args(0)
     });
-    let long_flags = [("help", "say this and stop"), ("version", "say the version and stop")]
-        .map(|(name, help)| Arg::new(name).long(name).help(help).num_args(0));
+    let long_flags = [
+        ("help", "say this and stop"),
+        ("version", "say the version and stop"),
+        ("verify", "read each volume back when it is written"),
+    ]
+    .map(|(name, help)| Arg::new(name).long(name).help(help).num_args(0));
     let reading = reading::FLAGS.iter().map(|&(name, help)| Arg::new(name).long(name).help(help).num_args(0));
     let flags = flags.chain(long_flags).chain(reading).map(|flag| flag.default_missing_value(""));
     let values = VALUES.iter().map(|&(letter, name, help)| {

@@ -49,6 +49,7 @@ pub struct Draft {
     estimate_only: bool,
     workers: u8,
     compress: Option<Level>,
+    verify: bool,
     reading: ReadingDraft,
 }
 
@@ -75,6 +76,7 @@ impl Default for Draft {
             estimate_only: false,
             workers: 3,
             compress: None,
+            verify: false,
             reading: ReadingDraft::default(),
         }
     }
@@ -102,6 +104,7 @@ impl Draft {
             "u" => self.update_dumpdates = true,
             "D" => self.dumpdates = value.into(),
             "T" => self.since = date(value, parse_date)?,
+            "verify" => self.verify = true,
             "compress" => self.compress = Some(level(value)?),
             "f" | "P" => self.set_output(&given.name, value)?,
             "W" | "w" => {
@@ -196,6 +199,9 @@ impl Draft {
         let to_stdout = self.name(tape) == "-";
         let limit = if to_stdout { Limit::Unlimited } else { self.limit()? };
         let output = self.output(tape)?;
+        if self.verify && !matches!(output, Output::Names(_)) {
+            return Err(StartError::VerifyOutput);
+        }
         if self.compress.is_some() {
             self.check_compressed(&output, limit)?;
         }
@@ -215,6 +221,7 @@ impl Draft {
             snapshot: self.snapshot,
             workers: self.workers,
             compress: self.compress,
+            verify: self.verify,
         })
     }
 

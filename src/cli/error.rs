@@ -45,6 +45,8 @@ pub enum StartError {
     BadCompression(OsString),
     /// `--compress` and a remote tape.
     CompressedRemote,
+    /// `--verify` and an output that cannot be read back.
+    VerifyOutput,
     /// With `--compress` a volume has no room that is sure to be enough for a record of this many tape blocks.
     VolumeTooSmallCompressed(u32),
     /// A remote tape's name with a newline in it.
@@ -116,6 +118,9 @@ impl StartError {
             StartError::BadCompression(text) => {
                 let text = text.to_string_lossy();
                 format!("{program}: --compress={text}: should be zstd or zstd:level, 1 to 19\n")
+            }
+            StartError::VerifyOutput => {
+                format!("{program}: --verify needs files or tapes of this machine to read back\n")
             }
             StartError::CompressedRemote => format!("{program}: a remote tape takes no compressed dump\n"),
             StartError::VolumeTooSmallCompressed(ntrec) => {

@@ -54,6 +54,7 @@ fn the_defaults() {
         snapshot: false,
         workers: 3,
         compress: None,
+        verify: false,
     };
     assert_eq!(job("/usr"), want);
     assert_eq!(job("-0 /usr"), want);
@@ -61,7 +62,8 @@ fn the_defaults() {
 
 #[test]
 fn every_option_has_its_effect() {
-    let got = job("-2 -a -b 64 -C 32 -D dd -f out -h 2 -L -n -S -u --workers 16 --compress zstd:7 fs");
+    let got =
+        job("-2 -a -b 64 -C 32 -D dd -f out -h 2 -L -n -S -u --workers 16 --compress zstd:7 --verify fs");
     let want = Job {
         level: 2,
         operand: "fs".into(),
@@ -78,6 +80,7 @@ fn every_option_has_its_effect() {
         snapshot: true,
         workers: 16,
         compress: Level::parse("zstd:7"),
+        verify: true,
     };
     assert_eq!(got, want);
     assert_eq!(job("-1Tgood fs").since, Since::Date(1_700_000_000));

@@ -6,7 +6,7 @@ mod seek_table;
 
 use std::fmt;
 
-pub use frame::{Compressor, Frame, ZstdError, bound};
+pub use frame::{Compressor, Frame, ZstdError, bound, unpack};
 pub use seek_table::{Entry, SeekTable, table_bytes};
 
 use crate::units::TP_BSIZE;

@@ -45,6 +45,8 @@ pub struct Job {
     pub workers: u8,
     /// How hard volumes are compressed; not with a remote tape.
     pub compress: Option<Level>,
+    /// Read each volume back when it is written; only with outputs that have names here.
+    pub verify: bool,
 }
 
 impl Job {

@@ -26,6 +26,8 @@ pub enum Refusal<'a> {
     RecordTooLong { name: &'a OsStr, record: u32, most: u32 },
     /// A tape is to take a compressed dump.
     TapeCompressed(&'a OsStr),
+    /// The output cannot be read back.
+    CannotVerify(&'a OsStr),
 }
 
 impl fmt::Display for Refusal<'_> {
@@ -48,6 +50,9 @@ impl fmt::Display for Refusal<'_> {
                     "{name}: a record of {record} bytes is too long, it takes {most}: use -b {}",
                     most / 1024
                 )
+            }
+            Refusal::CannotVerify(name) => {
+                write!(f, "{}: it cannot be read back, as --verify would", name.display())
             }
             Refusal::TapeCompressed(name) => {
                 write!(

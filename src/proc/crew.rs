@@ -23,6 +23,7 @@ use crate::ring::frame::{BadFrame, FRAME_BYTES};
 use crate::ring::order::{Next, Unasked};
 use crate::ring::{Extent, Frame, OnMedium, Order, Outcome, Slots};
 use crate::sandbox::{self, DescriptorKind, Role};
+use crate::units::TP_BSIZE;
 use crate::volume::{Chunk, Leftover, What};
 
 /// What a worker has told.
@@ -96,13 +97,14 @@ pub struct Crew {
 }
 
 impl Crew {
-    /// Forks the workers, who compress what they write if there is a level. The calling process is in the sandbox already, and so
+    /// Forks the workers, who compress what they write if there is a level, and take digests of it to `verify` it. The calling process is in the sandbox already, and so
     /// are they.
     ///
     /// Errors: those of mmap(2), socketpair(2) and fork(2).
     pub fn start(
         slots: Slots,
         compress: Option<Level>,
+        verify: bool,
         disk: &Disk<'_>,
         queue: &mut EventQueue,
     ) -> io::Result<Crew> {
@@ -128,6 +130,7 @@ impl Crew {
                 slots,
                 disk: *disk,
                 compressor: compress.map(Compressor::new),
+                verify,
                 planner,
                 left,
                 right,
@@ -199,6 +202,22 @@ impl Crew {
         let frame = Frame::AssignBytes { sequence, epoch, slot, bytes };
         self.send(self.slots.worker_of(sequence), frame, None)?;
         Ok(later)
+    }
+
+    /// Has part of the medium read back: `blocks` tape blocks that are `bytes` bytes there, from byte `offset` of a file on.
+    pub fn assign_check(&mut self, offset: u64, bytes: u32, blocks: u32) -> Result<(), Broken> {
+        let sequence = self.order.next_sequence();
+        let slot = self.slots.slot_of(sequence);
+        let epoch = self.order.epoch();
+        self.order.assigned_check(bytes);
+        let frame = Frame::AssignCheck { sequence, epoch, slot, offset, bytes, blocks };
+        self.send(self.slots.worker_of(sequence), frame, None)
+    }
+
+    /// What is in the slot of chunk `sequence`, which was settled last: `blocks` tape blocks. A worker had it, so nothing of it is sure.
+    pub fn settled(&self, sequence: u64, blocks: u32) -> &[u8] {
+        let start = self.slots.buffer(self.slots.slot_of(sequence)).start;
+        self.arena.slice(start..start + blocks.min(self.slots.chunk_blocks) as usize * TP_BSIZE)
     }
 
     /// Gives a medium to all workers, when no chunk is under way. They answer, see [`Crew::is_ready`]; then
@@ -289,6 +308,11 @@ impl Crew {
         self.order.take_notices(blocks)
     }
 
+    /// The chunk that the ring stopped in.
+    pub fn stopped_in(&self) -> Option<&Chunk> {
+        self.order.first()
+    }
+
     /// Gives back the memory of a chunk that is done with.
     pub fn recycle(&mut self, chunk: Chunk) {
         self.order.recycle(chunk);
@@ -297,8 +321,8 @@ impl Crew {
     /// Takes back all chunks under way after `outcome` of the oldest: what of them is not on the medium.
     pub fn take_back(&mut self, outcome: Outcome) -> Vec<Leftover> {
         let mut written = match outcome {
-            Outcome::Written(_) | Outcome::Limit => 0,
-            Outcome::EndOfMedium { records } | Outcome::Failed { records, .. } => {
+            Outcome::Written(_) | Outcome::Checked { .. } | Outcome::Limit => 0,
+            Outcome::EndOfMedium { records, .. } | Outcome::Failed { records, .. } => {
                 records * self.slots.record_blocks
             }
         };

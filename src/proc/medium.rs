@@ -91,6 +91,14 @@ impl Medium {
         matches!(self.start, Start::File(_))
     }
 
+    /// The volume's first byte on a file.
+    pub fn start(&self) -> u64 {
+        match self.start {
+            Start::File(first) => first,
+            _ => 0,
+        }
+    }
+
     /// Goes back or on to the place behind `bytes` bytes of the volume, on a file.
     pub fn go_behind(&self, bytes: u64) -> io::Result<()> {
         match self.start {
@@ -115,14 +123,39 @@ impl Medium {
             }
             Kind::Tape => {
                 self.check_position(records)?;
-                tape::op(fd, MtOp::WriteFilemarks, 1).map_err(|error| Unsafe::System("MTWEOF", error))?;
-                match at_the_end(&self.name) {
-                    Some(op) => tape::op(fd, op, 1).map_err(|error| Unsafe::System("MTIOCTOP", error)),
-                    None => Ok(()),
-                }
+                tape::op(fd, MtOp::WriteFilemarks, 1).map_err(|error| Unsafe::System("MTWEOF", error))
             }
             Kind::Stream | Kind::Remote | Kind::RemoteInStep => Ok(()),
         }
+    }
+
+    /// Goes to the first byte of the volume, which is complete. A file is read from any place.
+    ///
+    /// Errors: the tape cannot be wound back.
+    pub fn go_to_start(&self) -> Result<(), Unsafe> {
+        let fd = self.fd.as_fd();
+        if self.kind != Kind::Tape {
+            return Ok(());
+        }
+        let wound = match (&self.start, at_the_end(&self.name)) {
+            (Start::Tape(0), _) | (Start::Unknown, Some(_)) => tape::op(fd, MtOp::Rewind, 1),
+            // Behind other files of the tape: back over the filemark before ours, and over it again.
+            _ => tape::op(fd, MtOp::BackFiles, 2).and_then(|()| tape::op(fd, MtOp::ForwardFiles, 1)),
+        };
+        wound.map_err(|error| Unsafe::System("MTIOCTOP", error))
+    }
+
+    /// All is safe, and read back if that was wanted: a tape is wound to where its name says.
+    ///
+    /// `was_read`: it was read up to its filemark.
+    pub fn leave(&self, was_read: bool) -> Result<(), Unsafe> {
+        let fd = self.fd.as_fd();
+        let wound = match (self.kind, at_the_end(&self.name)) {
+            (Kind::Tape, Some(op)) => tape::op(fd, op, 1),
+            (Kind::Tape, None) if was_read => tape::op(fd, MtOp::ForwardFiles, 1),
+            _ => Ok(()),
+        };
+        wound.map_err(|error| Unsafe::System("MTIOCTOP", error))
     }
 
     /// The volume is not complete, and is to be written again: a file keeps nothing of it.

@@ -19,6 +19,7 @@ pub mod request;
 pub mod snapshot;
 pub mod source;
 pub mod start;
+pub mod verify;
 pub mod volumes;
 pub mod worker;
 pub mod writing;

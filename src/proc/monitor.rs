@@ -14,6 +14,7 @@ use crate::event::{Child, Event, EventQueue, ExitStatus};
 use crate::job::{Output, Remote};
 use crate::media::Kind;
 use crate::operator::OPERATOR_GROUP;
+use crate::os::output::Access;
 use crate::os::socket::{MAX_FRAME, recv_frame, send_frame, stream_pair};
 use crate::os::spawn::{Program, kill_group, run};
 use crate::os::{disk, output, tape};
@@ -41,6 +42,8 @@ pub struct Monitor<'a> {
     pub planner: BorrowedFd<'a>,
     /// The outputs of the command line.
     pub output: &'a Output,
+    /// Whether outputs are also read.
+    pub access: Access,
 }
 
 struct State {
@@ -159,7 +162,7 @@ impl Monitor<'_> {
                 if is_fifo(&name) {
                     return self.open_fifo(state, name);
                 }
-                open_name(&name)
+                open_name(&name, self.access)
             }
             Output::Command(command) => {
                 let words = ["/bin/sh".into(), "-c".into(), command.clone()];
@@ -204,9 +207,9 @@ fn is_fifo(name: &OsString) -> bool {
     std::fs::metadata(name).is_ok_and(|meta| meta.file_type().is_fifo())
 }
 
-fn open_name(name: &OsString) -> io::Result<(OwnedFd, Kind, Option<u32>)> {
+fn open_name(name: &OsString, access: Access) -> io::Result<(OwnedFd, Kind, Option<u32>)> {
     let path = Path::new(name);
-    let fd = output::open_output(path, output::Access::Write)?;
+    let fd = output::open_output(path, access)?;
     let kind = match disk::kind(fd.as_fd())? {
         disk::Kind::Regular => Kind::File,
         disk::Kind::Character if tape::is_tape(fd.as_fd()) => Kind::Tape,

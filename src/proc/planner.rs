@@ -65,6 +65,7 @@ fn dump(started: &Started) -> Result<u8, Stop> {
                 Refusal::RecordTooLong { name, record: *record, most: *most }
             }
             Unfit::Tape(name) => Refusal::TapeCompressed(name),
+            Unfit::NotRead(name) => Refusal::CannotVerify(name),
         });
         return Ok(exit::STARTUP);
     }

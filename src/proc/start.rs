@@ -13,6 +13,7 @@ use super::outside::Outside;
 use crate::format::Identity;
 use crate::job::{Job, Output};
 use crate::operator::{Message, Operator, Remark};
+use crate::os::output::Access;
 use crate::os::{host, time, tty};
 
 /// Everything that was opened.
@@ -55,7 +56,8 @@ pub fn start(job: Job, mut operator: Operator, clock: Clock) -> Result<Started, 
     identity.ddate = if job.rsync_friendly > 0 { 0 } else { base.date };
     announce(&job, &console, &identity, base.level, &target);
     if !job.estimate_only && (job.notify || !matches!(job.output, Output::Stdout)) {
-        match Outside::start(&job.output) {
+        let access = if job.verify { Access::WriteAndRead } else { Access::Write };
+        match Outside::start(&job.output, access) {
             Ok(outside) => console.set_outside(outside),
             Err(error) => {
                 console.say(Remark(format_args!("the monitor: {error}")));

@@ -39,6 +39,8 @@ pub enum Unfit {
     },
     /// A tape has records, and compressed chunks are none.
     Tape(OsString),
+    /// It cannot be read back.
+    NotRead(OsString),
 }
 
 /// A volume that has to be written again.
@@ -84,6 +86,7 @@ impl<'a> Volumes<'a> {
         let Ok(opened) = self.ask_open(1)? else { return Ok(Ok(())) };
         let record = self.job.ntrec * TP_BSIZE as u32;
         match opened.most {
+            _ if self.cannot_be_verified(opened.kind) => Ok(Err(Unfit::NotRead(self.name(1)))),
             _ if self.takes_no_frames(opened.kind) => Ok(Err(Unfit::Tape(self.name(1)))),
             Some(most) if record > most => Ok(Err(Unfit::TooLong { record, most, name: self.name(1) })),
             _ => {
@@ -136,11 +139,14 @@ impl<'a> Volumes<'a> {
         if self.takes_no_frames(opened.kind) {
             return Ok(Err("a tape takes no compressed dump".to_owned()));
         }
+        if self.cannot_be_verified(opened.kind) {
+            return Ok(Err("it cannot be read back to verify it".to_owned()));
+        }
         let kind = match opened.kind {
             Kind::Remote if in_step => Kind::RemoteInStep,
             kind => kind,
         };
-        sandbox::limit(opened.fd.as_fd(), descriptor_kind(kind)).map_err(Stop::because)?;
+        sandbox::limit(opened.fd.as_fd(), descriptor_kind(kind, self.job.verify)).map_err(Stop::because)?;
         if let Kind::Remote | Kind::RemoteInStep = kind {
             if let Err(reason) = remote::open(self.console, opened.fd.as_fd(), name)? {
                 drop(opened);
@@ -150,6 +156,10 @@ impl<'a> Volumes<'a> {
             self.greet();
         }
         Ok(Ok(Medium::new(opened.fd, kind, name.clone())))
+    }
+
+    fn cannot_be_verified(&self, kind: Kind) -> bool {
+        self.job.verify && !matches!(kind, Kind::File | Kind::Tape)
     }
 
     fn takes_no_frames(&self, kind: Kind) -> bool {
@@ -168,15 +178,6 @@ impl<'a> Volumes<'a> {
             (Reply::Opened { kind, most }, Some(fd)) => Ok(Ok(Opened { fd, kind, most })),
             (Reply::Failed(errno), _) => Ok(Err(errno)),
             (reply, _) => Err(Stop::because(format_args!("the monitor answered {reply:?} to an open"))),
-        }
-    }
-
-    /// Closes a medium whose `bytes` bytes are written, on a tape in `records` records; they are safe then. No worker holds it any
-    /// more.
-    pub fn close(&self, medium: Medium, bytes: u64, records: u64) -> Result<Result<(), Failure>, Stop> {
-        match medium.make_safe(bytes, records) {
-            Ok(()) => self.close_safe(medium),
-            Err(error) => Ok(Err(Failure { reason: error.to_string(), medium: Some(medium) })),
         }
     }
 
@@ -238,8 +239,9 @@ impl<'a> Volumes<'a> {
     }
 }
 
-fn descriptor_kind(kind: Kind) -> DescriptorKind {
+fn descriptor_kind(kind: Kind, verify: bool) -> DescriptorKind {
     match kind {
+        Kind::File if verify => DescriptorKind::OutputFileVerified,
         Kind::File => DescriptorKind::OutputFile,
         Kind::Stream => DescriptorKind::Pipe,
         Kind::Tape => DescriptorKind::TapeDevice,

@@ -12,6 +12,7 @@ use super::medium::Medium;
 use super::planner::{on_signal, reason, stopped};
 use super::source::Source;
 use super::start::Started;
+use super::verify::{Part, Verification};
 use super::volumes::{Failure, Volumes};
 use super::{Stop, exit};
 use crate::compress::{Entry, SeekTable};
@@ -25,11 +26,11 @@ use crate::os::process::set_title;
 use crate::os::time;
 use crate::passes::Notice;
 use crate::ring::order::{InFlight, Next};
-use crate::ring::{Outcome, Slots};
+use crate::ring::{Digest, Outcome, Slots};
 use crate::sandbox::{self, Role};
 use crate::ufs::FileSystem;
 use crate::units::TP_BSIZE;
-use crate::volume::{Ended, Filler};
+use crate::volume::{Chunk, Ended, Filler};
 
 /// How long workers may take to go when all is done.
 const LEAVE: Duration = Duration::from_secs(2);
@@ -52,6 +53,8 @@ pub struct Writing<'a, 'd> {
     /// Bytes of this medium that are written, and with compression its frames.
     bytes: u64,
     frames: SeekTable,
+    /// With `--verify`, what is to be read back.
+    verification: Option<Verification>,
     /// Bytes on media before this one.
     bytes_before: u64,
     /// Why the ring stopped writing to this medium.
@@ -89,7 +92,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         estimate: i64,
         queue: &'a mut EventQueue,
     ) -> Result<Writing<'a, 'd>, Stop> {
-        let crew = Crew::start(slots, started.job.compress, disk, queue)?;
+        let crew = Crew::start(slots, started.job.compress, started.job.verify, disk, queue)?;
         sandbox::enter(Role::Planner).map_err(Stop::because)?;
         started.console.watch(crew.children());
         if let Some(outside) = started.console.outside() {
@@ -107,6 +110,7 @@ impl<'a, 'd> Writing<'a, 'd> {
             on_volume: 0,
             bytes: 0,
             frames: SeekTable::default(),
+            verification: started.job.verify.then(|| Verification::new(started.job.ntrec)),
             bytes_before: 0,
             stopped: None,
             clock_started: false,
@@ -189,6 +193,9 @@ impl<'a, 'd> Writing<'a, 'd> {
         let medium = self.volumes.open(volume, in_step)?;
         (self.on_volume, self.bytes, self.stopped) = (0, 0, None);
         self.frames.clear();
+        if let Some(verification) = &mut self.verification {
+            verification.begin_volume(volume);
+        }
         let job = &self.started.job;
         let limit = job.compress.and(job.byte_limit()).and_then(NonZeroU64::new);
         let keep_room = job.compress.is_some() && medium.can_be_cut();
@@ -209,9 +216,9 @@ impl<'a, 'd> Writing<'a, 'd> {
         self.crew.release_medium()?;
         self.wait_until_ready()?;
         match outcome {
-            None | Some(Outcome::Written(_)) => self.close(medium, ended),
+            None | Some(Outcome::Written(_) | Outcome::Checked { .. }) => self.close(medium, ended),
             Some(Outcome::Limit) => self.close_full(medium),
-            Some(Outcome::EndOfMedium { records }) => self.end_of_medium(medium, records),
+            Some(Outcome::EndOfMedium { records, .. }) => self.end_of_medium(medium, records),
             Some(Outcome::Failed { records, errno }) => {
                 self.count_records(records);
                 self.failed(medium, errno)
@@ -266,10 +273,66 @@ impl<'a, 'd> Writing<'a, 'd> {
         if self.on_volume == 0 {
             return Err(Stop::because(format_args!("{} takes not even one chunk", medium.name.display())));
         }
-        let records = self.records();
-        match self.volumes.close(medium, self.bytes, records)? {
+        if let Err(reason) = self.secure(&medium)? {
+            return Ok(VolumeEnd::Failed(Failure { reason, medium: Some(medium) }));
+        }
+        match self.volumes.close_safe(medium)? {
             Ok(()) => Ok(VolumeEnd::Full),
             Err(failure) => Ok(VolumeEnd::Failed(failure)),
+        }
+    }
+
+    /// Makes what is on the medium safe, and reads it back if that is wanted. The inner error is why it is not safe.
+    fn secure(&mut self, medium: &Medium) -> Result<Result<(), String>, Stop> {
+        let safe = medium.make_safe(self.bytes, self.records());
+        if let Err(error) = safe {
+            return Ok(Err(error.to_string()));
+        }
+        if self.verification.is_some() {
+            self.verify(medium)?;
+        }
+        Ok(medium.leave(self.verification.is_some()).map_err(|error| error.to_string()))
+    }
+
+    /// Reads back what is on the medium, with all workers at once. A difference ends the dump.
+    fn verify(&mut self, medium: &Medium) -> Result<(), Stop> {
+        self.started.console.say(Message::Verifying { volume: self.filler.volume() });
+        medium.go_to_start().map_err(Stop::because)?;
+        self.crew.take_medium(medium.fd.as_fd(), medium.kind, None, false)?;
+        self.wait_until_ready()?;
+        self.crew.start_writing()?;
+        self.stopped = None;
+        if let Some(verification) = &mut self.verification {
+            verification.begin_reading();
+        }
+        while let Some(verification) = self.verification.as_mut().filter(|v| v.awaited().is_some()) {
+            let next = if self.crew.has_room() { verification.next_part() } else { None };
+            match next {
+                Some((offset, part)) => {
+                    self.crew.assign_check(medium.start() + offset, part.bytes, part.blocks)?;
+                }
+                None => self.handle_events()?,
+            }
+            if let Some(Outcome::Failed { errno, .. }) = self.stopped {
+                let volume = self.filler.volume();
+                return Err(Stop::because(format_args!("volume {volume}: not read back: {}", reason(errno))));
+            }
+        }
+        self.crew.release_medium()?;
+        self.wait_until_ready()
+    }
+
+    /// A part of the medium was read back.
+    fn checked(&mut self, sequence: u64, bytes: u32, digest: Digest) -> Result<(), Stop> {
+        let Some(verification) = &mut self.verification else { return Ok(()) };
+        let blocks = verification.awaited().map_or(0, |part| part.blocks);
+        verification.read(bytes, digest, self.crew.settled(sequence, blocks)).map_err(Stop::because)
+    }
+
+    /// Notes, for reading it back, what was written.
+    fn note_written(&mut self, chunk: &Chunk, blocks: u32, bytes: u32, digest: Digest) {
+        if let Some(verification) = self.verification.as_mut().filter(|_| bytes > 0) {
+            verification.wrote(Part::new(chunk, blocks, bytes, digest));
         }
     }
 
@@ -288,9 +351,13 @@ impl<'a, 'd> Writing<'a, 'd> {
 
     /// The last volume: only when it is safe is anything said of success, and the dump recorded.
     fn close_last(&mut self, medium: Medium) -> Result<VolumeEnd, Stop> {
+        if let Err(reason) = self.secure(&medium)? {
+            return Ok(VolumeEnd::Failed(Failure { reason, medium: Some(medium) }));
+        }
         let console = &self.started.console;
-        if let Err(error) = medium.make_safe(self.bytes, self.records()) {
-            return Ok(VolumeEnd::Failed(Failure { reason: error.to_string(), medium: Some(medium) }));
+        if let Some(verification) = &mut self.verification {
+            verification.finish().map_err(Stop::because)?;
+            console.say(Message::Verified { volumes: self.filler.volume() });
         }
         let volumes = (!self.volumes.is_stdout()).then_some(self.filler.volume());
         let blocks = self.filler.total_blocks();
@@ -456,6 +523,7 @@ impl<'a, 'd> Writing<'a, 'd> {
                     self.start_clock();
                     self.tell_faults(&faults)?;
                     self.count(chunk.blocks, placed.bytes.into());
+                    self.note_written(&chunk, chunk.blocks, placed.bytes, placed.digest);
                     if self.started.job.compress.is_some() && chunk.blocks > 0 {
                         self.frames.push(Entry {
                             compressed: placed.bytes,
@@ -466,10 +534,12 @@ impl<'a, 'd> Writing<'a, 'd> {
                     self.crew.recycle(chunk);
                     self.tell_progress();
                 }
+                Some(Next::Checked(sequence, bytes, digest)) => self.checked(sequence, bytes, digest)?,
                 Some(Next::Stopped(outcome)) => {
+                    self.note_stopped(outcome);
                     let records = match outcome {
-                        Outcome::Written(_) | Outcome::Limit => 0,
-                        Outcome::EndOfMedium { records } | Outcome::Failed { records, .. } => records,
+                        Outcome::Written(_) | Outcome::Checked { .. } | Outcome::Limit => 0,
+                        Outcome::EndOfMedium { records, .. } | Outcome::Failed { records, .. } => records,
                     };
                     let told = self.crew.take_notices(records * self.started.job.ntrec);
                     self.tell_notices(told);
@@ -479,6 +549,17 @@ impl<'a, 'd> Writing<'a, 'd> {
             }
         }
         Ok(())
+    }
+
+    /// Notes what of the chunk that the medium ended in is on it.
+    fn note_stopped(&mut self, outcome: Outcome) {
+        if let (Outcome::EndOfMedium { records, digest }, Some(chunk)) = (outcome, self.crew.stopped_in()) {
+            let blocks = records * self.started.job.ntrec;
+            let part = Part::new(chunk, blocks, blocks * TP_BSIZE as u32, digest);
+            if let Some(verification) = self.verification.as_mut().filter(|_| blocks > 0) {
+                verification.wrote(part);
+            }
+        }
     }
 
     fn tell_notices(&self, notices: Vec<(u32, Notice)>) {

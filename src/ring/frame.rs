@@ -7,6 +7,7 @@
 use std::fmt;
 use std::num::NonZeroU64;
 
+use super::digest::Digest;
 use crate::disk::Fault;
 use crate::media::Kind;
 
@@ -61,6 +62,21 @@ pub enum Frame {
         /// How many they are.
         bytes: u32,
     },
+    /// Planner to worker: part of the medium to be read back. What it was made from goes into the slot.
+    AssignCheck {
+        /// Its number among the chunks.
+        sequence: u64,
+        /// The epoch that it belongs to.
+        epoch: u32,
+        /// The slot.
+        slot: u32,
+        /// Where it begins, in bytes of a file; a tape is read in turn.
+        offset: u64,
+        /// Its bytes on the medium.
+        bytes: u32,
+        /// Tape blocks that they were made from; none of what is no part of the dump.
+        blocks: u32,
+    },
     /// Planner or worker to worker: chunk `sequence` may be written.
     Token {
         /// The chunk that may be written.
@@ -100,12 +116,14 @@ pub struct OnMedium {
 }
 
 /// What a chunk became on the medium.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Placed {
     /// Its bytes there.
     pub bytes: u32,
     /// The checksum of a compressed chunk, as the table of them has it.
     pub checksum: u32,
+    /// Their digest, if they are to be read back.
+    pub digest: Digest,
 }
 
 /// How the writing of a chunk went.
@@ -119,6 +137,15 @@ pub enum Outcome {
     EndOfMedium {
         /// Records on the medium.
         records: u32,
+        /// Their digest, if they are to be read back.
+        digest: Digest,
+    },
+    /// It was read back.
+    Checked {
+        /// Bytes that could be read.
+        bytes: u32,
+        /// Their digest.
+        digest: Digest,
     },
     /// Writing failed after so many whole records.
     Failed {
@@ -157,6 +184,8 @@ const FAILED: u32 = 8;
 const RELEASE: u32 = 9;
 const LIMIT: u32 = 10;
 const ASSIGN_BYTES: u32 = 11;
+const ASSIGN_CHECK: u32 = 12;
+const CHECKED: u32 = 13;
 
 impl Frame {
     /// How it goes over a socket: a tag, then its numbers in turn, 8 bytes each.
@@ -164,37 +193,46 @@ impl Frame {
         match *self {
             Frame::Medium { epoch, kind, limit, keep_room } => {
                 let limit = limit.map_or(0, NonZeroU64::get);
-                pack(MEDIUM, [epoch.into(), kind.code().into(), limit, keep_room.into(), 0])
+                pack(MEDIUM, [epoch.into(), kind.code().into(), limit, keep_room.into()])
             }
-            Frame::Release { epoch } => pack(RELEASE, [epoch.into(), 0, 0, 0, 0]),
-            Frame::Ready { epoch } => pack(READY, [epoch.into(), 0, 0, 0, 0]),
+            Frame::Release { epoch } => pack(RELEASE, [epoch.into()]),
+            Frame::Ready { epoch } => pack(READY, [epoch.into()]),
             Frame::Assign { sequence, epoch, slot, blocks, extents } => {
                 pack(ASSIGN, [sequence, epoch.into(), slot.into(), blocks.into(), extents.into()])
             }
             Frame::AssignBytes { sequence, epoch, slot, bytes } => {
-                pack(ASSIGN_BYTES, [sequence, epoch.into(), slot.into(), bytes.into(), 0])
+                pack(ASSIGN_BYTES, [sequence, epoch.into(), slot.into(), bytes.into()])
+            }
+            Frame::AssignCheck { sequence, epoch, slot, offset, bytes, blocks } => {
+                let numbers = [sequence, epoch.into(), slot.into(), offset, bytes.into(), blocks.into()];
+                pack(ASSIGN_CHECK, numbers)
             }
             Frame::Token { sequence, epoch, volume } => {
-                pack(TOKEN, [sequence, epoch.into(), volume.bytes, volume.chunks.into(), 0])
+                pack(TOKEN, [sequence, epoch.into(), volume.bytes, volume.chunks.into()])
             }
             Frame::Fault { sequence, record, fault } => {
                 let errno = u64::from(fault.errno.cast_unsigned()) << 32 | u64::from(record);
                 let sizes = u64::from(fault.count) << 32 | u64::from(fault.got);
                 pack(FAULT, [sequence, fault.sector.into(), errno, fault.block, sizes])
             }
-            Frame::Done { sequence, epoch, outcome } => match outcome {
-                Outcome::Written(Placed { bytes, checksum }) => {
-                    pack(WRITTEN, [sequence, epoch.into(), bytes.into(), checksum.into(), 0])
+            Frame::Done { sequence, epoch, outcome } => {
+                let told = |tag, number, digest: Digest| {
+                    let [a, b, c, d] = digest.words();
+                    pack(tag, [sequence, epoch.into(), number, a, b, c, d])
+                };
+                match outcome {
+                    Outcome::Written(Placed { bytes, checksum, digest }) => {
+                        told(WRITTEN, u64::from(checksum) << 32 | u64::from(bytes), digest)
+                    }
+                    Outcome::Checked { bytes, digest } => told(CHECKED, bytes.into(), digest),
+                    Outcome::EndOfMedium { records, digest } => told(END_OF_MEDIUM, records.into(), digest),
+                    Outcome::Limit => pack(LIMIT, [sequence, epoch.into()]),
+                    Outcome::Failed { records, errno } => {
+                        let errno = u64::from(errno.cast_unsigned());
+                        pack(FAILED, [sequence, epoch.into(), records.into(), errno])
+                    }
                 }
-                Outcome::Limit => pack(LIMIT, [sequence, epoch.into(), 0, 0, 0]),
-                Outcome::EndOfMedium { records } => {
-                    pack(END_OF_MEDIUM, [sequence, epoch.into(), records.into(), 0, 0])
-                }
-                Outcome::Failed { records, errno } => {
-                    let errno = u64::from(errno.cast_unsigned());
-                    pack(FAILED, [sequence, epoch.into(), records.into(), errno, 0])
-                }
-            },
+            }
         }
     }
 
@@ -215,6 +253,7 @@ impl Frame {
 fn parse(tag: u32, words: &[u64; FRAME_BYTES / 8]) -> Option<Frame> {
     let small = |index: usize| u32::try_from(words[index]).ok();
     let sequence = words[1];
+    let digest = Digest::from_words([words[4], words[5], words[6], words[7]]);
     let done = |outcome| Some(Frame::Done { sequence, epoch: small(2)?, outcome });
     match tag {
         MEDIUM => Some(Frame::Medium {
@@ -235,6 +274,14 @@ fn parse(tag: u32, words: &[u64; FRAME_BYTES / 8]) -> Option<Frame> {
         ASSIGN_BYTES => {
             Some(Frame::AssignBytes { sequence, epoch: small(2)?, slot: small(3)?, bytes: small(4)? })
         }
+        ASSIGN_CHECK => Some(Frame::AssignCheck {
+            sequence,
+            epoch: small(2)?,
+            slot: small(3)?,
+            offset: words[4],
+            bytes: small(5)?,
+            blocks: small(6)?,
+        }),
         TOKEN => {
             let volume = OnMedium { bytes: words[3], chunks: small(4)? };
             Some(Frame::Token { sequence, epoch: small(2)?, volume })
@@ -250,9 +297,13 @@ fn parse(tag: u32, words: &[u64; FRAME_BYTES / 8]) -> Option<Frame> {
                 got: words[5] as u32,
             },
         }),
-        WRITTEN => done(Outcome::Written(Placed { bytes: small(3)?, checksum: small(4)? })),
+        WRITTEN => {
+            let (bytes, checksum) = (words[3] as u32, (words[3] >> 32) as u32);
+            done(Outcome::Written(Placed { bytes, checksum, digest }))
+        }
         LIMIT => done(Outcome::Limit),
-        END_OF_MEDIUM => done(Outcome::EndOfMedium { records: small(3)? }),
+        END_OF_MEDIUM => done(Outcome::EndOfMedium { records: small(3)?, digest }),
+        CHECKED => done(Outcome::Checked { bytes: small(3)?, digest }),
         FAILED => done(Outcome::Failed { records: small(3)?, errno: small(4)?.cast_signed() }),
         _ => None,
     }
@@ -266,7 +317,7 @@ fn flag(word: u64) -> Option<bool> {
     }
 }
 
-fn pack(tag: u32, numbers: [u64; 5]) -> [u8; FRAME_BYTES] {
+fn pack<const N: usize>(tag: u32, numbers: [u64; N]) -> [u8; FRAME_BYTES] {
     let mut out = [0; FRAME_BYTES];
     out[..8].copy_from_slice(&u64::from(tag).to_ne_bytes());
     for (bytes, number) in out[8..].chunks_exact_mut(8).zip(numbers) {
@@ -281,6 +332,7 @@ mod tests {
 
     #[test]
     fn frames_come_back_as_they_were() {
+        let digest = Digest::of(b"bytes");
         let fault = Fault { sector: true, errno: 5, block: 1 << 40, count: 65536, got: 512 };
         for frame in [
             Frame::Medium { epoch: 3, kind: Kind::Tape, limit: None, keep_room: false },
@@ -289,15 +341,17 @@ mod tests {
             Frame::Ready { epoch: 3 },
             Frame::Assign { sequence: 1 << 50, epoch: 2, slot: 5, blocks: 1020, extents: 99 },
             Frame::AssignBytes { sequence: 1 << 50, epoch: 2, slot: 5, bytes: 99 },
+            Frame::AssignCheck { sequence: 1 << 50, epoch: 2, slot: 5, offset: 1 << 60, bytes: 9, blocks: 8 },
             Frame::Token { sequence: 7, epoch: 1, volume: OnMedium { bytes: 1 << 40, chunks: 9 } },
             Frame::Fault { sequence: 7, record: 9, fault },
             Frame::Done {
                 sequence: 7,
                 epoch: 1,
-                outcome: Outcome::Written(Placed { bytes: 9, checksum: u32::MAX }),
+                outcome: Outcome::Written(Placed { bytes: 9, checksum: u32::MAX, digest }),
             },
             Frame::Done { sequence: 7, epoch: 1, outcome: Outcome::Limit },
-            Frame::Done { sequence: 7, epoch: 1, outcome: Outcome::EndOfMedium { records: 4 } },
+            Frame::Done { sequence: 7, epoch: 1, outcome: Outcome::Checked { bytes: 9, digest } },
+            Frame::Done { sequence: 7, epoch: 1, outcome: Outcome::EndOfMedium { records: 4, digest } },
             Frame::Done { sequence: 7, epoch: 1, outcome: Outcome::Failed { records: 0, errno: 28 } },
         ] {
             assert_eq!(Frame::decode(&frame.encode()), Ok(frame));

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use super::digest::Digest;
 use super::frame::{Outcome, Placed};
 use super::layout::Slots;
 use crate::compress;
@@ -26,6 +27,8 @@ pub struct InFlight {
     pub faults: Vec<(u64, Fault)>,
     /// Bytes that it may have on the medium.
     bytes: RangeInclusive<u32>,
+    /// Whether they are there and are to be read.
+    check: bool,
     outcome: Option<Outcome>,
 }
 
@@ -56,6 +59,8 @@ pub fn most_faults(blocks: u32) -> usize {
 pub enum Next {
     /// It is on the medium.
     Written(InFlight, Placed),
+    /// It was read back: its number, the bytes that could be read, their digest.
+    Checked(u64, u32, Digest),
     /// The medium ended or failed in it. It and all chunks after it are to be taken back, oldest first.
     Stopped(Outcome),
 }
@@ -130,15 +135,20 @@ impl Order {
             true => 1..=u32::try_from(compress::bound(whole)).unwrap_or(u32::MAX),
             false => whole as u32..=whole as u32,
         };
-        self.push(chunk, bytes);
+        self.push(chunk, bytes, false);
     }
 
     /// Notes that so many bytes of the planner's own have been given to the next worker, in the place of a chunk.
     pub fn assigned_bytes(&mut self, bytes: u32) {
-        self.push(Chunk::default(), bytes..=bytes);
+        self.push(Chunk::default(), bytes..=bytes, false);
     }
 
-    fn push(&mut self, chunk: Chunk, bytes: RangeInclusive<u32>) {
+    /// Notes that so many bytes of the medium have been given to the next worker to be read back.
+    pub fn assigned_check(&mut self, bytes: u32) {
+        self.push(Chunk::default(), 0..=bytes, true);
+    }
+
+    fn push(&mut self, chunk: Chunk, bytes: RangeInclusive<u32>, check: bool) {
         let first_record = self.next_record;
         self.next_record += u64::from(chunk.blocks / self.slots.record_blocks);
         self.in_flight.push_back(InFlight {
@@ -147,6 +157,7 @@ impl Order {
             chunk,
             faults: Vec::new(),
             bytes,
+            check,
             outcome: None,
         });
         self.next += 1;
@@ -200,7 +211,13 @@ impl Order {
         let in_flight = &mut self.in_flight[index];
         let records = in_flight.chunk.blocks / self.slots.record_blocks;
         match outcome {
-            Outcome::EndOfMedium { records: n } | Outcome::Failed { records: n, .. } if n > records => {
+            Outcome::EndOfMedium { records: n, .. } | Outcome::Failed { records: n, .. } if n > records => {
+                return Err(unasked);
+            }
+            Outcome::Written(_) | Outcome::EndOfMedium { .. } | Outcome::Limit if in_flight.check => {
+                return Err(unasked);
+            }
+            Outcome::Checked { bytes, .. } if !in_flight.check || !in_flight.bytes.contains(&bytes) => {
                 return Err(unasked);
             }
             Outcome::Written(placed) if !in_flight.bytes.contains(&placed.bytes) => return Err(unasked),
@@ -216,8 +233,16 @@ impl Order {
             Outcome::Written(placed) => {
                 self.in_flight.pop_front().map(|in_flight| Next::Written(in_flight, placed))
             }
+            Outcome::Checked { bytes, digest } => {
+                self.in_flight.pop_front().map(|checked| Next::Checked(checked.sequence, bytes, digest))
+            }
             stopped => Some(Next::Stopped(stopped)),
         }
+    }
+
+    /// The oldest chunk under way.
+    pub fn first(&self) -> Option<&Chunk> {
+        self.in_flight.front().map(|in_flight| &in_flight.chunk)
     }
 
     /// What is to be told of the oldest chunk when `blocks` tape blocks of it are on the medium.
@@ -253,10 +278,15 @@ mod tests {
     }
 
     fn written(bytes: u32) -> Outcome {
-        Outcome::Written(Placed { bytes, checksum: 0 })
+        Outcome::Written(Placed { bytes, ..Placed::default() })
     }
 
-    const WRITTEN: Outcome = Outcome::Written(Placed { bytes: 128 << 10, checksum: 0 });
+    fn ended(records: u32) -> Outcome {
+        Outcome::EndOfMedium { records, digest: Digest::default() }
+    }
+
+    const WRITTEN: Outcome =
+        Outcome::Written(Placed { bytes: 128 << 10, checksum: 0, digest: Digest([0; 32]) });
 
     #[test]
     fn answers_out_of_order_are_settled_in_order() {
@@ -282,10 +312,7 @@ mod tests {
         assert!(order.answered(1, 0, 1, WRITTEN).is_err(), "another worker's chunk");
         assert!(order.answered(0, 3, 1, WRITTEN).is_err(), "a chunk not given yet");
         assert!(order.answered(0, 0, 2, WRITTEN).is_err(), "another epoch");
-        assert!(
-            order.answered(0, 0, 1, Outcome::EndOfMedium { records: 3 }).is_err(),
-            "more records than it has"
-        );
+        assert!(order.answered(0, 0, 1, ended(3)).is_err(), "more records than it has");
         assert!(order.answered(0, 0, 1, written(1)).is_err(), "other bytes than the chunk's");
         assert!(order.answered(0, 0, 1, Outcome::Limit).is_err(), "no limit of bytes was given");
         order.answered(0, 0, 1, WRITTEN).unwrap();
@@ -315,11 +342,25 @@ mod tests {
             order.assigned(chunk());
         }
         order.answered(0, 0, 1, WRITTEN).unwrap();
-        order.answered(1, 1, 1, Outcome::EndOfMedium { records: 1 }).unwrap();
+        order.answered(1, 1, 1, ended(1)).unwrap();
         assert!(matches!(order.settle(), Some(Next::Written(..))));
-        assert!(matches!(order.settle(), Some(Next::Stopped(Outcome::EndOfMedium { records: 1 }))));
+        assert!(matches!(order.settle(), Some(Next::Stopped(Outcome::EndOfMedium { records: 1, .. }))));
         assert_eq!(order.take_back().map(|taken| taken.sequence).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(order.next_sequence(), 1);
         assert!(order.is_empty());
+    }
+
+    #[test]
+    fn what_is_read_back_is_answered_for_as_such() {
+        let mut order = order();
+        order.assigned_check(100);
+        let digest = Digest::of(b"x");
+        assert!(order.answered(0, 0, 1, WRITTEN).is_err());
+        assert!(order.answered(0, 0, 1, ended(0)).is_err());
+        assert!(order.answered(0, 0, 1, Outcome::Checked { bytes: 101, digest }).is_err());
+        order.answered(0, 0, 1, Outcome::Checked { bytes: 100, digest }).unwrap();
+        assert!(matches!(order.settle(), Some(Next::Checked(0, 100, found)) if found == digest));
+        order.assigned(chunk());
+        assert!(order.answered(1, 1, 1, Outcome::Checked { bytes: 100, digest }).is_err());
     }
 }
