@@ -41,8 +41,8 @@ impl Sample {
         let source = dir.join("source");
         tree::deep(&source.join("deep"), 4);
         tree::named(&source.join("names"), 30);
-        tree::file(&source.join("large"), &tree::bytes(1, 90_000));
-        tree::file_with_holes(&source.join("holes"), 700_000, &[0, 655_360]);
+        tree::file(&source.join("large"), &tree::bytes(99, 90_000));
+        tree::file_with_holes(&source.join("holes"), 120_000, &[0, 100_000]);
         makefs(&dir.join("image"), &source, 2, (8192, 1024), &[]);
         let (image, out) = (dir.join("image"), dir.join("dump"));
         run(capdump().args(["-0a", "-f"]).arg(&out).arg(&image), LIMIT).ok();
@@ -148,7 +148,7 @@ fn a_flipped_bit_in_a_header_is_found() {
 fn what_is_lost_is_named_by_path() {
     let Some(sample) = Sample::new() else { return };
     // The header of a file.
-    let at = sample.header_before(&tree::bytes(1, 100));
+    let at = sample.header_before(&tree::bytes(99, 100));
     let mut bad = sample.dump.clone();
     bad[at * BLOCK + 40] ^= 4;
     let ran = sample.check(&bad);
@@ -280,7 +280,7 @@ fn compressed_dumps_and_each_flip_in_them() {
 #[test]
 fn volumes_of_capdump_s_own() {
     let Some(sample) = Sample::new() else { return };
-    let names: Vec<PathBuf> = (1..=6).map(|n| sample.dir.join(&format!("v{n}"))).collect();
+    let names: Vec<PathBuf> = (1..=15).map(|n| sample.dir.join(&format!("v{n}"))).collect();
     let list: Vec<String> = names.iter().map(|name| name.display().to_string()).collect();
     let image = sample.dir.join("image");
     run(capdump().args(["-0", "-B", "50", "-f", &list.join(",")]).arg(&image), LIMIT).ok();

@@ -16,6 +16,7 @@ mod dir;
 mod file;
 mod finding;
 pub mod names;
+pub mod plan;
 mod reader;
 mod verdict;
 

@@ -102,7 +102,7 @@ fn find(
     let depth = paths.iter().map(Vec::len).max().unwrap_or(0);
     for level in 0..depth {
         let mut wanted: HashMap<usize, Vec<usize>> = HashMap::new();
-        for (number, path) in paths.iter().enumerate().filter(|(_, path)| path.len() > level) {
+        for (number, _) in paths.iter().enumerate().filter(|(_, path)| path.len() > level) {
             wanted.entry(at[number].take().ok_or(number)?).or_default().push(number);
         }
         let mut met = vec![false; paths.len()];

@@ -16,8 +16,8 @@ pub trait Sink {
     fn finding(&mut self, finding: Finding, names: &mut Names);
     /// The header of a volume.
     fn volume(&mut self, _header: &Decoded, _place: Place) {}
-    /// All directories have been read; once in a dump.
-    fn directories(&mut self, _names: &mut Names) {}
+    /// All directories have been read; once in a dump. With `TS_CLRI` and `TS_BITS`, if they were there.
+    fn directories(&mut self, _names: &mut Names, _used: Option<&InodeMap>, _dumped: Option<&InodeMap>) {}
     /// The `TS_INODE` of an inode; directories come before [`Sink::directories`], all else after it. Attributes of Linux's dump
     /// are left out.
     fn inode(&mut self, _header: &Decoded, _place: Place, _names: &mut Names) {}
@@ -68,6 +68,8 @@ pub struct Reader {
     slack: u64,
     numbered: bool,
     last: Ino,
+    /// The file before a place without the header that should be there.
+    doubt: Option<Ino>,
     /// Inodes touched since [`Reader::mark`].
     recent: Option<Vec<Ino>>,
     recent_block: u64,
@@ -95,6 +97,7 @@ impl Default for Reader {
             slack: 0,
             numbered: false,
             last: Ino(0),
+            doubt: None,
             recent: None,
             recent_block: 0,
         }
@@ -110,6 +113,20 @@ impl Reader {
             // What the volume before left open is behind the header; see `later_volume`.
             self.expect = Expect::Skip(0, Box::new(before));
         }
+    }
+
+    /// Goes on at the header of a file, at this place, without what is before it. `names` are those of the dump.
+    pub fn resume(place: Place, head: Option<(Identity, Dialect, bool)>) -> Reader {
+        let mut names = Names::default();
+        names.close();
+        Reader { place, names, expect: Expect::Header, first: head, ..Reader::default() }
+    }
+
+    /// Leaves the dump before its end: tells whether the file that was read last is damaged.
+    pub fn leave(&mut self, sink: &mut impl Sink) {
+        self.finish_file(sink);
+        let suspect = std::mem::replace(&mut self.suspect, InodeMap::new(0));
+        suspect.iter().for_each(|ino| self.tell(sink, None, Some(ino), Fault::Damaged));
     }
 
     /// Where the next tape block is.
@@ -211,6 +228,13 @@ impl Reader {
     pub(super) fn end(&mut self, sink: &mut impl Sink) {
         self.finish_file(sink);
         self.close_names(sink);
+        if let Expect::Skip(0, behind) = &mut self.expect {
+            // A last volume with nothing on it.
+            self.expect = std::mem::replace(behind, Expect::Header);
+        }
+        if let Some(ino) = self.doubt.take() {
+            self.suspect(ino);
+        }
         match self.expect {
             Expect::End(0) => {}
             Expect::End(passed) => self.tell(sink, None, None, Fault::AfterEnd(passed)),
@@ -338,9 +362,10 @@ impl Reader {
 
     /// There is no header where one should be: it is searched for.
     fn lose(&mut self, error: DecodeError, sink: &mut impl Sink) {
-        let ino = self.file.as_ref().map(|file| file.ino);
-        self.here(sink, ino, Fault::NoHeader(error));
-        self.abandon();
+        let open = self.file.as_ref().filter(|file| file.check_extent().is_some()).map(|file| file.ino);
+        self.here(sink, open, Fault::NoHeader(error));
+        // Its header is damaged, or tape blocks of the file before are missing: the numbers will tell.
+        self.doubt = self.file.as_ref().map(|file| file.ino);
         self.expect = Expect::Lost(1);
     }
 
@@ -391,12 +416,16 @@ impl Reader {
 
     fn check_number(&mut self, header: &Decoded, sink: &mut impl Sink) {
         let tapea = header.place.tapea.0;
-        let fits = tapea.checked_sub(self.next).is_some_and(|more| more <= self.slack);
+        let fits = !self.numbered || tapea.checked_sub(self.next).is_some_and(|more| more <= self.slack);
         if !fits {
             self.here(sink, None, Fault::Numbers(TapeBlock(self.next), TapeBlock(tapea)));
             self.abandon();
+            if let Some(ino) = self.doubt {
+                self.suspect(ino);
+            }
         }
-        (self.next, self.slack) = (tapea, 0);
+        self.doubt = None;
+        (self.next, self.slack, self.numbered) = (tapea, 0, true);
     }
 
     fn begin_map(&mut self, header: &Decoded, sink: &mut impl Sink) {
@@ -585,7 +614,7 @@ impl Reader {
             let (ino, mode) = (directory.ino, directory.mode);
             self.check_type(ino, mode, sink);
         }
-        sink.directories(&mut self.names);
+        sink.directories(&mut self.names, self.used.as_ref(), self.dumped.as_ref());
     }
 
     /// Whether the entries of an inode agree with it.
