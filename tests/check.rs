@@ -168,7 +168,10 @@ fn what_is_lost_is_named_by_path() {
     // The directory of names.
     let found = blocks(&sample.dump);
     let dirs = found.iter().enumerate().filter(|(_, b)| b.0 == Block::Header(Kind::Inode));
-    let (at, _) = { let mut dirs = dirs; dirs.find(|(_, b)| Header::parse(b.1).unwrap().u64("c_size") > 512).unwrap() };
+    let (at, _) = {
+        let mut dirs = dirs;
+        dirs.find(|(_, b)| Header::parse(b.1).unwrap().u64("c_size") > 512).unwrap()
+    };
     let mut bad = sample.dump.clone();
     bad[at * BLOCK + 3] ^= 1;
     let ran = sample.check(&bad);
@@ -196,8 +199,10 @@ fn a_header_with_a_good_checksum_is_not_believed() {
     let Some(sample) = Sample::new() else { return };
     let found = blocks(&sample.dump);
     let files: Vec<usize> = (0..found.len()).filter(|&n| found[n].0 == Block::Header(Kind::Inode)).collect();
-    let (bits, last) = (found.iter().position(|b| b.0 == Block::Header(Kind::Bits)).unwrap(), files[files.len() - 2]);
-    let put = |block: &mut [u8], at: usize, value: u32| block[at..at + 4].copy_from_slice(&value.to_le_bytes());
+    let (bits, last) =
+        (found.iter().position(|b| b.0 == Block::Header(Kind::Bits)).unwrap(), files[files.len() - 2]);
+    let put =
+        |block: &mut [u8], at: usize, value: u32| block[at..at + 4].copy_from_slice(&value.to_le_bytes());
     for (at, offset, value, said) in [
         (last, 20, 3_000_000_000, "is not in TS_BITS"),
         (last, 20, 2, "is there twice"),

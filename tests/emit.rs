@@ -61,8 +61,11 @@ impl Sample {
             paths.iter().any(|p| path == format!("/{p}") || path.starts_with(&format!("/{p}/")))
         };
         // The directories above them have other data places, no other attributes.
-        let mut want: listing::Listing =
-            whole.iter().filter(|(path, _)| small.contains_key(*path) || of(path)).map(|(p, e)| (p.clone(), e.clone())).collect();
+        let mut want: listing::Listing = whole
+            .iter()
+            .filter(|(path, _)| small.contains_key(*path) || of(path))
+            .map(|(p, e)| (p.clone(), e.clone()))
+            .collect();
         // A further name of a file may be left out, so that another one is its first.
         for list in [&mut want, &mut small] {
             for entry in list.values_mut() {
@@ -136,7 +139,10 @@ fn of_a_dump_of_the_other_byte_order_and_of_linux() {
         let small = sample.small();
         let paths = small.paths().unwrap();
         let names: BTreeSet<String> = paths.keys().map(|p| String::from_utf8_lossy(p).into_owned()).collect();
-        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["", "/a", "/a/b", "/a/b/f", "/dir2", "/dir2/random"]);
+        assert_eq!(
+            names.into_iter().collect::<Vec<_>>(),
+            ["", "/a", "/a/b", "/a/b/f", "/dir2", "/dir2/random"]
+        );
         let f = &small.files[&paths[b"/a/b/f".as_slice()]];
         assert_eq!(small.content(f), b"hi\n");
         assert_eq!(small.files[&paths[b"/dir2/random".as_slice()]].size, 5000);
@@ -146,7 +152,8 @@ fn of_a_dump_of_the_other_byte_order_and_of_linux() {
 /// An index as `src/index` has it, made of what `--list --json` says.
 fn index(dump: &[PathBuf]) -> String {
     let ran = run(capdump().args(["--list", "--json"]).args(dump), LIMIT).ok();
-    let objects: Vec<Value> = String::from_utf8(ran.stdout).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let objects: Vec<Value> =
+        String::from_utf8(ran.stdout).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     let mut lines = Vec::new();
     for entry in objects.iter().filter(|e| e["type"] == "entry" && e["volume"].is_u64()) {
         let offset = entry["tape_block"].as_u64().unwrap() * 1024;
@@ -155,7 +162,12 @@ fn index(dump: &[PathBuf]) -> String {
     }
     lines.sort();
     let mut text = String::new();
-    writeln!(text, "capdump-index\tversion=1\tdate={}\tlevel=0\tlabel=none\tfilesystem=x", objects[0]["date"]).unwrap();
+    writeln!(
+        text,
+        "capdump-index\tversion=1\tdate={}\tlevel=0\tlabel=none\tfilesystem=x",
+        objects[0]["date"]
+    )
+    .unwrap();
     text + &lines.concat()
 }
 

@@ -178,7 +178,11 @@ fn hold_to_schema(value: &Value) {
 }
 
 fn objects(stdout: &[u8]) -> Vec<Value> {
-    stdout.split(|&b| b == b'\n').filter(|l| !l.is_empty()).map(|l| serde_json::from_slice(l).unwrap()).collect()
+    stdout
+        .split(|&b| b == b'\n')
+        .filter(|l| !l.is_empty())
+        .map(|l| serde_json::from_slice(l).unwrap())
+        .collect()
 }
 
 #[test]

@@ -85,9 +85,11 @@ pub fn command() -> Command {
     });
     let workers = Arg::new("workers").long("workers").value_name("N");
     let workers = workers.help("processes that read the disk, 1 to 16 [default: 3]");
-    let reading =
-        reading::VALUES.iter().map(|&(name, value, help)| Arg::new(name).long(name).value_name(value).help(help));
-    let values = values.chain([workers]).chain(reading).map(|value| value.allow_hyphen_values(true).num_args(1));
+    let reading = reading::VALUES
+        .iter()
+        .map(|&(name, value, help)| Arg::new(name).long(name).value_name(value).help(help));
+    let values =
+        values.chain([workers]).chain(reading).map(|value| value.allow_hyphen_values(true).num_args(1));
     let options = flags
         .chain(values)
         .map(|option| option.action(ArgAction::Append))

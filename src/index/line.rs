@@ -50,7 +50,8 @@ pub struct Head {
 impl Head {
     /// The line, with its newline.
     pub fn print(&self) -> Vec<u8> {
-        let mut out = format!("capdump-index\tversion=1\tdate={}\tlevel={}\tlabel=", self.date, self.level).into_bytes();
+        let mut out = format!("capdump-index\tversion=1\tdate={}\tlevel={}\tlabel=", self.date, self.level)
+            .into_bytes();
         escape_into(&self.label, &mut out);
         out.extend_from_slice(b"\tfilesystem=");
         escape_into(&self.filesystem, &mut out);

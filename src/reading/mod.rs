@@ -43,4 +43,3 @@ pub const IFLNK: u16 = 0o120_000;
 pub const IFSOCK: u16 = 0o140_000;
 /// A whiteout.
 pub const IFWHT: u16 = 0o160_000;
-

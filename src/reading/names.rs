@@ -46,18 +46,7 @@ impl Directory {
     /// A directory whose entries will follow.
     pub fn new(ino: Ino, mode: u16, owner: (u32, u32), size: u64, mtime: i64) -> Directory {
         let (uid, gid) = owner;
-        Directory {
-            ino,
-            mode,
-            uid,
-            gid,
-            size,
-            mtime,
-            reachable: false,
-            start: 0,
-            parent: NONE,
-            name: 0,
-        }
+        Directory { ino, mode, uid, gid, size, mtime, reachable: false, start: 0, parent: NONE, name: 0 }
     }
 }
 

@@ -35,8 +35,12 @@ impl Plan {
     ///
     /// Errors: the number of the first path that is not there.
     pub fn new(names: &Names, paths: &[Vec<&[u8]>], dumped: &InodeMap) -> Result<Plan, usize> {
-        let numbers: HashMap<Ino, usize> =
-            names.directories().iter().enumerate().map(|(number, directory)| (directory.ino, number)).collect();
+        let numbers: HashMap<Ino, usize> = names
+            .directories()
+            .iter()
+            .enumerate()
+            .map(|(number, directory)| (directory.ino, number))
+            .collect();
         let root = *numbers.get(&Ino::ROOT).ok_or(0_usize)?;
         let found = find(names, paths, &numbers, root, dumped)?;
         let whole = whole(names, &found, &numbers, root);
@@ -48,7 +52,9 @@ impl Plan {
                 plan.add_directory(names, holder);
                 let (kind, name) = names.at(offset);
                 match numbers.get(&ino) {
-                    Some(&number) if names.directories()[number].reachable => plan.add_directory(names, number),
+                    Some(&number) if names.directories()[number].reachable => {
+                        plan.add_directory(names, number)
+                    }
                     _ => _ = plan.files.insert(ino),
                 }
                 if let Some(node) = plan.directories.get_mut(&names.directories()[holder].ino) {

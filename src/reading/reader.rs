@@ -307,7 +307,10 @@ impl Reader {
             let same_layout = std::mem::discriminant(dialect) == std::mem::discriminant(&header.dialect);
             let other = &header.identity;
             let (date, level) = ((first.date, first.ddate), first.level);
-            same_layout && *swapped == header.swapped && date == (other.date, other.ddate) && level == other.level
+            same_layout
+                && *swapped == header.swapped
+                && date == (other.date, other.ddate)
+                && level == other.level
         })
     }
 
@@ -431,9 +434,8 @@ impl Reader {
     fn begin_map(&mut self, header: &Decoded, sink: &mut impl Sink) {
         let kind = header.header.kind;
         let (blocks, last) = (header.header.count, header.header.inumber);
-        let in_place = self.file.is_none()
-            && self.dumped.is_none()
-            && (kind == RecordType::Bits || self.used.is_none());
+        let in_place =
+            self.file.is_none() && self.dumped.is_none() && (kind == RecordType::Bits || self.used.is_none());
         if !in_place {
             self.here(sink, None, Fault::OutOfOrder(kind));
             self.expect = skip(u64::from(blocks), Expect::Header);
@@ -577,7 +579,8 @@ impl Reader {
         if let Some(scan) = file.scan.as_mut().filter(|_| is_data) {
             let (used, dumped) = (&self.used, &self.dumped);
             let known = |ino: Ino| {
-                let last = used.as_ref().or(dumped.as_ref()).map_or(u64::MAX, |m| u64::from(m.tape_blocks()) * 8192);
+                let last =
+                    used.as_ref().or(dumped.as_ref()).map_or(u64::MAX, |m| u64::from(m.tape_blocks()) * 8192);
                 (u64::from(ino.0) <= last, used.as_ref().is_none_or(|used| used.contains(ino)))
             };
             for fault in scan.block(block, &mut self.names, known) {

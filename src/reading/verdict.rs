@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The end of a dump: what is lost, what is damaged, and the sums.
 
-use super::reader::{Reader, Sink};
 use super::Fault;
+use super::reader::{Reader, Sink};
 use crate::format::InodeMap;
 use crate::units::Ino;
 
@@ -62,7 +62,9 @@ impl Reader {
             let named = self.names.entries(ino).next().is_some();
             match (reachable, named) {
                 (true, _) => {}
-                (false, true) if whole && !self.is_in_ring(ino) => self.tell(sink, None, Some(ino), Fault::Nameless),
+                (false, true) if whole && !self.is_in_ring(ino) => {
+                    self.tell(sink, None, Some(ino), Fault::Nameless)
+                }
                 (false, true) => self.tell(sink, None, Some(ino), Fault::Unreachable),
                 (false, false) => self.tell(sink, None, Some(ino), Fault::Nameless),
             }
@@ -81,7 +83,8 @@ impl Reader {
     fn is_in_ring(&self, from: Ino) -> bool {
         let mut at = from;
         for _ in 0..=self.names.directories().len().min(4096) {
-            let Some(parent) = self.names.entries(at).next().and_then(|offset| self.names.parent(offset)) else {
+            let Some(parent) = self.names.entries(at).next().and_then(|offset| self.names.parent(offset))
+            else {
                 return false;
             };
             if parent == from {

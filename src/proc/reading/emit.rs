@@ -135,7 +135,12 @@ impl Emit {
     }
 
     /// The maps and all directories.
-    fn begin(&mut self, names: &Names, used: Option<&InodeMap>, dumped: Option<&InodeMap>) -> Result<(), Stage> {
+    fn begin(
+        &mut self,
+        names: &Names,
+        used: Option<&InodeMap>,
+        dumped: Option<&InodeMap>,
+    ) -> Result<(), Stage> {
         let (Some(dumped), Some(identity)) = (dumped, &self.identity) else { return Err(Stage::Reading) };
         let parts: Vec<Vec<&[u8]>> = self.paths.iter().map(|path| parts(path)).collect();
         self.plan = Plan::new(names, &parts, dumped).map_err(Stage::NotFound)?;

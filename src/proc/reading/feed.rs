@@ -52,7 +52,11 @@ impl<'a, S: Sink + Enough> Feed<'a, S> {
             Ok(_) => unpack::is_compressed(input.bytes()),
             Err(_) => false,
         };
-        if start { self.packed(input) } else { self.plain(input) }
+        if start {
+            self.packed(input)
+        } else {
+            self.plain(input)
+        }
         if self.held > 0 {
             self.reader.report(self.sink, Fault::Ragged(self.held as u64));
         }
@@ -160,7 +164,12 @@ impl<'a, S: Sink + Enough> Feed<'a, S> {
     }
 
     /// One frame. Errors: the bytes that came out of it, and why it is damaged.
-    fn frame(&mut self, input: &mut Input, unpacker: &mut Unpacker, out: &mut [u8]) -> Result<(), (u64, String)> {
+    fn frame(
+        &mut self,
+        input: &mut Input,
+        unpacker: &mut Unpacker,
+        out: &mut [u8],
+    ) -> Result<(), (u64, String)> {
         let mut made = 0;
         loop {
             let step = unpacker.step(input.bytes(), out).map_err(|error| (made, error.0))?;

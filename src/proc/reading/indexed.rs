@@ -90,7 +90,9 @@ pub fn emit(inputs: &mut [Input], index: &mut Input, emit: &mut Emit) {
         Err(reason) => return told(emit, index, &reason),
     }
     for (ino, line) in places {
-        let Some(first) = (line.volume as usize).checked_sub(1).filter(|&first| first < inputs.len()) else { continue };
+        let Some(first) = (line.volume as usize).checked_sub(1).filter(|&first| first < inputs.len()) else {
+            continue;
+        };
         emit.fetch(ino);
         let place = Place { volume: line.volume, block: line.offset / TP_BSIZE as u64 };
         let mut file = Reader::resume(place, reader.head().cloned());

@@ -61,9 +61,7 @@ fn start(reading: &Reading, operator: &mut Operator) -> Result<Opened, Refused> 
         }
     }
     let index = match &reading.index {
-        Some(name) => {
-            Some(Input::open(name, None).map_err(|error| cannot_open(operator, name, &error))?)
-        }
+        Some(name) => Some(Input::open(name, None).map_err(|error| cannot_open(operator, name, &error))?),
         None => None,
     };
     let output = match &reading.purpose {

@@ -32,7 +32,8 @@ impl Writer {
     ) -> io::Result<Writer> {
         let length = ntrec as usize * TP_BSIZE;
         let (encoder, record) = (Encoder::new(identity), Vec::with_capacity(length));
-        let last = Ino((u64::from(used.tape_blocks()) * 8192).saturating_sub(1).try_into().unwrap_or(u32::MAX));
+        let last =
+            Ino((u64::from(used.tape_blocks()) * 8192).saturating_sub(1).try_into().unwrap_or(u32::MAX));
         let mut writer = Writer { fd, encoder, record, length, tapea: 0, last };
         let mut tape = Header::new(RecordType::Tape, Ino(0));
         tape.count = 1;
