@@ -8,7 +8,7 @@ use super::{Fault, Finding, IFBLK, IFCHR, IFDIR, IFIFO, IFLNK, IFMT, IFREG, IFSO
 use crate::format::decode::decode;
 use crate::format::{Block, DecodeError, Decoded, Dialect, Identity, InodeMap, RecordType};
 use crate::ufs::ByteOrder;
-use crate::units::{Ino, TP_BSIZE, TapeBlock};
+use crate::units::{Ino, TapeBlock};
 
 /// Who is told what is read. All but findings may be passed over.
 pub trait Sink {

@@ -207,6 +207,10 @@ pub enum EmitError {
 }
 
 impl Enough for Emit {
+    fn wants_data(&self) -> bool {
+        self.current.is_some()
+    }
+
     fn is_enough(&self) -> bool {
         match self.stage {
             Stage::Reading => false,

@@ -129,6 +129,10 @@ impl Sink for Check {
 pub struct List(pub Told);
 
 impl Enough for List {
+    fn wants_data(&self) -> bool {
+        false
+    }
+
     fn is_enough(&self) -> bool {
         self.0.broken.is_some()
     }
