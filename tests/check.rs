@@ -230,14 +230,15 @@ fn directories_and_maps_are_looked_at() {
     let root = found.iter().position(|b| b.0 == Block::Header(Kind::Inode)).unwrap() + 1;
     let clri = found.iter().position(|b| b.0 == Block::Header(Kind::Clri)).unwrap() + 1;
     let bits = found.iter().position(|b| b.0 == Block::Header(Kind::Bits)).unwrap() + 1;
+    let slash = sample.dump[root * BLOCK + 24 + 8] ^ b'/';
     // struct direct: d_ino, d_reclen, d_type, d_namlen, d_name; `.` and `..` take 12 bytes each.
     for (block, byte, flip, said) in [
         (root, 4, 1, "d_reclen is 13"),
         (root, 0, 1, "`.' or `..' is not where it should be"),
-        (root, 24 + 4, 0xff, "goes past its directory block"),
+        (root, 24 + 5, 0x40, "goes past its directory block"),
         (root, 24 + 7, 0xff, "does not fit into d_reclen"),
         (root, 24 + 6, 12, "d_type of its entry is"),
-        (root, 24 + 8, b'/' ^ b'd', "the name has a slash or NUL in it"),
+        (root, 24 + 8, slash, "the name has a slash or NUL in it"),
         (root, 24 + 3, 0x40, "past the end of the maps"),
         (clri, 0, 2, "in TS_BITS, but not in TS_CLRI"),
         (bits, 0, 2, "TS_BITS lacks the root"),
@@ -309,7 +310,7 @@ fn a_dump_of_linux() {
     }
     let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/linux.dump.zst");
     let ran = check(&[packed]).ok();
-    assert!(ran.stderr.ends_with(" with 42 inodes: no damage found\n"), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with(" with 40 inodes: no damage found\n"), "{}", ran.stderr);
 }
 
 #[test]

@@ -254,6 +254,10 @@ impl Sink for Emit {
             }
             return;
         }
+        // With an index, files are fetched from their places when all directories are there.
+        if self.by_index && self.only.is_none() {
+            return;
+        }
         let wanted = self.plan.files.contains(&ino) && !self.done.contains(&ino);
         self.passed |= self.only.is_some_and(|only| only != ino);
         if wanted && !self.passed {

@@ -8,6 +8,7 @@ mod input;
 mod record;
 mod sinks;
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -149,9 +150,14 @@ fn read(reading: &Reading, opened: Opened, operator: Operator) -> u8 {
 
 /// Ends the smaller dump; gives the exit code.
 fn end_of_emit(mut emit: Emit) -> u8 {
-    for ino in emit.missing().into_iter().filter(|_| emit.is_writing()).collect::<Vec<_>>() {
-        emit.damaged = true;
-        emit.told.say(Remark(format_args!("inode {ino}: {}", Fault::Lost)));
+    if emit.is_writing() {
+        let missing = emit.missing();
+        emit.damaged |= !missing.is_empty();
+        // Without an index the reader has told of them.
+        let untold = if emit.by_index { missing } else { BTreeSet::new() };
+        for ino in untold {
+            emit.told.say(Remark(format_args!("inode {ino}: {}", Fault::Lost)));
+        }
     }
     match emit.finish() {
         Ok((mut told, blocks, damaged)) => {
