@@ -6,11 +6,11 @@ use std::io::{self, Write};
 
 use super::Line;
 use crate::format::{Decoded, Dialect};
-use crate::index::escape_into;
+use crate::index::{self, escape_into};
 use crate::reading::{
     Finding, IFBLK, IFCHR, IFDIR, IFIFO, IFLNK, IFMT, IFREG, IFSOCK, IFWHT, Place, Summary,
 };
-use crate::units::Ino;
+use crate::units::{Ino, TP_BSIZE};
 
 /// A file of the listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,6 +173,23 @@ impl Report {
         }
         object.place(entry.place);
         self.out.write_all(&object.finish())
+    }
+
+    /// A line of an index: inode, volume, bytes before its header there, tape blocks, path.
+    pub fn indexed(&mut self, line: &index::Line) -> io::Result<()> {
+        let index::Line { ino, volume, offset, blocks, .. } = *line;
+        if self.json {
+            let mut object = Object::new("entry");
+            object.number("inode", i64::from(ino.0));
+            object.path("path", &line.path);
+            object.place(Some(Place { volume, block: offset / TP_BSIZE as u64 }));
+            object.unsigned("tape_blocks", blocks);
+            return self.out.write_all(&object.finish());
+        }
+        let mut text = format!("{:>10} {volume:>4} {offset:>15} {blocks:>10} ", ino.0).into_bytes();
+        escape_into(&line.path, &mut text);
+        text.push(b'\n');
+        self.out.write_all(&text)
     }
 
     /// A finding; only as JSON.

@@ -77,7 +77,7 @@ pub enum Fault {
     Mode(u16),
     /// An entry of a directory: its byte in the directory, what is wrong.
     Directory(u64, DirFault),
-    /// An entry's name has a slash or a NUL in it: its byte in the directory.
+    /// An entry's name has a slash or a NUL in it: the byte in the directory that its tape block begins at.
     Name(u64),
     /// The directory's entry `.` or `..` is not the first or the second, or names the wrong inode.
     Dots,
@@ -197,7 +197,9 @@ impl fmt::Display for Fault {
             }
             Fault::Mode(mode) => write!(f, "undefined file type 0{mode:o}"),
             Fault::Directory(at, fault) => write!(f, "directory entry at byte {at}: {fault}"),
-            Fault::Name(at) => write!(f, "directory entry at byte {at}: the name has a slash or NUL in it"),
+            Fault::Name(at) => {
+                write!(f, "directory entry after byte {at}: the name has a slash or NUL in it")
+            }
             Fault::Dots => f.write_str("`.' or `..' is not where it should be"),
             Fault::PastEnd(ino) => write!(f, "an entry names inode {ino}, past the end of the maps"),
             Fault::Unused(ino) => write!(f, "an entry names inode {ino}, which is not in use"),

@@ -9,15 +9,17 @@
 //! - [`Names`]: 10 bytes and the name for each entry of a directory on the dump (the growing table takes up to twice 8 of these
 //!   for a moment), 56 bytes for each directory; no more than [`names::MOST_BYTES`] of names.
 //!
-//! With 20 million inodes and names of 16 bytes that is about 550 MB, and 80 MB with the dump's directories alone in the tens of
-//! thousands and 3 million names.
+//! With 20 million inodes and names of 16 bytes that is about 550 MB.
 
 mod dir;
 mod file;
 mod finding;
+mod maps;
 pub mod names;
+pub mod plan;
 mod reader;
 mod verdict;
+mod volume;
 
 pub use finding::{Fault, Finding, Place};
 pub use names::Names;

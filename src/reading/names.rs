@@ -171,6 +171,17 @@ impl Names {
         }
     }
 
+    /// The number among [`Names::directories`] of the directory that an entry is in.
+    pub fn holder_number(&self, offset: u32) -> Option<usize> {
+        self.holder(offset).map(|holder| holder as usize)
+    }
+
+    /// The number of the directory above a directory, when the names are closed.
+    pub fn above(&self, number: usize) -> Option<usize> {
+        let parent = self.directories.get(number)?.parent;
+        (parent != NONE).then_some(parent as usize)
+    }
+
     /// The directory that an entry is in.
     fn holder(&self, offset: u32) -> Option<u32> {
         let after = self.directories.partition_point(|directory| directory.start <= offset);

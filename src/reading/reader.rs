@@ -8,7 +8,7 @@ use super::{Fault, Finding, IFBLK, IFCHR, IFDIR, IFIFO, IFLNK, IFMT, IFREG, IFSO
 use crate::format::decode::decode;
 use crate::format::{Block, DecodeError, Decoded, Dialect, Identity, InodeMap, RecordType};
 use crate::ufs::ByteOrder;
-use crate::units::{Ino, TP_BSIZE, TapeBlock};
+use crate::units::{Ino, TapeBlock};
 
 /// Who is told what is read. All but findings may be passed over.
 pub trait Sink {
@@ -16,8 +16,8 @@ pub trait Sink {
     fn finding(&mut self, finding: Finding, names: &mut Names);
     /// The header of a volume.
     fn volume(&mut self, _header: &Decoded, _place: Place) {}
-    /// All directories have been read; once in a dump.
-    fn directories(&mut self, _names: &mut Names) {}
+    /// All directories have been read; once in a dump. With `TS_CLRI` and `TS_BITS`, if they were there.
+    fn directories(&mut self, _names: &mut Names, _used: Option<&InodeMap>, _dumped: Option<&InodeMap>) {}
     /// The `TS_INODE` of an inode; directories come before [`Sink::directories`], all else after it. Attributes of Linux's dump
     /// are left out.
     fn inode(&mut self, _header: &Decoded, _place: Place, _names: &mut Names) {}
@@ -29,7 +29,7 @@ pub trait Sink {
 
 /// What the next tape block should be.
 #[derive(Clone, Debug)]
-enum Expect {
+pub(super) enum Expect {
     /// The first block of a volume.
     Volume,
     /// A header.
@@ -60,14 +60,16 @@ pub struct Reader {
     pub(super) files: u64,
     pub(super) blocks: u64,
     first: Option<(Identity, Dialect, bool)>,
-    place: Place,
-    expect: Expect,
-    file: Option<File>,
+    pub(super) place: Place,
+    pub(super) expect: Expect,
+    pub(super) file: Option<File>,
     /// `c_tapea` of the next tape block, and how much more it may be: a volume's header may have a number of its own.
-    next: u64,
-    slack: u64,
-    numbered: bool,
+    pub(super) next: u64,
+    pub(super) slack: u64,
+    pub(super) numbered: bool,
     last: Ino,
+    /// The file before a place without the header that should be there.
+    doubt: Option<Ino>,
     /// Inodes touched since [`Reader::mark`].
     recent: Option<Vec<Ino>>,
     recent_block: u64,
@@ -95,6 +97,7 @@ impl Default for Reader {
             slack: 0,
             numbered: false,
             last: Ino(0),
+            doubt: None,
             recent: None,
             recent_block: 0,
         }
@@ -110,6 +113,20 @@ impl Reader {
             // What the volume before left open is behind the header; see `later_volume`.
             self.expect = Expect::Skip(0, Box::new(before));
         }
+    }
+
+    /// Goes on at the header of a file, at this place, without what is before it. `names` are those of the dump.
+    pub fn resume(place: Place, head: Option<(Identity, Dialect, bool)>) -> Reader {
+        let mut names = Names::default();
+        names.close();
+        Reader { place, names, expect: Expect::Header, first: head, ..Reader::default() }
+    }
+
+    /// Leaves the dump before its end: tells whether the file that was read last is damaged.
+    pub fn leave(&mut self, sink: &mut impl Sink) {
+        self.finish_file(sink);
+        let suspect = std::mem::replace(&mut self.suspect, InodeMap::new(0));
+        suspect.iter().for_each(|ino| self.tell(sink, None, Some(ino), Fault::Damaged));
     }
 
     /// Where the next tape block is.
@@ -211,6 +228,13 @@ impl Reader {
     pub(super) fn end(&mut self, sink: &mut impl Sink) {
         self.finish_file(sink);
         self.close_names(sink);
+        if let Expect::Skip(0, behind) = &mut self.expect {
+            // A last volume with nothing on it.
+            self.expect = std::mem::replace(behind, Expect::Header);
+        }
+        if let Some(ino) = self.doubt.take() {
+            self.suspect(ino);
+        }
         match self.expect {
             Expect::End(0) => {}
             Expect::End(passed) => self.tell(sink, None, None, Fault::AfterEnd(passed)),
@@ -229,7 +253,7 @@ impl Reader {
         sink.finding(Finding { place, ino, fault }, &mut self.names);
     }
 
-    fn here(&mut self, sink: &mut impl Sink, ino: Option<Ino>, fault: Fault) {
+    pub(super) fn here(&mut self, sink: &mut impl Sink, ino: Option<Ino>, fault: Fault) {
         self.tell(sink, Some(self.place), ino, fault);
     }
 
@@ -246,30 +270,8 @@ impl Reader {
         }
     }
 
-    fn first_volume(&mut self, block: &Block, sink: &mut impl Sink) {
-        match decode(block) {
-            Ok(header) if header.header.kind == RecordType::Tape => {
-                self.remember(&header, sink);
-                sink.volume(&header, self.place);
-                let volume = header.place.volume;
-                if volume > 1 {
-                    self.place.volume = volume;
-                    self.here(sink, None, Fault::StartsAt(volume));
-                    self.slack = 1;
-                    self.next = header.place.tapea.0.wrapping_sub(1);
-                    self.expect = skip(u64::from(header.header.count), Expect::Header);
-                }
-            }
-            Ok(_) => {
-                self.here(sink, None, Fault::NoVolumeHeader);
-                self.header(block, sink);
-            }
-            Err(error) => self.lose(error, sink),
-        }
-    }
-
     /// Takes the first header's word for what the dump is.
-    fn remember(&mut self, header: &Decoded, sink: &mut impl Sink) {
+    pub(super) fn remember(&mut self, header: &Decoded, sink: &mut impl Sink) {
         if header.is_compressed() {
             self.here(sink, None, Fault::Compressed);
         }
@@ -278,7 +280,7 @@ impl Reader {
         self.numbered = true;
     }
 
-    fn is_ours(&self, header: &Decoded) -> bool {
+    pub(super) fn is_ours(&self, header: &Decoded) -> bool {
         self.first.as_ref().is_none_or(|(first, dialect, swapped)| {
             let same_layout = std::mem::discriminant(dialect) == std::mem::discriminant(&header.dialect);
             let other = &header.identity;
@@ -290,60 +292,19 @@ impl Reader {
         })
     }
 
-    /// The header of a volume after the first one; `behind` is what the volume before left open.
-    fn later_volume(&mut self, block: &Block, behind: Expect, sink: &mut impl Sink) {
-        let header = match decode(block) {
-            Ok(header) if header.header.kind == RecordType::Tape => header,
-            Ok(_) => {
-                self.here(sink, None, Fault::NoVolumeHeader);
-                self.abandon();
-                return self.header(block, sink);
-            }
-            Err(error) => return self.lose(error, sink),
-        };
-        if !self.is_ours(&header) {
-            self.here(sink, None, Fault::OtherDump);
-        }
-        sink.volume(&header, self.place);
-        if let Some(volume) = Some(header.place.volume).filter(|&volume| volume != self.place.volume) {
-            self.here(sink, None, Fault::WrongVolume(self.place.volume, volume));
-        }
-        let tapea = header.place.tapea.0;
-        let fresh = skip(u64::from(header.header.count), Expect::Header);
-        let at = tapea.checked_sub(self.next).filter(|_| self.numbered);
-        self.expect = match (behind, at) {
-            (Expect::End(passed), _) => Expect::End(passed + 1),
-            (Expect::Lost(_), _) => fresh,
-            (behind, Some(more)) if more <= self.slack => behind,
-            (behind, None) if self.numbered => {
-                let repeated = self.next - tapea;
-                self.here(sink, None, Fault::Repeated(repeated));
-                skip(repeated, behind)
-            }
-            _ => {
-                self.here(sink, None, Fault::Numbers(TapeBlock(self.next), TapeBlock(tapea)));
-                self.abandon();
-                fresh
-            }
-        };
-        // The header has the number of the tape block behind it, or one of its own: the next header will tell.
-        self.slack += 1;
-        self.next = tapea.wrapping_sub(1);
-        self.numbered = true;
-    }
-
     /// What comes next is not of the current file.
-    fn abandon(&mut self) {
+    pub(super) fn abandon(&mut self) {
         if let Some(file) = &mut self.file {
             file.damaged = true;
         }
     }
 
     /// There is no header where one should be: it is searched for.
-    fn lose(&mut self, error: DecodeError, sink: &mut impl Sink) {
-        let ino = self.file.as_ref().map(|file| file.ino);
-        self.here(sink, ino, Fault::NoHeader(error));
-        self.abandon();
+    pub(super) fn lose(&mut self, error: DecodeError, sink: &mut impl Sink) {
+        let open = self.file.as_ref().filter(|file| file.check_extent().is_some()).map(|file| file.ino);
+        self.here(sink, open, Fault::NoHeader(error));
+        // Its header is damaged, or tape blocks of the file before are missing: the numbers will tell.
+        self.doubt = self.file.as_ref().map(|file| file.ino);
         self.expect = Expect::Lost(1);
     }
 
@@ -362,7 +323,7 @@ impl Reader {
         }
     }
 
-    fn header(&mut self, block: &Block, sink: &mut impl Sink) {
+    pub(super) fn header(&mut self, block: &Block, sink: &mut impl Sink) {
         match decode(block) {
             Ok(header) => {
                 if self.first.is_none() {
@@ -394,62 +355,16 @@ impl Reader {
 
     fn check_number(&mut self, header: &Decoded, sink: &mut impl Sink) {
         let tapea = header.place.tapea.0;
-        let fits = tapea.checked_sub(self.next).is_some_and(|more| more <= self.slack);
+        let fits = !self.numbered || tapea.checked_sub(self.next).is_some_and(|more| more <= self.slack);
         if !fits {
             self.here(sink, None, Fault::Numbers(TapeBlock(self.next), TapeBlock(tapea)));
             self.abandon();
-        }
-        (self.next, self.slack) = (tapea, 0);
-    }
-
-    fn begin_map(&mut self, header: &Decoded, sink: &mut impl Sink) {
-        let kind = header.header.kind;
-        let (blocks, last) = (header.header.count, header.header.inumber);
-        let in_place =
-            self.file.is_none() && self.dumped.is_none() && (kind == RecordType::Bits || self.used.is_none());
-        if !in_place {
-            self.here(sink, None, Fault::OutOfOrder(kind));
-            self.expect = skip(u64::from(blocks), Expect::Header);
-            return;
-        }
-        // Of TS_BITS it is the first inode dumped.
-        let inodes = u64::from(last.0);
-        let room = u64::from(blocks) * 8 * TP_BSIZE as u64;
-        let whole = kind == RecordType::Bits || inodes + 1 + 8 * TP_BSIZE as u64 > room;
-        if room < inodes || !whole || room > (1 << 32) {
-            self.here(sink, None, Fault::MapSize(kind, blocks, last.0));
-        }
-        match kind {
-            RecordType::Clri => self.used = Some(InodeMap::new(0)),
-            _ => self.dumped = Some(InodeMap::new(0)),
-        }
-        self.expect = if blocks == 0 { Expect::Header } else { Expect::Map(kind, blocks) };
-    }
-
-    fn map(&mut self, kind: RecordType, left: u32, block: &Block, sink: &mut impl Sink) {
-        let map = if kind == RecordType::Clri { &mut self.used } else { &mut self.dumped };
-        // No inode has a number beyond this.
-        if let Some(map) = map.as_mut().filter(|map| map.tape_blocks() < 1 << 19) {
-            map.push_block(block);
-        }
-        match left {
-            0 | 1 => self.end_map(kind, sink),
-            left => self.expect = Expect::Map(kind, left - 1),
-        }
-    }
-
-    fn end_map(&mut self, kind: RecordType, sink: &mut impl Sink) {
-        let Some(dumped) = self.dumped.take().filter(|_| kind == RecordType::Bits) else { return };
-        if !dumped.contains(Ino::ROOT) {
-            self.here(sink, Some(Ino::ROOT), Fault::NoRoot);
-        }
-        if let Some(used) = self.used.take() {
-            for ino in dumped.iter().filter(|&ino| !used.contains(ino)) {
-                self.here(sink, Some(ino), Fault::NotInUse);
+            if let Some(ino) = self.doubt {
+                self.suspect(ino);
             }
-            self.used = Some(used);
         }
-        self.dumped = Some(dumped);
+        self.doubt = None;
+        (self.next, self.slack, self.numbered) = (tapea, 0, true);
     }
 
     fn begin_file(&mut self, header: &Decoded, sink: &mut impl Sink) {
@@ -588,7 +503,7 @@ impl Reader {
             let (ino, mode) = (directory.ino, directory.mode);
             self.check_type(ino, mode, sink);
         }
-        sink.directories(&mut self.names);
+        sink.directories(&mut self.names, self.used.as_ref(), self.dumped.as_ref());
     }
 
     /// Whether the entries of an inode agree with it.
@@ -602,6 +517,6 @@ impl Reader {
     }
 }
 
-fn skip(blocks: u64, behind: Expect) -> Expect {
+pub(super) fn skip(blocks: u64, behind: Expect) -> Expect {
     if blocks == 0 { behind } else { Expect::Skip(blocks, Box::new(behind)) }
 }

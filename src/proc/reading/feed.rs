@@ -26,8 +26,13 @@ pub struct Feed<'a, S> {
     jumps: bool,
 }
 
-/// Why a volume was left before its end: the sink has what it wanted.
+/// What the sink still wants.
 pub trait Enough {
+    /// Whether it wants the data that comes next; else it may be passed over.
+    fn wants_data(&self) -> bool {
+        true
+    }
+
     /// Whether nothing more is wanted.
     fn is_enough(&self) -> bool {
         false
@@ -68,7 +73,7 @@ impl<'a, S: Sink + Enough> Feed<'a, S> {
         }
         while !self.sink.is_enough() {
             let data = self.reader.pending_data() * TP_BSIZE as u64;
-            if self.jumps && self.held == 0 && data > 0 && input.has(data) {
+            if self.jumps && self.held == 0 && data > 0 && !self.sink.wants_data() && input.has(data) {
                 let to = input.offset() + data;
                 if input.seek(to).is_ok() {
                     self.reader.skip_data();

@@ -4,8 +4,8 @@
 use std::io;
 
 use super::feed::Enough;
-use crate::format::{Decoded, InodeFields};
-use crate::operator::{About, Entry, FindingLine, Operator, Remark, Report, SummaryLine};
+use crate::format::{Decoded, InodeFields, InodeMap};
+use crate::operator::{About, Entry, FindingLine, Line, Operator, Remark, Report, SummaryLine};
 use crate::os::errno::strerror;
 use crate::proc::exit;
 use crate::reading::names::Directory;
@@ -45,6 +45,11 @@ impl Told {
         }
     }
 
+    /// Says a line.
+    pub fn say(&mut self, line: impl Line) {
+        self.operator.say(line);
+    }
+
     fn volume(&mut self, header: &Decoded) {
         if !std::mem::replace(&mut self.named_dump, true) {
             self.write(|report| report.dump(header));
@@ -64,6 +69,16 @@ impl Told {
         }
     }
 
+    /// A line of an index.
+    pub fn indexed(&mut self, line: &crate::index::Line) {
+        self.write(|report| report.indexed(line));
+    }
+
+    /// The end of the results: gives the exit code.
+    pub fn flush(self) -> u8 {
+        self.close(0)
+    }
+
     fn entry(&mut self, entry: &Entry<'_>) {
         self.write(|report| report.entry(entry));
     }
@@ -79,13 +94,17 @@ impl Told {
     /// The end of a listing: gives the exit code.
     pub fn end_of_list(mut self, summary: &Summary) -> u8 {
         self.write(|report| report.summary(summary));
+        self.close(summary.damage)
+    }
+
+    fn close(mut self, damage: u64) -> u8 {
         self.write(Report::flush);
         match self.broken {
             Some(error) => {
                 self.operator.say(Remark(format_args!("standard output: {}", strerror(&error))));
                 exit::STARTUP
             }
-            None if summary.damage > 0 => exit::ABORTED,
+            None if damage > 0 => exit::ABORTED,
             None => exit::DONE,
         }
     }
@@ -110,6 +129,10 @@ impl Sink for Check {
 pub struct List(pub Told);
 
 impl Enough for List {
+    fn wants_data(&self) -> bool {
+        false
+    }
+
     fn is_enough(&self) -> bool {
         self.0.broken.is_some()
     }
@@ -129,7 +152,7 @@ impl Sink for List {
         self.0.volume(header);
     }
 
-    fn directories(&mut self, names: &mut Names) {
+    fn directories(&mut self, names: &mut Names, _used: Option<&InodeMap>, _dumped: Option<&InodeMap>) {
         for at in 0..names.directories().len() {
             let directory = &names.directories()[at];
             let (ino, about) = (directory.ino, about_directory(directory));
