@@ -2,7 +2,7 @@
 # For any POSIX make (BSD make and GNU make both). The two commands to try first:
 #	make demo	builds capdump, dumps a sample file system and shows the dump
 #	make test	runs all tests
-# Others: lint cross bench bindings install uninstall clean port-crates
+# Others: test-amanda lint cross bench bindings install uninstall clean port-crates
 
 .POSIX:
 
@@ -26,6 +26,11 @@ test:
 	sh scripts/test-periodic
 	CARGO="$(CARGO)" CARGOFLAGS="$(CARGOFLAGS)" sh scripts/test
 
+# Amanda's client and server on this machine, with capdump as their dump; root on Debian, where it installs them
+test-amanda: all
+	sh scripts/need makefs restore amadmin amrecover Encode::Locale inetd ip losetup
+	sh scripts/test-amanda "$${CARGO_TARGET_DIR:-target}/release/capdump"
+
 lint:
 	sh scripts/need mandoc shellcheck
 	$(CARGO) fmt --all --check
@@ -41,8 +46,8 @@ cross:
 	"$(SDK)/bin/fbsd-cargo" build --workspace --all-targets $(CARGOFLAGS)
 
 bench: all
-	sh scripts/need makefs time
-	sh scripts/bench "$${CARGO_TARGET_DIR:-target}/release/capdump"
+	sh scripts/need strace
+	sh scripts/bench --short "$${CARGO_TARGET_DIR:-target}/release/capdump"
 
 # writes sys/src/ anew from the headers of the FreeBSD that it runs on
 bindings:
@@ -62,4 +67,4 @@ port-crates:
 clean:
 	$(CARGO) clean
 
-.PHONY: all demo test lint cross bench bindings install uninstall port-crates clean
+.PHONY: all demo test test-amanda lint cross bench bindings install uninstall port-crates clean

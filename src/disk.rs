@@ -4,7 +4,7 @@
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use crate::os::disk::pread;
+use crate::os::disk::{pread, will_read};
 use crate::units::ByteOffset;
 
 /// What went wrong with a read, as dump tells it.
@@ -38,6 +38,11 @@ pub struct Geometry {
 }
 
 impl Geometry {
+    /// Whether it is a device, not an image in a file.
+    pub fn is_device(&self) -> bool {
+        self.sector > 1
+    }
+
     /// Whether the disk has all fragments that `length` bytes from `offset` on are in. If not, dump tells so even where the
     /// bytes themselves are there, since it reads whole fragments.
     pub fn is_whole(&self, offset: ByteOffset, length: usize) -> bool {
@@ -60,11 +65,20 @@ impl Geometry {
 pub struct Disk<'a> {
     /// Its descriptor; the offset in it is not used.
     pub fd: BorrowedFd<'a>,
+    /// The descriptor for large reads of whole sectors into memory on a sector's boundary: the same, or one past the cache.
+    pub uncached: BorrowedFd<'a>,
     /// How it is read.
     pub geometry: Geometry,
 }
 
 impl Disk<'_> {
+    /// Says that `length` bytes at `offset` are about to be read. Images in files are left to their file system's own readahead.
+    pub fn will_read(&self, offset: ByteOffset, length: usize) {
+        if self.geometry.is_device() && self.geometry.at_once(offset, length) {
+            will_read(self.fd, offset.0, length);
+        }
+    }
+
     /// Fills `buf` from byte `offset`. What is past the end of the file system, and what cannot be read, is zeros.
     pub fn read(&self, offset: ByteOffset, buf: &mut [u8], tell: &mut dyn FnMut(Fault)) {
         let inside = self.geometry.end.saturating_sub(offset.0);

@@ -34,6 +34,13 @@ impl Arena {
         Ok(arena)
     }
 
+    /// Has the pages of a region made and mapped at once, where the system can: else each is when it is first written.
+    pub fn populate(&self, range: Range<usize>) {
+        let len = self.check(&range);
+        // SAFETY: `check` found the range inside the mapping, so the address is too.
+        half::arena::populate(unsafe { self.base.byte_add(range.start) }, len);
+    }
+
     /// Bytes in the arena.
     pub fn len(&self) -> usize {
         self.len.get()

@@ -33,6 +33,14 @@ pub fn open_disk(path: &Path) -> io::Result<OwnedFd> {
     retry(|| Ok(open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?))
 }
 
+/// A second descriptor of an open disk, whose reads go past the page cache; none where there is no cache, or no way past it.
+pub fn open_uncached(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
+    match kind(fd) {
+        Ok(Kind::Block) => half::disk::open_uncached(fd),
+        _ => None,
+    }
+}
+
 /// What the descriptor is.
 pub fn kind(fd: BorrowedFd<'_>) -> io::Result<Kind> {
     Ok(kind_of(&fstat(fd)?))
@@ -76,6 +84,11 @@ pub fn sector_size(fd: BorrowedFd<'_>) -> io::Result<u32> {
 pub fn pread(fd: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let at = libc::off_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
     retry(|| Ok(nix::sys::uio::pread(fd, buffer, at)?))
+}
+
+/// Says that `length` bytes at `offset` are about to be read, so that the system may fetch them all at once, beside other reads.
+pub fn will_read(fd: BorrowedFd<'_>, offset: u64, length: usize) {
+    half::disk::will_read(fd, offset, length);
 }
 
 /// Memory for reads that go to many places: kept from one to the next.

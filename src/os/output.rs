@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Where the dump goes when it is a file or a pipe; a tape is opened and written the same way.
 
-use super::{check, retry};
+use super::{check, half, retry};
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use nix::unistd::{Whence, lseek};
@@ -39,6 +39,11 @@ pub fn open_fifo(path: &Path) -> io::Result<OwnedFd> {
 /// The two ends of a pipe: the one to read, the one to write; close-on-exec.
 pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(nix::unistd::pipe2(OFlag::O_CLOEXEC)?)
+}
+
+/// Makes a pipe hold more, where the system lets one: reader and writer then take turns less often. What is no pipe stays as it is.
+pub fn widen(fd: BorrowedFd<'_>) {
+    half::output::widen(fd);
 }
 
 /// One write(2), made again only when a signal broke it off before anything was written. The count may be short.

@@ -109,6 +109,7 @@ impl Crew {
         queue: &mut EventQueue,
     ) -> io::Result<Crew> {
         let mut arena = Arena::new(slots.arena_bytes())?;
+        arena.populate(0..arena.len());
         let count = slots.workers as usize;
         // The token's way: ring[n] is read by worker n, and written by the one before it.
         let mut ring = Vec::new();
@@ -411,7 +412,7 @@ fn start_worker<'a>(
     disk: &Disk<'a>,
     worker: impl FnOnce(BorrowedFd<'a>) -> Worker<'a>,
 ) -> io::Result<Child> {
-    let mut keep = vec![planner.as_fd(), disk.fd];
+    let mut keep = vec![planner.as_fd(), disk.fd, disk.uncached];
     keep.extend(left);
     keep.extend(right);
     spawn(&keep, Orphan::Dies, || match sandbox::enter(Role::Worker).map(|_| worker(planner.as_fd()).run()) {

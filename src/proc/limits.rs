@@ -11,6 +11,7 @@ use crate::sandbox::{DescriptorKind, Error, limit};
 /// Limits every descriptor of the planner that is open when it enters. Those that it makes later are limited where they are made.
 pub fn limit_planner(started: &Started) -> Result<(), Error> {
     limit(started.disk.as_fd(), DescriptorKind::Disk)?;
+    limit(started.uncached(), DescriptorKind::Disk)?;
     limit(io::stdin().as_fd(), DescriptorKind::Stdio)?;
     limit(io::stderr().as_fd(), DescriptorKind::Stdio)?;
     let stdout = match started.job.output {

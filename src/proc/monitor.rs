@@ -187,7 +187,10 @@ impl Monitor<'_> {
                 state.fifo = Some(name);
                 state.queue.add_timer(AGAIN, FIFO_WAIT, false)
             }
-            opened => self.answer_open(opened.map(|fd| (fd, Kind::Stream, None))),
+            opened => self.answer_open(opened.map(|fd| {
+                output::widen(fd.as_fd());
+                (fd, Kind::Stream, None)
+            })),
         }
     }
 
@@ -235,6 +238,7 @@ fn start(
         (ours, run(&program, theirs.as_fd(), Some(theirs.as_fd()))?)
     } else {
         let (theirs, ours) = output::pipe()?;
+        output::widen(ours.as_fd());
         (ours, run(&program, theirs.as_fd(), None)?)
     };
     state.queue.add_child(&child, COMMAND)?;

@@ -70,7 +70,8 @@ fn dump(started: &Started) -> Result<u8, Stop> {
         return Ok(exit::STARTUP);
     }
 
-    let source = Source::new(started.disk.as_fd(), started.sector, started.media, console);
+    let source =
+        Source::new(started.disk.as_fd(), started.uncached(), started.sector, started.media, console);
     let (sb, warnings) = match Superblock::find(&source) {
         Ok(found) => found,
         Err(error) => {

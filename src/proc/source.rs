@@ -13,6 +13,7 @@ use crate::units::ByteOffset;
 /// The disk as the planner reads it.
 pub struct Source<'a> {
     fd: BorrowedFd<'a>,
+    uncached: BorrowedFd<'a>,
     console: &'a Console,
     sector: u32,
     media: u64,
@@ -21,9 +22,15 @@ pub struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// Reads `fd`, a disk of `media` bytes with sectors of `sector` bytes.
-    pub fn new(fd: BorrowedFd<'a>, sector: u32, media: u64, console: &'a Console) -> Source<'a> {
-        Source { fd, console, sector, media, geometry: Cell::new(None) }
+    /// Reads `fd`, a disk of `media` bytes with sectors of `sector` bytes, which workers read by `uncached`.
+    pub fn new(
+        fd: BorrowedFd<'a>,
+        uncached: BorrowedFd<'a>,
+        sector: u32,
+        media: u64,
+        console: &'a Console,
+    ) -> Source<'a> {
+        Source { fd, uncached, console, sector, media, geometry: Cell::new(None) }
     }
 
     /// From now on reads as dump does, in the units that the superblock gives.
@@ -36,7 +43,11 @@ impl<'a> Source<'a> {
             sector: self.sector,
         };
         self.geometry.set(Some(geometry));
-        Disk { fd: self.fd, geometry }
+        self.disk(geometry)
+    }
+
+    fn disk(&self, geometry: Geometry) -> Disk<'a> {
+        Disk { fd: self.fd, uncached: self.uncached, geometry }
     }
 
     fn read_or_fail(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), ReadError> {
@@ -54,7 +65,8 @@ impl ReadAt for Source<'_> {
         let Some(geometry) = self.geometry.get() else {
             return self.read_or_fail(offset, buf);
         };
-        let disk = Disk { fd: self.fd, geometry };
+        let disk = self.disk(geometry);
+        disk.will_read(offset, buf.len());
         disk.read(offset, buf, &mut |fault| self.console.fault(Reader::Planner, fault));
         if self.console.is_stopped() {
             return Err(ReadError { offset, reason: "the operator said stop".to_owned() });
@@ -64,6 +76,14 @@ impl ReadAt for Source<'_> {
 
     fn try_read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> bool {
         let Some(geometry) = self.geometry.get() else { return false };
-        Disk { fd: self.fd, geometry }.read_whole(offset, buf)
+        let disk = self.disk(geometry);
+        disk.will_read(offset, buf.len());
+        disk.read_whole(offset, buf)
+    }
+
+    fn will_read(&self, offset: ByteOffset, length: usize) {
+        if let Some(geometry) = self.geometry.get() {
+            self.disk(geometry).will_read(offset, length);
+        }
     }
 }

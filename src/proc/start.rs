@@ -2,7 +2,8 @@
 //! Before the sandbox: everything is opened that the dump will need, and nothing of the disk is looked at.
 
 use std::ffi::OsString;
-use std::os::fd::OwnedFd;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use super::clock::Clock;
@@ -14,7 +15,7 @@ use crate::format::Identity;
 use crate::job::{Job, Output};
 use crate::operator::{Message, Operator, Remark};
 use crate::os::output::Access;
-use crate::os::{host, time, tty};
+use crate::os::{disk, host, output, time, tty};
 
 /// Everything that was opened.
 pub struct Started {
@@ -26,6 +27,8 @@ pub struct Started {
     pub clock: Clock,
     /// The disk.
     pub disk: OwnedFd,
+    /// A descriptor of it past the cache.
+    pub uncached: Option<OwnedFd>,
     /// Its sectors, in bytes.
     pub sector: u32,
     /// Its size in bytes, if that can be known.
@@ -40,6 +43,13 @@ pub struct Started {
     pub record: Option<Record>,
     /// Whether the first output is a device, which is opened before the passes.
     pub device: bool,
+}
+
+impl Started {
+    /// The descriptor that workers read by.
+    pub fn uncached(&self) -> BorrowedFd<'_> {
+        self.uncached.as_ref().unwrap_or(&self.disk).as_fd()
+    }
 }
 
 /// Why nothing was started; the operator has been told.
@@ -65,9 +75,26 @@ pub fn start(job: Job, mut operator: Operator, clock: Clock) -> Result<Started, 
             }
         }
     }
+    if matches!(job.output, Output::Stdout) {
+        output::widen(io::stdout().as_fd());
+    }
     let device = is_device(&job.output);
-    let Target { fd: disk, sector, media, device: provider, disk: disk_name, .. } = target;
-    Ok(Started { job, console, clock, disk, sector, media, provider, disk_name, identity, record, device })
+    let Target { fd, sector, media, device: provider, disk: disk_name, .. } = target;
+    let uncached = disk::open_uncached(fd.as_fd());
+    Ok(Started {
+        job,
+        console,
+        clock,
+        disk: fd,
+        uncached,
+        sector,
+        media,
+        provider,
+        disk_name,
+        identity,
+        record,
+        device,
+    })
 }
 
 fn identity(job: &Job, clock: Clock, target: &Target) -> Identity {

@@ -139,6 +139,9 @@ impl Worker<'_> {
     ///
     /// Errors: see [`End`]; [`End::Alone`] is the good one.
     pub fn run(mut self) -> Result<std::convert::Infallible, End> {
+        for slot in self.slots.of_worker(self.index) {
+            self.arena.populate(self.slots.buffer(slot));
+        }
         let mut queue = EventQueue::new()?;
         queue.add_readable(self.planner, PLANNER)?;
         if let Some(left) = self.left {

@@ -57,6 +57,11 @@ impl Slots {
         (sequence % u64::from(self.count())) as u32
     }
 
+    /// The slots of a worker's chunks.
+    pub fn of_worker(&self, index: u32) -> impl Iterator<Item = u32> + use<> {
+        (index..self.count()).step_by(self.workers as usize)
+    }
+
     /// Bytes of a chunk's buffer.
     pub fn chunk_bytes(&self) -> usize {
         self.chunk_blocks as usize * TP_BSIZE

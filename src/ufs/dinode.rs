@@ -223,6 +223,10 @@ impl<'a> RawDinode<'a> {
         ctime: i64 = i32 32, i64 48
     );
     field!(
+        /// Address of the first indirect block (`di_ib[0]`), not checked; 0 for none. In a short symbolic link it is text.
+        first_indirect: u64 = u32 88, u64 208
+    );
+    field!(
         /// File flags (`di_flags`, chflags(2)).
         flags: u32 = u32 100, u32 88
     );

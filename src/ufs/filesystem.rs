@@ -2,7 +2,7 @@
 //! A file system on a disk: reads groups, inodes and indirect blocks.
 
 use super::cylinder::CylinderGroup;
-use super::dinode::{Dinode, InodeTable, RawDinode};
+use super::dinode::{Dinode, FileType, InodeTable, RawDinode};
 use super::error::{Error, Warning};
 use super::fields::index;
 use super::read::ReadAt;
@@ -24,6 +24,9 @@ pub struct FileSystem<R: ReadAt> {
 
 /// Bytes of inodes that are read ahead at most: they stay in a processor's cache.
 const MOST_AHEAD: u32 = 256 << 10;
+
+/// Indirect blocks that are announced at once, at most: some of the inodes in a window may not be on the dump.
+const MOST_ANNOUNCED: usize = 64;
 
 /// Consecutive blocks of a group's inodes.
 #[derive(Default)]
@@ -133,7 +136,33 @@ impl<R: ReadAt> FileSystem<R> {
         }
         kept.first = ino.0.saturating_sub(within);
         kept.count = each.saturating_mul(blocks);
+        if blocks > 1 {
+            self.announce(addr, blocks, there, kept);
+        }
         Ok(within)
+    }
+
+    /// Says what will be asked for next, when inodes are asked for in rising order: the indirect blocks of those in `kept`, and
+    /// the blocks of inodes behind it, of which the group has `there` from `addr` on.
+    fn announce(&self, addr: FragAddr, blocks: u32, there: u32, kept: &Window) {
+        let sb = &self.superblock;
+        let size = index(sb.inode_size()).max(1);
+        let inodes =
+            kept.bytes.chunks_exact(size).filter_map(|bytes| RawDinode::new(sb, Ino(kept.first), bytes));
+        let indirect =
+            inodes.filter(|inode| inode.file_type() == FileType::Regular).map(|i| i.first_indirect());
+        let there_is =
+            indirect.filter(|&addr| addr != 0).filter_map(|addr| sb.check_blocks(addr, sb.frag).ok());
+        for addr in there_is.take(MOST_ANNOUNCED) {
+            self.disk.will_read(sb.offset_of(addr), index(sb.bsize));
+        }
+        let more = there.saturating_sub(blocks).min(blocks);
+        let next = addr.0.saturating_add(u64::from(blocks.saturating_mul(sb.frag)));
+        if more > 0
+            && let Ok(next) = sb.check_blocks(next, sb.frag.saturating_mul(more))
+        {
+            self.disk.will_read(sb.offset_of(next), index(sb.bsize.saturating_mul(more)));
+        }
     }
 
     /// Fills `bytes` with `blocks` blocks from `addr` on, if that can be done without a word.

@@ -22,6 +22,9 @@ pub trait ReadAt {
     fn try_read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> bool {
         self.read_at(offset, buf).is_ok()
     }
+
+    /// Says that `length` bytes from `offset` on will be asked for soon. A hint: an implementation may fetch them meanwhile.
+    fn will_read(&self, _offset: ByteOffset, _length: usize) {}
 }
 
 /// A read that failed, for good.
@@ -71,6 +74,10 @@ impl<T: ReadAt + ?Sized> ReadAt for &T {
 
     fn try_read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> bool {
         (**self).try_read_at(offset, buf)
+    }
+
+    fn will_read(&self, offset: ByteOffset, length: usize) {
+        (**self).will_read(offset, length);
     }
 }
 

@@ -10,3 +10,6 @@ pub const MAP_FLAGS: MapFlags = MapFlags::from_bits_retain(libc::MAP_ALIGNED_SUP
 
 /// Nothing more: the kernel makes superpages by itself.
 pub fn advise(_base: NonNull<c_void>, _len: usize) {}
+
+/// Nothing: superpages are mapped with few faults.
+pub fn populate(_base: NonNull<c_void>, _len: usize) {}

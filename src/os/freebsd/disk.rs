@@ -5,7 +5,7 @@ use crate::os::check;
 use capdump_sys::geom::{g_mediasize, g_sectorsize};
 use nix::sys::stat::FileStat;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 /// Bytes on the medium.
 pub fn media_size(fd: BorrowedFd<'_>) -> io::Result<u64> {
@@ -28,3 +28,11 @@ pub fn is_snapshot(stat: &FileStat) -> bool {
 
 /// `#define SF_SNAPSHOT 0x00200000` (sys/stat.h).
 const SF_SNAPSHOT: u64 = 0x0020_0000;
+
+/// Nothing: disks are not cached, and a read is one command (or a few) whatever its length.
+pub fn will_read(_fd: BorrowedFd<'_>, _offset: u64, _length: usize) {}
+
+/// None is needed: no disk is cached.
+pub fn open_uncached(_fd: BorrowedFd<'_>) -> Option<OwnedFd> {
+    None
+}

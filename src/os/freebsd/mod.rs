@@ -5,6 +5,7 @@ pub mod arena;
 pub mod disk;
 pub mod event;
 pub mod mounts;
+pub mod output;
 pub mod process;
 pub mod provider;
 pub mod sandbox;

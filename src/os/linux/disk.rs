@@ -2,8 +2,10 @@
 //! Sizes of a block device (linux/fs.h).
 
 use crate::os::{check, invalid};
+use nix::fcntl::{OFlag, PosixFadviseAdvice, open, posix_fadvise};
+use nix::sys::stat::Mode;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 /// `#define BLKSSZGET _IO(0x12,104)`
 const BLKSSZGET: u32 = 0x1268;
@@ -27,4 +29,25 @@ pub fn sector_size(fd: BorrowedFd<'_>) -> io::Result<u32> {
     // SAFETY: BLKSSZGET writes one int through its argument.
     check(unsafe { libc::ioctl(fd.as_raw_fd(), BLKSSZGET as _, &mut size) })?;
     u32::try_from(size).map_err(|_| invalid("a negative sector size"))
+}
+
+/// Bytes of one piece of advice: the kernel does not take up more of it than one command to the disk may have.
+const AT_ONCE: usize = 1 << 20;
+
+/// Starts reading into the page cache. A block device without readahead would else be read page by page. A hint only.
+pub fn will_read(fd: BorrowedFd<'_>, offset: u64, length: usize) {
+    for start in (0..length).step_by(AT_ONCE) {
+        let (Ok(at), Ok(len)) =
+            (i64::try_from(offset.saturating_add(start as u64)), i64::try_from(AT_ONCE.min(length - start)))
+        else {
+            return;
+        };
+        let _ = posix_fadvise(fd, at, len, PosixFadviseAdvice::POSIX_FADV_WILLNEED);
+    }
+}
+
+/// Opens the same device again, by its descriptor and not by its name. None without /proc.
+pub fn open_uncached(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    open(path.as_str(), OFlag::O_RDONLY | OFlag::O_DIRECT | OFlag::O_CLOEXEC, Mode::empty()).ok()
 }

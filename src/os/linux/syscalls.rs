@@ -18,6 +18,7 @@ const COMMON: &[c_long] = &[
     libc::SYS_write,
     libc::SYS_writev,
     libc::SYS_lseek,
+    libc::SYS_fadvise64,
     libc::SYS_fsync,
     libc::SYS_fdatasync,
     libc::SYS_ftruncate,
