@@ -8,9 +8,13 @@
 //! - `volume`     where tape blocks go: records, size limits, volume headers; pure
 //! - `disk`       reading the disk, and what is done when it cannot be read
 //! - `ring`       chunks, their order and what workers are told; the state machine is pure
+//! - `compress`   zstd frames and the table of them; pure
 //! - `media`      file, pipe, tape: how records are written
+//! - `reading`    a dump read back: its files, and what is wrong with it; pure
+//! - `unpack`     compressed volumes; pure
 //! - `dumpdates`  the record of earlier dumps; pure
 //! - `fstab`      what fstab(5) says of the operand; pure
+//! - `index`      the index of a dump; parse and print, pure
 //! - `operator`   messages and questions
 //! - `sandbox`    the one table of rights
 //! - `event`      the event queue's face
@@ -21,11 +25,13 @@
 
 pub mod buffer;
 pub mod cli;
+pub mod compress;
 pub mod disk;
 pub mod dumpdates;
 pub mod event;
 pub mod format;
 pub mod fstab;
+pub mod index;
 pub mod job;
 pub mod media;
 pub mod operator;
@@ -33,10 +39,12 @@ pub mod operator;
 pub mod os;
 pub mod passes;
 pub mod proc;
+pub mod reading;
 pub mod ring;
 pub mod sandbox;
 pub mod ufs;
 pub mod units;
+pub mod unpack;
 pub mod volume;
 
 use std::ffi::OsString;
@@ -46,7 +54,7 @@ use std::process::ExitCode;
 use cli::Request;
 use operator::{Operator, Refusal};
 use proc::clock::Clock;
-use proc::{exit, listing, planner, start};
+use proc::{exit, listing, planner, reading as restoring, start};
 
 /// Runs the program from the command line to its exit code.
 pub fn run() -> ExitCode {
@@ -57,6 +65,7 @@ pub fn run() -> ExitCode {
     let tape = std::env::var_os("TAPE");
     match cli::parse(&args, tape.as_deref(), os::time::parse_ctime) {
         Ok(Request::Dump(job)) => dump(*job, operator),
+        Ok(Request::Read(reading)) => ExitCode::from(restoring::run(&reading, operator)),
         Ok(Request::Print(text)) => print(&text),
         Ok(Request::LastDumps { only_due, dumpdates }) => match clock(&mut operator) {
             Some(clock) => {

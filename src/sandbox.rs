@@ -13,6 +13,8 @@ use std::os::fd::BorrowedFd;
 pub enum DescriptorKind {
     /// The disk, snapshot or image. Held by planner and workers.
     Disk,
+    /// A volume of a dump that is read: file, pipe or tape. Held by the process that reads it.
+    Volume,
     /// A tape drive. Held by planner and workers.
     TapeDevice,
     /// An output file. Held by planner and workers.
@@ -45,6 +47,7 @@ impl DescriptorKind {
     /// Every kind.
     pub const ALL: [DescriptorKind; 14] = [
         DescriptorKind::Disk,
+        DescriptorKind::Volume,
         DescriptorKind::TapeDevice,
         DescriptorKind::OutputFile,
         DescriptorKind::OutputFileVerified,
@@ -65,6 +68,7 @@ impl DescriptorKind {
         use Right::*;
         match self {
             DescriptorKind::Disk => &[Pread, Fstat],
+            DescriptorKind::Volume => &[Read, Seek, Fstat],
             DescriptorKind::TapeDevice => &[Write, Read, Fstat, Ioctl],
             DescriptorKind::OutputFile => &[Write, Seek, Fstat, Ftruncate, Fsync],
             DescriptorKind::OutputFileVerified => &[Write, Read, Seek, Fstat, Ftruncate, Fsync],

@@ -7,6 +7,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 
 use super::error::StartError;
+use super::reading;
 
 /// Letters without an argument, with what `--help` says of them.
 const FLAGS: &[(&str, &str)] = &[
@@ -50,6 +51,7 @@ const VALUES: &[(&str, &str, &str)] = &[
 const LONG_FLAGS: &[(&str, &str)] = &[
     ("batch", "never ask: give the dump up where it would"),
     ("strict", "exit with status 4 when data could not be read"),
+    ("verify", "read each volume back when it is written"),
     ("volumes-prefix", "write volumes to file001, file002 and so on"),
     ("help", "say this and stop"),
     ("version", "say the version and stop"),
@@ -58,6 +60,7 @@ const LONG_FLAGS: &[(&str, &str)] = &[
 /// Options that dump has not, with an argument.
 const LONG_VALUES: &[(&str, &str, &str)] = &[
     ("autoload", "seconds", "unload the tape and wait so long for the next one before asking"),
+    ("compress", "zstd[:level]", "compress the dump, level 1 to 19 [default: 3]; zstdcat(1) reads it"),
     ("exclude", "path", "leave out a file, or a directory with all below it"),
     ("exclude-file", "file", "leave out the inodes that a file lists"),
     ("exclude-inode", "list", "leave out inodes, numbers with commas"),
@@ -70,7 +73,7 @@ const LONG_VALUES: &[(&str, &str, &str)] = &[
 ];
 
 /// Options whose argument is the name of a file here, for the shells' completions.
-const FILES: [&str; 3] = ["D", "f", "exclude-file"];
+const FILES: [&str; 4] = ["D", "f", "exclude-file", "index"];
 
 /// The name of the operands among clap's matches.
 const OPERANDS: &str = "filesystem";
@@ -102,12 +105,15 @@ pub fn command() -> Command {
         Arg::new(letter).short(letter.chars().next()).help(help).hide(help.is_empty()).num_args(0)
     });
     let long_flags = LONG_FLAGS.iter().map(|&(name, help)| Arg::new(name).long(name).help(help).num_args(0));
-    let flags = flags.chain(long_flags).map(|flag| flag.default_missing_value(""));
+    let reading = reading::FLAGS.iter().map(|&(name, help)| Arg::new(name).long(name).help(help).num_args(0));
+    let flags = flags.chain(long_flags).chain(reading).map(|flag| flag.default_missing_value(""));
     let values = VALUES.iter().map(|&(letter, name, help)| {
         Arg::new(letter).short(letter.chars().next()).value_name(name).help(help)
     });
-    let long_values =
-        LONG_VALUES.iter().map(|&(name, value, help)| Arg::new(name).long(name).value_name(value).help(help));
+    let long_values = LONG_VALUES
+        .iter()
+        .chain(reading::VALUES)
+        .map(|&(name, value, help)| Arg::new(name).long(name).value_name(value).help(help));
     let values =
         values.chain(long_values).map(|value| value.allow_hyphen_values(true).num_args(1)).map(|value| {
             if FILES.contains(&value.get_id().as_str()) {
@@ -123,7 +129,7 @@ pub fn command() -> Command {
     Command::new("capdump")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Back up UFS file systems in the stream that restore(8) reads")
-        .override_usage("capdump [options] filesystem [path ...]\n       capdump -W | -w")
+        .override_usage("capdump [options] filesystem [path ...]\n       capdump -W | -w\n       capdump --check | --list [--json] [--index file] volume ...\n       capdump --emit path [-f file] [--index file] volume ...")
         .no_binary_name(true)
         .disable_help_flag(true)
         .disable_version_flag(true)

@@ -9,7 +9,9 @@ use super::Request;
 use super::args::{self, Given};
 use super::error::StartError;
 use super::extra::Extra;
-use crate::job::{Job, Limit, Names, Output, Remote, Since, Tape};
+use super::reading::ReadingDraft;
+use crate::compress::{self, Level};
+use crate::job::{Job, Limit, Names, Output, Reading, Remote, Since, Tape};
 
 /// The file of earlier dumps (`_PATH_DUMPDATES`, sbin/dump/pathnames.h).
 pub const DEFAULT_DUMPDATES: &str = "/etc/dumpdates";
@@ -47,6 +49,9 @@ pub struct Draft {
     rsync_friendly: u8,
     estimate_only: bool,
     workers: u8,
+    compress: Option<Level>,
+    verify: bool,
+    reading: ReadingDraft,
     extra: Extra,
 }
 
@@ -72,6 +77,9 @@ impl Default for Draft {
             rsync_friendly: 0,
             estimate_only: false,
             workers: 3,
+            compress: None,
+            verify: false,
+            reading: ReadingDraft::default(),
             extra: Extra::default(),
         }
     }
@@ -84,6 +92,9 @@ impl Draft {
         given: &Given,
         parse_date: fn(&str) -> Option<i64>,
     ) -> Result<Option<Request>, StartError> {
+        if self.reading.apply(given) {
+            return Ok(None);
+        }
         let value = given.value.as_os_str();
         match given.name.as_str() {
             "a" => self.unlimited = true,
@@ -96,6 +107,8 @@ impl Draft {
             "u" => self.update_dumpdates = true,
             "D" => self.dumpdates = value.into(),
             "T" => self.since = date(value, parse_date)?,
+            "verify" => self.verify = true,
+            "compress" => self.compress = Some(level(value)?),
             "f" | "P" => self.set_output(&given.name, value)?,
             "W" | "w" => {
                 let only_due = given.name == "w";
@@ -159,8 +172,22 @@ impl Draft {
         Ok(())
     }
 
+    /// Whether a dump is to be read, not made.
+    pub fn reads(&self) -> bool {
+        self.reading.is_wanted()
+    }
+
+    /// The checks where a dump is read; the operands are its volumes.
+    pub fn finish_reading(self, operands: Vec<OsString>) -> Result<Reading, StartError> {
+        let ntrec = self.ntrec_given.then_some(self.ntrec);
+        self.reading.finish(operands, self.file, ntrec)
+    }
+
     /// The checks that dump makes after the options, in its order. `tape` is the environment's `TAPE`.
     pub fn finish(self, operands: Vec<OsString>, tape: Option<&OsStr>) -> Result<Job, StartError> {
+        if let Some(option) = self.reading.stray() {
+            return Err(StartError::Stray(option));
+        }
         let mut operands = operands.into_iter();
         let operand = operands.next().ok_or(StartError::NoOperand)?;
         let paths: Vec<OsString> = operands.collect();
@@ -178,6 +205,12 @@ impl Draft {
         let limit = if to_stdout { Limit::Unlimited } else { self.limit()? };
         let output = self.extra.number_names(self.output(tape)?)?;
         self.extra.check(&output)?;
+        if self.verify && !matches!(output, Output::Names(_)) {
+            return Err(StartError::VerifyOutput);
+        }
+        if self.compress.is_some() {
+            self.check_compressed(&output, limit)?;
+        }
         let progress = self.extra.progress();
         let Extra { label, mut selection, max_read_errors, batch, volume_script, autoload, strict, .. } =
             self.extra;
@@ -197,6 +230,8 @@ impl Draft {
             notify: self.notify,
             snapshot: self.snapshot,
             workers: self.workers,
+            compress: self.compress,
+            verify: self.verify,
             label,
             selection,
             max_read_errors,
@@ -206,6 +241,18 @@ impl Draft {
             strict,
             progress,
         })
+    }
+
+    /// Compressed chunks are no records, so a remote tape cannot take them; and one must fit on a volume whatever is in it.
+    fn check_compressed(&self, output: &Output, limit: Limit) -> Result<(), StartError> {
+        if let Output::Remote(_) = output {
+            return Err(StartError::CompressedRemote);
+        }
+        let bytes = limit.records(self.ntrec).map(|n| n.saturating_mul(u64::from(self.ntrec) * 1024));
+        match compress::chunk_blocks(bytes, self.ntrec, self.ntrec) {
+            Some(_) => Ok(()),
+            None => Err(StartError::VolumeTooSmallCompressed(self.ntrec)),
+        }
     }
 
     /// The output's name from `-f`, `TAPE` or the default; of no use with `-P`.
@@ -286,6 +333,12 @@ fn split_once(text: &OsStr, byte: u8) -> Option<(&OsStr, &OsStr)> {
 fn date(text: &OsStr, parse_date: fn(&str) -> Option<i64>) -> Result<Since, StartError> {
     let seconds = text.to_str().and_then(parse_date).filter(|&seconds| seconds >= 0);
     seconds.map(Since::Date).ok_or_else(|| StartError::BadTime(text.to_owned()))
+}
+
+/// What `--compress` says.
+fn level(text: &OsStr) -> Result<Level, StartError> {
+    let level = text.to_str().and_then(Level::parse);
+    level.ok_or_else(|| StartError::BadCompression(text.to_owned()))
 }
 
 /// A number as strtol(3) reads it, within bounds; no upper bound if `most` is 0.

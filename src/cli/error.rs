@@ -29,6 +29,12 @@ pub enum StartError {
     NoOperand,
     /// An option behind the file system: all operands after that.
     ExtraOperands(Vec<OsString>),
+    /// More than one of `--check`, `--list` and `--emit`.
+    OnePurpose,
+    /// A dump is to be read, and there is no operand.
+    NoVolume,
+    /// A long option that makes no sense with the others.
+    Stray(&'static str),
     /// `-r` or `-R` with a level over 0.
     RsyncLevel,
     /// `-T` and `-u` both given.
@@ -37,6 +43,14 @@ pub enum StartError {
     VolumeTooSmall(u32),
     /// `-B` of one tape block, with records of one.
     VolumeOfOneBlock,
+    /// `--compress` with something that is no way to compress.
+    BadCompression(OsString),
+    /// `--compress` and a remote tape.
+    CompressedRemote,
+    /// `--verify` and an output that cannot be read back.
+    VerifyOutput,
+    /// With `--compress` a volume has no room that is sure to be enough for a record of this many tape blocks.
+    VolumeTooSmallCompressed(u32),
     /// A remote tape's name with a newline in it.
     TapeCharacters,
     /// A label that does not fit into a header.
@@ -92,6 +106,11 @@ impl StartError {
                 let words: String = words.iter().map(|w| format!(" {}", w.to_string_lossy())).collect();
                 format!("Unknown arguments to dump:{words}\n")
             }
+            StartError::OnePurpose => {
+                format!("{program}: --check, --list and --emit exclude each other\n")
+            }
+            StartError::NoVolume => format!("{program}: no volume of a dump to read\n"),
+            StartError::Stray(option) => format!("{program}: --{option} has no meaning here\n"),
             StartError::RsyncLevel => {
                 "rsync friendly options can be used only with level 0 dumps.\n".to_owned()
             }
@@ -113,6 +132,17 @@ impl StartError {
                 format!("{program}: progress is none, plain, bar or json, not \"{style}\"\n")
             }
             StartError::Unsuitable(what) => format!("{program}: {what}\n"),
+            StartError::BadCompression(text) => {
+                let text = text.to_string_lossy();
+                format!("{program}: --compress={text}: should be zstd or zstd:level, 1 to 19\n")
+            }
+            StartError::VerifyOutput => {
+                format!("{program}: --verify needs files or tapes of this machine to read back\n")
+            }
+            StartError::CompressedRemote => format!("{program}: a remote tape takes no compressed dump\n"),
+            StartError::VolumeTooSmallCompressed(ntrec) => {
+                format!("{program}: a volume is too small for a compressed record of {ntrec} KB\n")
+            }
             StartError::TapeCharacters => "invalid characters in tape\n".to_owned(),
             StartError::UserName(user) => {
                 format!("  DUMP: invalid user name {}\n", user.to_string_lossy())

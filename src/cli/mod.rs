@@ -9,12 +9,13 @@ mod draft;
 mod error;
 mod extra;
 mod letters;
+mod reading;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::job::Job;
+use crate::job::{Job, Reading};
 pub use args::command;
 pub use draft::{DEFAULT_DUMPDATES, DEFAULT_TAPE};
 pub use error::StartError;
@@ -24,6 +25,8 @@ pub use error::StartError;
 pub enum Request {
     /// Make a dump.
     Dump(Box<Job>),
+    /// Read a dump.
+    Read(Reading),
     /// Print the listing of `-W`, or with `only_due` that of `-w`.
     LastDumps {
         /// List only the file systems that are due.
@@ -56,6 +59,7 @@ pub fn parse(
     }
     match scan.stopped {
         Some(error) => Err(error),
+        None if draft.reads() => draft.finish_reading(scan.operands).map(Request::Read),
         None => draft.finish(scan.operands, tape).map(|job| Request::Dump(Box::new(job))),
     }
 }

@@ -2,6 +2,7 @@
 //! Tests of whole command lines.
 
 use super::*;
+use crate::compress::Level;
 use crate::job::{Limit, Names, Output, ProgressStyle, Remote, Selection, Since, Tape};
 
 /// A date for "good", a date before 1970 for "old", none for anything else.
@@ -69,7 +70,8 @@ fn the_defaults() {
 
 #[test]
 fn every_option_has_its_effect() {
-    let got = job("-2 -a -b 64 -C 32 -D dd -f out -h 2 -L -n -S -u --workers 16 fs");
+    let got =
+        job("-2 -a -b 64 -C 32 -D dd -f out -h 2 -L -n -S -u --workers 16 --compress zstd:7 --verify fs");
     let want = Job {
         level: 2,
         operand: "fs".into(),
@@ -85,6 +87,8 @@ fn every_option_has_its_effect() {
         notify: true,
         snapshot: true,
         workers: 16,
+        compress: Level::parse("zstd:7"),
+        verify: true,
         ..extras()
     };
     assert_eq!(got, want);

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::header::{Header, Identity, InodeFields, Place, RecordType};
 use super::layout::*;
-use super::{Block, CHECKSUM, LABEL_BYTES, MAGIC, NAME_BYTES};
+use super::{Block, CHECKSUM, LABEL_BYTES, MAGIC, NAME_BYTES, NFS_MAGIC};
 use crate::units::{Ino, TP_NINDIR, TapeBlock};
 
 /// Why a tape block is not a header.
@@ -34,6 +34,26 @@ impl fmt::Display for DecodeError {
 
 impl std::error::Error for DecodeError {}
 
+/// Which layout of header a dump has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// [`MAGIC`]: times, dates and tape block numbers of 64 bits.
+    Ufs2,
+    /// [`NFS_MAGIC`]: all of them of 32 bits, the inode as UFS1 has it on disk. `old_inodes` is an inode from before 4.4BSD (no
+    /// `DR_NEWINODEFMT`): owner and group of 16 bits, and directories without types.
+    Ufs1 {
+        /// No `DR_NEWINODEFMT`.
+        old_inodes: bool,
+    },
+}
+
+/// `DR_NEWINODEFMT` (protocols/dumprestore.h): inodes and directories are 4.4BSD's.
+const DR_NEWINODEFMT: u32 = 0x2;
+/// `DR_COMPRESSED` (Linux's protocols/dumprestore.h): records are compressed one by one.
+const DR_COMPRESSED: u32 = 0x80;
+/// `DR_EXTATTRIBUTES` (ditto): what follows a `TS_INODE` are attributes of the inode before.
+const DR_EXTATTRIBUTES: u32 = 0x8000;
+
 /// A header, with all that it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoded {
@@ -45,6 +65,22 @@ pub struct Decoded {
     pub identity: Identity,
     /// Whether it was written by a machine of the other byte order.
     pub swapped: bool,
+    /// Its layout.
+    pub dialect: Dialect,
+    /// `c_flags`: always 0 in FreeBSD's dumps.
+    pub flags: u32,
+}
+
+impl Decoded {
+    /// The records of the dump are compressed by Linux's dump.
+    pub fn is_compressed(&self) -> bool {
+        self.dialect != Dialect::Ufs2 && self.flags & DR_COMPRESSED != 0
+    }
+
+    /// What follows are extended attributes as Linux's dump has them, in place of a file.
+    pub fn is_attributes(&self) -> bool {
+        self.dialect != Dialect::Ufs2 && self.flags & DR_EXTATTRIBUTES != 0
+    }
 }
 
 /// Reads the header in `block`.
@@ -52,12 +88,18 @@ pub struct Decoded {
 /// Errors: the block is no header of a UFS dump; see [`DecodeError`].
 pub fn decode(block: &Block) -> Result<Decoded, DecodeError> {
     let native = u32::from_ne_bytes(bytes(block, C_MAGIC));
-    let swapped = match native {
-        MAGIC => false,
-        other if other == MAGIC.swap_bytes() => true,
+    let (swapped, old) = match native {
+        MAGIC => (false, false),
+        NFS_MAGIC => (false, true),
+        other if other == MAGIC.swap_bytes() => (true, false),
+        other if other == NFS_MAGIC.swap_bytes() => (true, true),
         other => return Err(DecodeError::Magic(other)),
     };
-    let fields = Fields { block, swapped };
+    let mut fields = Fields { block, swapped, dialect: Dialect::Ufs2 };
+    let flags = fields.u32(C_FLAGS);
+    if old {
+        fields.dialect = Dialect::Ufs1 { old_inodes: flags & DR_NEWINODEFMT == 0 };
+    }
     let sum = fields.sum();
     if sum != CHECKSUM {
         return Err(DecodeError::Checksum(sum));
@@ -84,11 +126,13 @@ pub fn decode(block: &Block) -> Result<Decoded, DecodeError> {
         },
         place: Place {
             volume: fields.u32(C_VOLUME),
-            tapea: TapeBlock(fields.u64(C_TAPEA)),
-            firstrec: TapeBlock(fields.u64(C_FIRSTREC)),
+            tapea: TapeBlock(fields.long(C_TAPEA, C_OLD_TAPEA)),
+            firstrec: TapeBlock(fields.long(C_FIRSTREC, C_OLD_FIRSTREC)),
         },
         identity: fields.identity(),
         swapped,
+        dialect: fields.dialect,
+        flags,
     })
 }
 
@@ -113,6 +157,7 @@ fn bytes<const N: usize>(block: &Block, offset: usize) -> [u8; N] {
 struct Fields<'a> {
     block: &'a Block,
     swapped: bool,
+    dialect: Dialect,
 }
 
 impl Fields<'_> {
@@ -130,8 +175,25 @@ impl Fields<'_> {
         if self.swapped { value.swap_bytes() } else { value }
     }
 
-    fn time(&self, seconds: usize, nanoseconds: usize) -> (i64, i32) {
-        (self.u64(seconds).cast_signed(), self.i32(nanoseconds))
+    fn u16(&self, offset: usize) -> u16 {
+        let value = u16::from_ne_bytes(bytes(self.block, offset));
+        if self.swapped { value.swap_bytes() } else { value }
+    }
+
+    /// A tape block number, which the old layout has elsewhere and in 32 bits.
+    fn long(&self, offset: usize, old: usize) -> u64 {
+        match self.dialect {
+            Dialect::Ufs2 => self.u64(offset),
+            Dialect::Ufs1 { .. } => u64::from(self.u32(old)),
+        }
+    }
+
+    /// Seconds since 1970, which the old layout has elsewhere and in 32 bits.
+    fn seconds(&self, offset: usize, old: usize) -> i64 {
+        match self.dialect {
+            Dialect::Ufs2 => self.u64(offset).cast_signed(),
+            Dialect::Ufs1 { .. } => i64::from(self.i32(old)),
+        }
     }
 
     fn sum(&self) -> u32 {
@@ -144,18 +206,29 @@ impl Fields<'_> {
     }
 
     fn inode(&self) -> InodeFields {
-        let mode = u16::from_ne_bytes(bytes(self.block, C_MODE));
+        let (birthtime, extsize) = match self.dialect {
+            Dialect::Ufs2 => {
+                ((self.u64(C_BIRTHTIME).cast_signed(), self.i32(C_BIRTHTIMENSEC)), self.u32(C_EXTSIZE))
+            }
+            Dialect::Ufs1 { .. } => ((0, 0), 0),
+        };
+        let (uid, gid) = match self.dialect {
+            Dialect::Ufs1 { old_inodes: true } => {
+                (u32::from(self.u16(C_OLD_UID)), u32::from(self.u16(C_OLD_GID)))
+            }
+            _ => (self.u32(C_UID), self.u32(C_GID)),
+        };
         InodeFields {
-            mode: if self.swapped { mode.swap_bytes() } else { mode },
+            mode: self.u16(C_MODE),
             size: self.u64(C_SIZE),
-            atime: self.time(C_ATIME, C_ATIMENSEC),
-            mtime: self.time(C_MTIME, C_MTIMENSEC),
-            birthtime: self.time(C_BIRTHTIME, C_BIRTHTIMENSEC),
+            atime: (self.seconds(C_ATIME, C_OLD_ATIME), self.i32(C_ATIMENSEC)),
+            mtime: (self.seconds(C_MTIME, C_OLD_MTIME), self.i32(C_MTIMENSEC)),
+            birthtime,
             rdev: self.u32(C_RDEV),
-            extsize: self.u32(C_EXTSIZE),
+            extsize,
             file_flags: self.u32(C_FILE_FLAGS),
-            uid: self.u32(C_UID),
-            gid: self.u32(C_GID),
+            uid,
+            gid,
         }
     }
 
@@ -166,8 +239,8 @@ impl Fields<'_> {
             filesys: self.name(C_FILESYS, NAME_BYTES),
             dev: self.name(C_DEV, NAME_BYTES),
             host: self.name(C_HOST, NAME_BYTES),
-            date: self.u64(C_DATE).cast_signed(),
-            ddate: self.u64(C_DDATE).cast_signed(),
+            date: self.seconds(C_DATE, C_OLD_DATE),
+            ddate: self.seconds(C_DDATE, C_OLD_DDATE),
         }
     }
 }
@@ -238,11 +311,12 @@ mod tests {
             block[field..field + 8].reverse();
         }
         block[C_CHECKSUM..C_CHECKSUM + 4].fill(0);
-        let sum = Fields { block: &block, swapped: true }.sum();
+        let sum = Fields { block: &block, swapped: true, dialect: Dialect::Ufs2 }.sum();
         let value = CHECKSUM.wrapping_sub(sum).swap_bytes();
         block[C_CHECKSUM..C_CHECKSUM + 4].copy_from_slice(&value.to_ne_bytes());
         let decoded = decode(&block).unwrap();
         assert!(decoded.swapped);
+        assert_eq!(decoded.dialect, Dialect::Ufs2);
         assert_eq!(decoded.header.inumber, Ino(0x0102_0304));
         assert_eq!(decoded.identity.date, 1_700_000_000);
     }

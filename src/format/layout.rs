@@ -2,13 +2,21 @@
 //! Where each field of a header stands: byte offsets of `union u_spcl` (protocols/dumprestore.h).
 
 pub(super) const C_TYPE: usize = 0;
+pub(super) const C_OLD_DATE: usize = 4;
+pub(super) const C_OLD_DDATE: usize = 8;
 pub(super) const C_VOLUME: usize = 12;
+pub(super) const C_OLD_TAPEA: usize = 16;
 pub(super) const C_INUMBER: usize = 20;
 pub(super) const C_MAGIC: usize = 24;
 pub(super) const C_CHECKSUM: usize = 28;
 pub(super) const C_MODE: usize = 32;
+/// `di_ouid` and `di_ogid` of inodes from before 4.4BSD, 16 bits each.
+pub(super) const C_OLD_UID: usize = 36;
+pub(super) const C_OLD_GID: usize = 38;
 pub(super) const C_SIZE: usize = 40;
+pub(super) const C_OLD_ATIME: usize = 48;
 pub(super) const C_ATIMENSEC: usize = 52;
+pub(super) const C_OLD_MTIME: usize = 56;
 pub(super) const C_MTIMENSEC: usize = 60;
 pub(super) const C_RDEV: usize = 72;
 pub(super) const C_BIRTHTIMENSEC: usize = 76;
@@ -26,6 +34,8 @@ pub(super) const C_LEVEL: usize = 692;
 pub(super) const C_FILESYS: usize = 696;
 pub(super) const C_DEV: usize = 760;
 pub(super) const C_HOST: usize = 824;
+pub(super) const C_FLAGS: usize = 888;
+pub(super) const C_OLD_FIRSTREC: usize = 892;
 pub(super) const C_DATE: usize = 896;
 pub(super) const C_DDATE: usize = 904;
 pub(super) const C_TAPEA: usize = 912;

@@ -24,11 +24,26 @@ impl InodeMap {
         (self.words.len() as u64 / WORDS_PER_BLOCK) as u32
     }
 
+    /// Adds a tape block of a map that is read back at the end, which the map grows by.
+    pub fn push_block(&mut self, block: &Block) {
+        let (bytes, _) = block.as_chunks::<8>();
+        self.words.extend(bytes.iter().map(|bytes| u64::from_le_bytes(*bytes)));
+    }
+
     /// Puts `ino` into the set. An inode past the end, or 0, is left out.
     pub fn insert(&mut self, ino: Ino) {
         if let Some((word, bit)) = self.place(ino) {
             self.words[word] |= bit;
         }
+    }
+
+    /// Puts `ino` into the set, which grows if it has to, up to 512 MiB for the highest inode number.
+    pub fn insert_growing(&mut self, ino: Ino) {
+        let (word, _) = InodeMap::place_of(ino);
+        if ino.0 != 0 && word >= self.words.len() {
+            self.words.resize((word + 1).next_multiple_of(WORDS_PER_BLOCK as usize), 0);
+        }
+        self.insert(ino);
     }
 
     /// Puts the inodes of `bits` into the set, which stand for the inodes of word `word`: see [`InodeMap::place_of`].
@@ -131,8 +146,12 @@ mod tests {
         let mut block = [0xff; TP_BSIZE];
         map.copy_block(0, &mut block);
         assert_eq!((block[0], block[1], block[1023]), (0b11, 1, 0x80));
+        let mut read = InodeMap::new(0);
+        read.push_block(&block);
         map.copy_block(1, &mut block);
         assert_eq!(block[0], 1);
+        read.push_block(&block);
+        assert_eq!(read.iter().map(|ino| ino.0).collect::<Vec<_>>(), [1, 2, 9, 8192, 8193]);
         map.copy_block(9, &mut block);
         assert!(block.iter().all(|&byte| byte == 0));
         assert_eq!(map.iter().map(|ino| ino.0).collect::<Vec<_>>(), [1, 2, 9, 8192, 8193, 20_000]);

@@ -10,7 +10,7 @@ pub mod header;
 pub mod layout;
 pub mod map;
 
-pub use decode::{DecodeError, Decoded};
+pub use decode::{DecodeError, Decoded, Dialect};
 pub use header::{Encoder, Header, Identity, InodeFields, Place, RecordType};
 pub use map::InodeMap;
 
@@ -19,6 +19,10 @@ pub type Block = [u8; crate::units::TP_BSIZE];
 
 /// Magic number of a header (`FS_UFS2_MAGIC`): UFS1 dumps carry it too.
 pub const MAGIC: u32 = 0x1954_0119;
+
+/// Magic number of a header with 32-bit dates and tape block numbers (`NFS_MAGIC`): dumps of UFS1 by other systems and earlier
+/// releases, and Linux's dump. Only read, never written.
+pub const NFS_MAGIC: u32 = 60_012;
 
 /// What all 32-bit words of a header add up to (`CHECKSUM`, protocols/dumprestore.h).
 pub const CHECKSUM: u32 = 84_446;

@@ -28,6 +28,8 @@ impl Estimate {
 pub fn estimate(job: &Job, mapped: i64, map_blocks: i64) -> Estimate {
     let tapes = match (&job.output, job.limit) {
         (Output::Stdout, _) | (_, Limit::Unlimited) => None,
+        // How well it can be compressed is not known before.
+        _ if job.compress.is_some() => None,
         (_, Limit::BlocksPerFile(blocks)) => Some(mapped as f64 / blocks as f64),
         (_, Limit::Tape(tape)) => Some(tapes_of(tape, job.ntrec, mapped)),
     };

@@ -4,13 +4,17 @@
 mod estimate;
 mod inode_list;
 mod names;
+mod reading;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::compress::Level;
+use crate::units::TP_BSIZE;
 pub use estimate::{Estimate, estimate};
 pub use inode_list::{BadLine, inode_list};
 pub use names::Names;
+pub use reading::{Purpose, Reading};
 
 /// A dump to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +63,10 @@ pub struct Job {
     pub strict: bool,
     /// How the operator is shown how far the dump is.
     pub progress: ProgressStyle,
+    /// How hard volumes are compressed; not with a remote tape.
+    pub compress: Option<Level>,
+    /// Read each volume back when it is written; only with outputs that have names here.
+    pub verify: bool,
 }
 
 /// Most bytes of a label: the header's field has 16, the last of them NUL (`LBLSIZE`, protocols/dumprestore.h).
@@ -97,6 +105,19 @@ impl Job {
     /// Whether files with the nodump flag are left out at this level.
     pub fn honors_nodump(&self) -> bool {
         self.level >= self.honor_level
+    }
+
+    /// Records that a volume takes; none for as many as its medium does.
+    pub fn records(&self) -> Option<u64> {
+        match (&self.output, self.limit) {
+            (Output::Stdout, _) => None,
+            (_, limit) => limit.records(self.ntrec),
+        }
+    }
+
+    /// Bytes that a volume takes; none for as many as its medium does.
+    pub fn byte_limit(&self) -> Option<u64> {
+        self.records().map(|records| records.saturating_mul(u64::from(self.ntrec) * TP_BSIZE as u64))
     }
 }
 
@@ -166,6 +187,20 @@ pub enum Limit {
     BlocksPerFile(u64),
     /// When the records would have used up the tape.
     Tape(Tape),
+}
+
+impl Limit {
+    /// Records of `ntrec` tape blocks that a volume takes; none for as many as its medium does.
+    pub fn records(self, ntrec: u32) -> Option<u64> {
+        match self {
+            Limit::Unlimited => None,
+            Limit::BlocksPerFile(blocks) => Some(blocks / u64::from(ntrec)),
+            // The tape is full with the record that takes it past its end.
+            Limit::Tape(tape) => {
+                Some(u64::try_from(tape.tsize / tape.tenths.max(1)).unwrap_or(0).saturating_add(1))
+            }
+        }
+    }
 }
 
 /// A tape of known length. Lengths are in tenths of an inch.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What a dump is written to, and how records are written to it.
 
+mod packed;
 pub mod rmt;
 mod write;
 
+pub use packed::{write_bytes, write_frame};
 pub use write::{Descriptor, Writer, Written, write_chunk};
 
 /// How a medium is written to.

@@ -38,6 +38,9 @@ pub trait Writer {
 
     /// Whether a tape that took less than a record says that it is at its end.
     fn at_end(&mut self) -> bool;
+
+    /// Moves the place where a file is written next, forwards or back.
+    fn skip(&mut self, bytes: i64) -> io::Result<()>;
 }
 
 /// A medium's descriptor, for [`write_chunk`].
@@ -65,6 +68,10 @@ impl<W: FnMut(BorrowedFd<'_>) -> io::Result<()>> Writer for Descriptor<'_, W> {
         crate::os::tape::errors(self.fd)
             .is_ok_and(|errors| errors.is_some_and(|errors| errors.end_of_medium()))
     }
+
+    fn skip(&mut self, bytes: i64) -> io::Result<()> {
+        crate::os::output::skip(self.fd, bytes)
+    }
 }
 
 /// Writes `bytes`, whole records of `record` bytes each.
@@ -86,7 +93,7 @@ pub fn write_chunk(
     }
 }
 
-fn write_whole(out: &mut impl Writer, kind: Kind, bytes: &[u8], record: usize) -> Written {
+pub(super) fn write_whole(out: &mut impl Writer, kind: Kind, bytes: &[u8], record: usize) -> Written {
     let (mut done, mut short) = (0, false);
     while done < bytes.len() {
         let records = (done / record) as u32;
@@ -103,7 +110,7 @@ fn write_whole(out: &mut impl Writer, kind: Kind, bytes: &[u8], record: usize) -
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if let Err(error) = out.wait() {
-                    return Written::Failed(records, errno(&error));
+                    return Written::Failed(records, errno_of(&error));
                 }
             }
             Err(error) => return ended(records, &error),
@@ -144,7 +151,7 @@ fn write_remote(out: &mut impl Writer, bytes: &[u8], record: usize, ahead: u32) 
             break;
         }
         if let Err(error) = send(out, &rmt::write(record.len())).and_then(|()| send(out, record)) {
-            return Written::Failed(answers.written, errno(&error));
+            return Written::Failed(answers.written, errno_of(&error));
         }
         open += 1;
     }
@@ -181,7 +188,7 @@ fn answer(
                 match out.read(&mut bytes) {
                     Ok(0) => return Err(libc::ECONNRESET),
                     Ok(n) => replies.push(&bytes[..n]),
-                    Err(error) => return Err(errno(&error)),
+                    Err(error) => return Err(errno_of(&error)),
                 }
             }
             Err(_) => return Err(libc::EPROTO),
@@ -215,11 +222,11 @@ fn on_a_page<'a>(record: &'a [u8], page: &'a mut Vec<u8>) -> &'a [u8] {
 fn ended(records: u32, error: &io::Error) -> Written {
     match error.raw_os_error() {
         Some(libc::ENOSPC) => Written::End(records),
-        _ => Written::Failed(records, errno(error)),
+        _ => Written::Failed(records, errno_of(error)),
     }
 }
 
-fn errno(error: &io::Error) -> i32 {
+pub(super) fn errno_of(error: &io::Error) -> i32 {
     error.raw_os_error().unwrap_or(libc::EIO)
 }
 
@@ -260,6 +267,10 @@ mod tests {
 
         fn at_end(&mut self) -> bool {
             self.end
+        }
+
+        fn skip(&mut self, _bytes: i64) -> io::Result<()> {
+            Ok(())
         }
     }
 

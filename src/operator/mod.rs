@@ -8,6 +8,7 @@ mod progress;
 mod query;
 mod refusal;
 mod report;
+mod results;
 
 use std::io::{self, Write};
 
@@ -18,6 +19,7 @@ pub use progress::{Progress, State, pass_title, title};
 pub use query::{Action, Query, Question, REMIND_AFTER};
 pub use refusal::Refusal;
 pub use report::{Event, Report};
+pub use results::{About, Entry, FindingLine, Results, SummaryLine};
 
 /// The group that broadcasts go to (`OPGRENT`, sbin/dump/dump.h).
 pub const OPERATOR_GROUP: &str = "operator";

@@ -38,6 +38,10 @@ pub enum Refusal<'a> {
     ProgressDescriptor { descriptor: i32, reason: &'a str },
     /// The tape drive does not take records as long as `-b` wants them, in bytes.
     RecordTooLong { name: &'a OsStr, record: u32, most: u32 },
+    /// A tape is to take a compressed dump.
+    TapeCompressed(&'a OsStr),
+    /// The output cannot be read back.
+    CannotVerify(&'a OsStr),
 }
 
 impl fmt::Display for Refusal<'_> {
@@ -75,6 +79,16 @@ impl fmt::Display for Refusal<'_> {
             }
             Refusal::ProgressDescriptor { descriptor, reason } => {
                 write!(f, "progress to descriptor {descriptor}: {reason}")
+            }
+            Refusal::CannotVerify(name) => {
+                write!(f, "{}: it cannot be read back, as --verify would", name.display())
+            }
+            Refusal::TapeCompressed(name) => {
+                write!(
+                    f,
+                    "{}: a tape takes no compressed dump: leave --compress to its drive",
+                    name.display()
+                )
             }
             Refusal::NoSuperblock { reason } => {
                 write!(f, "Cannot find file system superblock: {reason}")

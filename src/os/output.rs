@@ -80,6 +80,11 @@ pub fn seek(fd: BorrowedFd<'_>, offset: u64) -> io::Result<u64> {
     move_to(fd, libc::off_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?, Whence::SeekSet)
 }
 
+/// Moves the place where a file is read or written next by so many bytes.
+pub fn skip(fd: BorrowedFd<'_>, bytes: i64) -> io::Result<()> {
+    move_to(fd, bytes, Whence::SeekCur).map(drop)
+}
+
 /// Where a file is read or written next, in bytes. Errors: `ESPIPE` for a pipe.
 pub fn position(fd: BorrowedFd<'_>) -> io::Result<u64> {
     move_to(fd, 0, Whence::SeekCur)

@@ -66,6 +66,8 @@ pub enum Role {
     Planner,
     /// A worker of the ring.
     Worker,
+    /// The process that reads a dump.
+    Reader,
 }
 
 /// What holds after entering.

@@ -3,11 +3,13 @@
 
 use std::fmt;
 use std::io;
+use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::worker::{End, Worker};
+use crate::compress::{Compressor, Level};
 use crate::disk::{Disk, Fault};
 use crate::event::{Child, Event, EventQueue, ExitStatus};
 use crate::media::Kind;
@@ -19,8 +21,9 @@ use crate::passes::Notice;
 use crate::ring::extent::EXTENT_BYTES;
 use crate::ring::frame::{BadFrame, FRAME_BYTES};
 use crate::ring::order::{InFlight, Next, Unasked};
-use crate::ring::{Extent, Frame, Order, Outcome, Slots};
+use crate::ring::{Extent, Frame, OnMedium, Order, Outcome, Slots};
 use crate::sandbox::{self, DescriptorKind, Role};
+use crate::units::TP_BSIZE;
 use crate::volume::{Chunk, Leftover, What};
 
 /// What a worker has told.
@@ -94,10 +97,17 @@ pub struct Crew {
 }
 
 impl Crew {
-    /// Forks the workers. The calling process is in the sandbox already, and so are they.
+    /// Forks the workers, who compress what they write if there is a level, and take digests of it to `verify` it. The calling process is in the sandbox already, and so
+    /// are they.
     ///
     /// Errors: those of mmap(2), socketpair(2) and fork(2).
-    pub fn start(slots: Slots, disk: &Disk<'_>, queue: &mut EventQueue) -> io::Result<Crew> {
+    pub fn start(
+        slots: Slots,
+        compress: Option<Level>,
+        verify: bool,
+        disk: &Disk<'_>,
+        queue: &mut EventQueue,
+    ) -> io::Result<Crew> {
         let mut arena = Arena::new(slots.arena_bytes())?;
         arena.populate(0..arena.len());
         let count = slots.workers as usize;
@@ -120,6 +130,8 @@ impl Crew {
                 arena: &mut arena,
                 slots,
                 disk: *disk,
+                compressor: compress.map(Compressor::new),
+                verify,
                 planner,
                 left,
                 right,
@@ -134,7 +146,7 @@ impl Crew {
             limit(child.as_fd(), DescriptorKind::ProcessDescriptor)?;
             queue.add_child(child, CHILDREN + index as u64)?;
         }
-        Ok(Crew { slots, arena, order: Order::new(slots), members, children })
+        Ok(Crew { slots, arena, order: Order::new(slots, compress.is_some()), members, children })
     }
 
     /// Whether the next chunk's slot is free.
@@ -177,12 +189,50 @@ impl Crew {
         )
     }
 
+    /// Gives bytes to the next chunk's worker, to be written as they are: as many of `bytes` as a chunk takes. The others are
+    /// given back.
+    pub fn assign_bytes<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], Broken> {
+        let sequence = self.order.next_sequence();
+        let slot = self.slots.slot_of(sequence);
+        let (now, later) = bytes.split_at(bytes.len().min(self.slots.chunk_bytes()));
+        let start = self.slots.buffer(slot).start;
+        self.arena.slice_mut(start..start + now.len()).copy_from_slice(now);
+        let bytes = now.len() as u32;
+        self.order.assigned_bytes(bytes);
+        let epoch = self.order.epoch();
+        let frame = Frame::AssignBytes { sequence, epoch, slot, bytes };
+        self.send(self.slots.worker_of(sequence), frame, None)?;
+        Ok(later)
+    }
+
+    /// Has part of the medium read back: `blocks` tape blocks that are `bytes` bytes there, from byte `offset` of a file on.
+    pub fn assign_check(&mut self, offset: u64, bytes: u32, blocks: u32) -> Result<(), Broken> {
+        let sequence = self.order.next_sequence();
+        let slot = self.slots.slot_of(sequence);
+        let epoch = self.order.epoch();
+        self.order.assigned_check(bytes);
+        let frame = Frame::AssignCheck { sequence, epoch, slot, offset, bytes, blocks };
+        self.send(self.slots.worker_of(sequence), frame, None)
+    }
+
+    /// What is in the slot of chunk `sequence`, which was settled last: `blocks` tape blocks. A worker had it, so nothing of it is sure.
+    pub fn settled(&self, sequence: u64, blocks: u32) -> &[u8] {
+        let start = self.slots.buffer(self.slots.slot_of(sequence)).start;
+        self.arena.slice(start..start + blocks.min(self.slots.chunk_blocks) as usize * TP_BSIZE)
+    }
+
     /// Gives a medium to all workers, when no chunk is under way. They answer, see [`Crew::is_ready`]; then
-    /// [`Crew::start_writing`] sets the token going.
-    pub fn take_medium(&mut self, fd: BorrowedFd<'_>, kind: Kind) -> Result<(), Broken> {
+    /// [`Crew::start_writing`] sets the token going. For `limit` and `keep_room` see [`Frame::Medium`].
+    pub fn take_medium(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        kind: Kind,
+        limit: Option<NonZeroU64>,
+        keep_room: bool,
+    ) -> Result<(), Broken> {
         let epoch = self.order.begin_epoch();
-        (0..self.slots.workers)
-            .try_for_each(|worker| self.send(worker, Frame::Medium { epoch, kind }, Some(fd)))
+        let frame = Frame::Medium { epoch, kind, limit, keep_room };
+        (0..self.slots.workers).try_for_each(|worker| self.send(worker, frame, Some(fd)))
     }
 
     /// Has all workers close the medium and forget the chunks of it. They answer, see [`Crew::is_ready`].
@@ -196,11 +246,15 @@ impl Crew {
         self.members.iter().all(|member| member.ready == self.order.epoch())
     }
 
-    /// Lets the next chunk's worker write.
+    /// Lets the next chunk's worker write, on an empty medium or behind what it does not have to know of.
     pub fn start_writing(&mut self) -> Result<(), Broken> {
         let sequence = self.order.next_sequence();
         let epoch = self.order.epoch();
-        self.send(self.slots.worker_of(sequence), Frame::Token { sequence, epoch }, None)
+        self.send(
+            self.slots.worker_of(sequence),
+            Frame::Token { sequence, epoch, volume: OnMedium::default() },
+            None,
+        )
     }
 
     /// The worker whose socket has this key.
@@ -260,6 +314,11 @@ impl Crew {
         self.order.faults_of_oldest(records)
     }
 
+    /// The chunk that the ring stopped in.
+    pub fn stopped_in(&self) -> Option<&Chunk> {
+        self.order.first()
+    }
+
     /// Gives back the memory of a chunk that is done with.
     pub fn recycle(&mut self, chunk: Chunk) {
         self.order.recycle(chunk);
@@ -268,8 +327,8 @@ impl Crew {
     /// Takes back all chunks under way after `outcome` of the oldest: what of them is not on the medium.
     pub fn take_back(&mut self, outcome: Outcome) -> Vec<Leftover> {
         let mut written = match outcome {
-            Outcome::Written => 0,
-            Outcome::EndOfMedium { records } | Outcome::Failed { records, .. } => {
+            Outcome::Written(_) | Outcome::Checked { .. } | Outcome::Limit => 0,
+            Outcome::EndOfMedium { records, .. } | Outcome::Failed { records, .. } => {
                 records * self.slots.record_blocks
             }
         };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Cuts what the planner holds before it enters the sandbox down to the table of rights.
+//! Cuts what a process holds before it enters the sandbox down to the table of rights.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -36,4 +36,11 @@ pub fn limit_planner(started: &Started) -> Result<(), Error> {
         limit(record.descriptor(), DescriptorKind::Dumpdates)?;
     }
     Ok(())
+}
+
+/// Limits the standard streams of a process that reads a dump. A dump that it writes to standard output needs no more.
+pub fn standard_streams() -> Result<(), Error> {
+    limit(io::stdin().as_fd(), DescriptorKind::Stdio)?;
+    limit(io::stdout().as_fd(), DescriptorKind::Stdio)?;
+    limit(io::stderr().as_fd(), DescriptorKind::Stdio)
 }

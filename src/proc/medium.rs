@@ -11,7 +11,6 @@ use crate::media::Kind;
 use crate::os::errno::strerror;
 use crate::os::tape::{self, MtOp};
 use crate::os::{disk, output};
-use crate::units::TP_BSIZE;
 
 /// A medium that is being written.
 pub struct Medium {
@@ -89,30 +88,77 @@ impl Medium {
         Ok(Medium { fd, kind, name: "standard output".into(), start: Start::Unknown, unload: false })
     }
 
-    /// All `blocks` tape blocks of the volume, in records of `record` tape blocks, are written: makes them safe.
+    /// Whether what is written can be written over and cut off: so with a file that was opened by its name.
+    pub fn can_be_cut(&self) -> bool {
+        matches!(self.start, Start::File(_))
+    }
+
+    /// The volume's first byte on a file.
+    pub fn start(&self) -> u64 {
+        match self.start {
+            Start::File(first) => first,
+            _ => 0,
+        }
+    }
+
+    /// Goes back or on to the place behind `bytes` bytes of the volume, on a file.
+    pub fn go_behind(&self, bytes: u64) -> io::Result<()> {
+        match self.start {
+            Start::File(first) => output::seek(self.fd.as_fd(), first + bytes).map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    /// All of the volume, `bytes` bytes, is written, on a tape in `records` records: makes them safe.
     ///
     /// A file is cut behind them, so that nothing of a longer one before is left, and brought to its disk; a tape gets its
     /// filemark, and its drive is asked what it has.
-    pub fn make_safe(&self, blocks: u64, record: u32) -> Result<(), Unsafe> {
+    pub fn make_safe(&self, bytes: u64, records: u64) -> Result<(), Unsafe> {
         let fd = self.fd.as_fd();
         match self.kind {
             Kind::File => {
                 if let Start::File(first) = self.start {
-                    let end = first + blocks * TP_BSIZE as u64;
+                    let end = first + bytes;
                     output::ftruncate(fd, end).map_err(|error| Unsafe::System("ftruncate", error))?;
                 }
                 output::fsync(fd).map_err(|error| Unsafe::System("fsync", error))
             }
             Kind::Tape => {
-                self.check_position(blocks / u64::from(record))?;
-                tape::op(fd, MtOp::WriteFilemarks, 1).map_err(|error| Unsafe::System("MTWEOF", error))?;
-                match if self.unload { Some(MtOp::Offline) } else { at_the_end(&self.name) } {
-                    Some(op) => tape::op(fd, op, 1).map_err(|error| Unsafe::System("MTIOCTOP", error)),
-                    None => Ok(()),
-                }
+                self.check_position(records)?;
+                tape::op(fd, MtOp::WriteFilemarks, 1).map_err(|error| Unsafe::System("MTWEOF", error))
             }
             Kind::Stream | Kind::Remote | Kind::RemoteInStep => Ok(()),
         }
+    }
+
+    /// Goes to the first byte of the volume, which is complete. A file is read from any place.
+    ///
+    /// Errors: the tape cannot be wound back.
+    pub fn go_to_start(&self) -> Result<(), Unsafe> {
+        let fd = self.fd.as_fd();
+        if self.kind != Kind::Tape {
+            return Ok(());
+        }
+        let wound = match (&self.start, at_the_end(&self.name)) {
+            (Start::Tape(0), _) | (Start::Unknown, Some(_)) => tape::op(fd, MtOp::Rewind, 1),
+            // Behind other files of the tape: back over the filemark before ours, and over it again.
+            _ => tape::op(fd, MtOp::BackFiles, 2).and_then(|()| tape::op(fd, MtOp::ForwardFiles, 1)),
+        };
+        wound.map_err(|error| Unsafe::System("MTIOCTOP", error))
+    }
+
+    /// All is safe, and read back if that was wanted: a tape is wound to where its name says.
+    ///
+    /// `was_read`: it was read up to its filemark.
+    pub fn leave(&self, was_read: bool) -> Result<(), Unsafe> {
+        let fd = self.fd.as_fd();
+        let op = if self.unload { Some(MtOp::Offline) } else { at_the_end(&self.name) };
+        let wound = match (self.kind, op) {
+            (Kind::Tape, Some(op)) => tape::op(fd, op, 1),
+            (Kind::Tape, None) if was_read => tape::op(fd, MtOp::ForwardFiles, 1),
+            _ => Ok(()),
+        };
+        wound.map_err(|error| Unsafe::System("MTIOCTOP", error))
     }
 
     /// The volume is not complete, and is to be written again: a file keeps nothing of it.
@@ -166,7 +212,7 @@ mod tests {
         std::fs::write(&path, vec![1; 10_000]).unwrap();
         let fd = output::open_output(&path, output::Access::Write).unwrap();
         let medium = Medium::new(fd, Kind::File, path.clone().into());
-        medium.make_safe(4, 1).unwrap();
+        medium.make_safe(4096, 4).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 4096);
         medium.discard();
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);

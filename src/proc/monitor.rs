@@ -16,6 +16,7 @@ use crate::event::{Child, Event, EventQueue, ExitStatus};
 use crate::job::{Job, Output, Remote};
 use crate::media::Kind;
 use crate::operator::OPERATOR_GROUP;
+use crate::os::output::Access;
 use crate::os::socket::{MAX_FRAME, recv_frame, send_frame, stream_pair};
 use crate::os::spawn::{Program, kill_group, run};
 use crate::os::{disk, output, tape};
@@ -45,6 +46,8 @@ pub struct Monitor<'a> {
     pub planner: BorrowedFd<'a>,
     /// What is to be done, with the names and commands of the command line.
     pub job: &'a Job,
+    /// Whether outputs are also read.
+    pub access: Access,
 }
 
 struct State {
@@ -207,7 +210,7 @@ impl Monitor<'_> {
                 if is_fifo(&name) {
                     return self.open_fifo(state, name);
                 }
-                let opened = open_name(&name);
+                let opened = open_name(&name, self.access);
                 if let Ok((fd, ..)) = &opened {
                     state.loader.opened(fd.as_fd());
                 }
@@ -261,9 +264,9 @@ fn is_fifo(name: &OsString) -> bool {
     std::fs::metadata(name).is_ok_and(|meta| meta.file_type().is_fifo())
 }
 
-fn open_name(name: &OsString) -> io::Result<(OwnedFd, Kind, Option<u32>)> {
+fn open_name(name: &OsString, access: Access) -> io::Result<(OwnedFd, Kind, Option<u32>)> {
     let path = Path::new(name);
-    let fd = output::open_output(path, output::Access::Write)?;
+    let fd = output::open_output(path, access)?;
     let kind = match disk::kind(fd.as_fd())? {
         disk::Kind::Regular => Kind::File,
         disk::Kind::Character if tape::is_tape(fd.as_fd()) => Kind::Tape,

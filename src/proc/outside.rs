@@ -11,6 +11,7 @@ use super::request::{Reply, Request};
 use crate::event::Child;
 use crate::job::Job;
 use crate::media::Kind;
+use crate::os::output::Access;
 use crate::os::process::Orphan;
 use crate::os::socket::{MAX_FRAME, pair, recv_frame, send_frame};
 use crate::os::spawn::spawn;
@@ -32,15 +33,15 @@ pub struct Opened {
 }
 
 impl Outside {
-    /// Forks the monitor, before the sandbox.
+    /// Forks the monitor, before the sandbox. It opens outputs for `access`.
     ///
     /// Errors: those of socketpair(2) and fork(2).
-    pub fn start(job: &Job) -> io::Result<Outside> {
+    pub fn start(job: &Job, access: Access) -> io::Result<Outside> {
         let (ours, theirs) = pair()?;
         let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
         let keep = [theirs.as_fd(), stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
         let child = spawn(&keep, Orphan::CleansUp, || {
-            let monitor = Monitor { planner: theirs.as_fd(), job };
+            let monitor = Monitor { planner: theirs.as_fd(), job, access };
             i32::from(monitor.serve().is_err())
         })?;
         Ok(Outside { socket: ours, child: Rc::new(child) })

@@ -10,12 +10,13 @@ use super::limits::limit_planner;
 use super::selecting::find_wanted;
 use super::source::Source;
 use super::start::Started;
-use super::volumes::Volumes;
+use super::volumes::{Unfit, Volumes};
 use super::writing::Writing;
 use super::{Stop, exit};
+use crate::compress;
 use crate::event::{Event, EventQueue, Sig};
 use crate::format::Encoder;
-use crate::job::{self, Job, Output, estimate};
+use crate::job::{Job, estimate};
 use crate::operator::{self, Message, Question, Refusal, Remark, StopMessage, pass_title};
 use crate::os::errno::strerror;
 use crate::os::process::set_title;
@@ -64,12 +65,14 @@ fn dump(started: &Started) -> Result<u8, Stop> {
 
     let mut volumes = Volumes::new(&started.job, console);
     if started.device
-        && let Err(long) = volumes.open_ahead()?
+        && let Err(unfit) = volumes.open_ahead()?
     {
-        console.operator().refuse(Refusal::RecordTooLong {
-            name: &long.name,
-            record: long.record,
-            most: long.most,
+        console.operator().refuse(match &unfit {
+            Unfit::TooLong { record, most, name } => {
+                Refusal::RecordTooLong { name, record: *record, most: *most }
+            }
+            Unfit::Tape(name) => Refusal::TapeCompressed(name),
+            Unfit::NotRead(name) => Refusal::CannotVerify(name),
         });
         return Ok(exit::STARTUP);
     }
@@ -108,6 +111,11 @@ fn dump(started: &Started) -> Result<u8, Stop> {
 
     let limit = limit(&started.job);
     let slots = Slots::new(started.job.workers.into(), started.job.ntrec);
+    let slots = match started.job.compress {
+        None => slots,
+        Some(_) => compress::chunk_blocks(started.job.byte_limit(), slots.record_blocks, slots.chunk_blocks)
+            .map_or(slots, |blocks| slots.with_chunks(blocks)),
+    };
     let shape = Shape { record_blocks: slots.record_blocks, chunk_blocks: slots.chunk_blocks, limit };
     let no_access_time = started.job.rsync_friendly >= 2;
     let stream = Stream::new(Rc::new(mapped.maps), fs.superblock().max_inodes(), no_access_time);
@@ -115,15 +123,11 @@ fn dump(started: &Started) -> Result<u8, Stop> {
     Writing::start(started, volumes, &fs, &disk, slots, filler, estimate.blocks, &mut queue)?.run()
 }
 
-/// What a volume takes.
+/// What a volume takes. How much of a compressed dump it takes only the worker knows who writes it.
 fn limit(job: &Job) -> Limit {
-    match (&job.output, job.limit) {
-        (Output::Stdout, _) | (_, job::Limit::Unlimited) => Limit::Unlimited,
-        (_, job::Limit::BlocksPerFile(blocks)) => Limit::Records(blocks / u64::from(job.ntrec)),
-        // The tape is full with the record that takes it past its end.
-        (_, job::Limit::Tape(tape)) => {
-            Limit::Records(u64::try_from(tape.tsize / tape.tenths.max(1)).unwrap_or(0).saturating_add(1))
-        }
+    match job.records() {
+        Some(records) if job.compress.is_none() => Limit::Records(records),
+        _ => Limit::Unlimited,
     }
 }
 

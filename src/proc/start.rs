@@ -16,6 +16,7 @@ use crate::format::Identity;
 use crate::job::{BadLine, Job, Output, ProgressStyle, inode_list};
 use crate::operator::{Bar, Display, Event, FilesMessage, Message, Operator, Refusal, Remark, Report};
 use crate::os::errno::strerror;
+use crate::os::output::Access;
 use crate::os::{disk, host, output, time, tty};
 
 /// Everything that was opened.
@@ -95,7 +96,8 @@ pub fn start(
     identity.ddate = if job.rsync_friendly > 0 { 0 } else { base.date };
     announce(&job, &console, &identity, base.level, &target);
     if !job.estimate_only && (job.notify || !matches!(job.output, Output::Stdout)) {
-        match Outside::start(&job) {
+        let access = if job.verify { Access::WriteAndRead } else { Access::Write };
+        match Outside::start(&job, access) {
             Ok(outside) => console.set_outside(outside),
             Err(error) => {
                 console.say(Remark(format_args!("the monitor: {error}")));

@@ -27,14 +27,21 @@ pub struct Volumes<'a> {
     volume: u32,
 }
 
-/// A record that the device does not take.
-pub struct TooLong {
-    /// Bytes of the record.
-    pub record: u32,
-    /// Bytes that it takes.
-    pub most: u32,
-    /// The device.
-    pub name: OsString,
+/// Why a device is not fit for the dump.
+pub enum Unfit {
+    /// It does not take records as long as these.
+    TooLong {
+        /// Bytes of a record.
+        record: u32,
+        /// Bytes that it takes.
+        most: u32,
+        /// The device.
+        name: OsString,
+    },
+    /// A tape has records, and compressed chunks are none.
+    Tape(OsString),
+    /// It cannot be read back.
+    NotRead(OsString),
 }
 
 /// A volume that has to be written again.
@@ -71,12 +78,14 @@ impl<'a> Volumes<'a> {
         self.job.output.names().map_or_else(|| self.job.output.name(), |names| names.of(volume))
     }
 
-    /// Opens the first volume before its time, to see whether it takes records as long as ours. The inner error says that not.
-    pub fn open_ahead(&mut self) -> Result<Result<(), TooLong>, Stop> {
+    /// Opens the first volume before its time, to see whether it is fit. The inner error says that not.
+    pub fn open_ahead(&mut self) -> Result<Result<(), Unfit>, Stop> {
         let Ok(opened) = self.ask_open(1)? else { return Ok(Ok(())) };
         let record = self.job.ntrec * TP_BSIZE as u32;
         match opened.most {
-            Some(most) if record > most => Ok(Err(TooLong { record, most, name: self.name(1) })),
+            _ if self.cannot_be_verified(opened.kind) => Ok(Err(Unfit::NotRead(self.name(1)))),
+            _ if self.takes_no_frames(opened.kind) => Ok(Err(Unfit::Tape(self.name(1)))),
+            Some(most) if record > most => Ok(Err(Unfit::TooLong { record, most, name: self.name(1) })),
             _ => {
                 self.ahead = Some(opened);
                 Ok(Ok(()))
@@ -125,11 +134,17 @@ impl<'a> Volumes<'a> {
                 Err(errno) => return Ok(Err(planner::reason(errno))),
             },
         };
+        if self.takes_no_frames(opened.kind) {
+            return Ok(Err("a tape takes no compressed dump".to_owned()));
+        }
+        if self.cannot_be_verified(opened.kind) {
+            return Ok(Err("it cannot be read back to verify it".to_owned()));
+        }
         let kind = match opened.kind {
             Kind::Remote if in_step => Kind::RemoteInStep,
             kind => kind,
         };
-        sandbox::limit(opened.fd.as_fd(), descriptor_kind(kind)).map_err(Stop::because)?;
+        sandbox::limit(opened.fd.as_fd(), descriptor_kind(kind, self.job.verify)).map_err(Stop::because)?;
         if let Kind::Remote | Kind::RemoteInStep = kind {
             if let Err(reason) = remote::open(self.console, opened.fd.as_fd(), name)? {
                 drop(opened);
@@ -139,6 +154,14 @@ impl<'a> Volumes<'a> {
             self.greet();
         }
         Ok(Ok(Medium::new(opened.fd, kind, name.clone())))
+    }
+
+    fn cannot_be_verified(&self, kind: Kind) -> bool {
+        self.job.verify && !matches!(kind, Kind::File | Kind::Tape)
+    }
+
+    fn takes_no_frames(&self, kind: Kind) -> bool {
+        self.job.compress.is_some() && kind == Kind::Tape
     }
 
     fn greet(&mut self) {
@@ -153,15 +176,6 @@ impl<'a> Volumes<'a> {
             (Reply::Opened { kind, most }, Some(fd)) => Ok(Ok(Opened { fd, kind, most })),
             (Reply::Failed(errno), _) => Ok(Err(errno)),
             (reply, _) => Err(Stop::because(format_args!("the monitor answered {reply:?} to an open"))),
-        }
-    }
-
-    /// Closes a medium whose `blocks` tape blocks are written; they are safe then. No worker holds it any more.
-    pub fn close(&self, mut medium: Medium, blocks: u64) -> Result<Result<(), Failure>, Stop> {
-        medium.unload = self.is_to_be_unloaded();
-        match medium.make_safe(blocks, self.job.ntrec) {
-            Ok(()) => self.close_safe(medium),
-            Err(error) => Ok(Err(Failure { reason: error.to_string(), medium: Some(medium) })),
         }
     }
 
@@ -180,7 +194,7 @@ impl<'a> Volumes<'a> {
     }
 
     /// Whether an autoloader has to change the medium for the next volume.
-    fn is_to_be_unloaded(&self) -> bool {
+    pub fn is_to_be_unloaded(&self) -> bool {
         let own = self.job.output.names().is_some_and(|names| names.has_own(self.volume + 1));
         self.job.autoload.is_some() && !own
     }
@@ -259,8 +273,9 @@ impl<'a> Volumes<'a> {
     }
 }
 
-fn descriptor_kind(kind: Kind) -> DescriptorKind {
+fn descriptor_kind(kind: Kind, verify: bool) -> DescriptorKind {
     match kind {
+        Kind::File if verify => DescriptorKind::OutputFileVerified,
         Kind::File => DescriptorKind::OutputFile,
         Kind::Stream => DescriptorKind::Pipe,
         Kind::Tape => DescriptorKind::TapeDevice,

@@ -4,18 +4,23 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
+use std::num::NonZeroU64;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::reader::Reader;
+use crate::buffer::Buffer;
+use crate::compress::{Compressor, bound, table_bytes, unpack};
 use crate::disk::Disk;
 use crate::event::{Event, EventQueue};
-use crate::media::{Descriptor, Kind, Written, write_chunk};
+use crate::media::{Descriptor, Kind, Written, write_bytes, write_chunk, write_frame};
 use crate::os::arena::Arena;
 use crate::os::socket::{recv_frame, send_frame};
+use crate::os::{disk, output};
 use crate::ring::extent::EXTENT_BYTES;
 use crate::ring::frame::{BadFrame, FRAME_BYTES};
 use crate::ring::order::most_faults;
-use crate::ring::{Extent, Frame, Outcome, Slots};
+use crate::ring::{Digest, Extent, Frame, OnMedium, Outcome, Placed, Slots};
 use crate::units::TP_BSIZE;
 
 /// Keys of what a worker waits for.
@@ -32,6 +37,10 @@ pub struct Worker<'a> {
     pub slots: Slots,
     /// The disk to read.
     pub disk: Disk<'a>,
+    /// Makes frames of chunks; none if they are written as they are.
+    pub compressor: Option<Compressor>,
+    /// Whether what is written will be read back: then it has a digest.
+    pub verify: bool,
     /// The planner's socket.
     pub planner: BorrowedFd<'a>,
     /// The socket that tokens come from; none in a ring of one.
@@ -84,12 +93,28 @@ struct Assigned {
     blocks: u32,
     extents: u32,
     read: bool,
+    /// Bytes that are to be written as they are; then it has no blocks.
+    bytes: Option<u32>,
+    /// Whether it is as it will be on the medium: in the compressor, if there is one, and with a digest, if that is wanted.
+    packed: bool,
+    digest: Digest,
+    /// Where it is on the medium, if it is to be read back.
+    check: Option<Part>,
+}
+
+/// Part of a medium: bytes from byte `offset` of a file on.
+#[derive(Clone, Copy)]
+struct Part {
+    offset: u64,
+    bytes: u32,
 }
 
 /// The medium that is written to.
 struct Medium {
     fd: OwnedFd,
     kind: Kind,
+    limit: Option<NonZeroU64>,
+    keep_room: bool,
 }
 
 /// What changes while a worker runs.
@@ -101,10 +126,12 @@ struct State {
     chunks: VecDeque<Assigned>,
     medium: Option<Medium>,
     epoch: u32,
-    /// The chunk of this epoch that may be written.
-    token: Option<u64>,
+    /// The chunk of this epoch that may be written, and what is on the medium by then.
+    token: Option<(u64, OnMedium)>,
     reader: Reader,
     page: Vec<u8>,
+    /// A frame that was read back.
+    frame: Buffer,
 }
 
 impl Worker<'_> {
@@ -130,10 +157,15 @@ impl Worker<'_> {
             token: None,
             reader: Reader::default(),
             page: Vec::new(),
+            frame: Buffer::default(),
         };
         let mut events = Vec::new();
         loop {
-            if self.write_next(&mut state)? || self.read_next(&mut state)? {
+            if self.check_next(&mut state)?
+                || self.write_next(&mut state)?
+                || self.pack_next(&mut state)?
+                || self.read_next(&mut state)?
+            {
                 continue;
             }
             if !self.receive(&mut state)? {
@@ -165,7 +197,7 @@ impl Worker<'_> {
         };
         let Some(received) = recv_frame(left, &mut bytes)? else { return Ok(true) };
         match Frame::decode(&bytes[..received.len]).map_err(End::Frame)? {
-            Frame::Token { sequence, epoch } => take_token(state, sequence, epoch),
+            Frame::Token { sequence, epoch, volume } => take_token(state, sequence, epoch, volume),
             other => return Err(End::Unexpected(other)),
         }
         Ok(true)
@@ -173,29 +205,61 @@ impl Worker<'_> {
 
     fn planner_said(&mut self, state: &mut State, frame: Frame, fd: Option<OwnedFd>) -> Result<(), End> {
         match frame {
-            Frame::Medium { epoch, kind } => {
+            Frame::Medium { epoch, kind, limit, keep_room } => {
                 let Some(fd) = fd else { return Err(End::Unexpected(frame)) };
-                self.begin_epoch(state, epoch, Some(Medium { fd, kind }))
+                self.begin_epoch(state, epoch, Some(Medium { fd, kind, limit, keep_room }))
             }
             Frame::Release { epoch } => self.begin_epoch(state, epoch, None),
-            Frame::Token { sequence, epoch } => {
-                take_token(state, sequence, epoch);
+            Frame::Token { sequence, epoch, volume } => {
+                take_token(state, sequence, epoch, volume);
+                Ok(())
+            }
+            Frame::AssignBytes { sequence, epoch, slot, bytes } => {
+                let fits = self.is_mine(sequence, slot) && bytes as usize <= self.slots.chunk_bytes();
+                if epoch != state.epoch || !fits {
+                    return Err(End::Unexpected(frame));
+                }
+                let bytes = Some(bytes);
+                state.chunks.push_back(Assigned { bytes, read: true, ..Assigned::new(sequence, slot, 0) });
+                Ok(())
+            }
+            Frame::AssignCheck { sequence, epoch, slot, offset, bytes, blocks } => {
+                let whole = bytes as usize;
+                let most = self
+                    .compressor
+                    .as_ref()
+                    .map_or(blocks as usize * TP_BSIZE, |_| bound(self.slots.chunk_bytes()));
+                let fits = self.is_mine(sequence, slot)
+                    && blocks <= self.slots.chunk_blocks
+                    && whole <= if blocks == 0 { self.slots.chunk_bytes() } else { most };
+                if epoch != state.epoch || !fits {
+                    return Err(End::Unexpected(frame));
+                }
+                let check = Some(Part { offset, bytes });
+                let chunk =
+                    Assigned { check, read: true, packed: true, ..Assigned::new(sequence, slot, blocks) };
+                state.chunks.push_back(chunk);
                 Ok(())
             }
             Frame::Assign { sequence, epoch, slot, blocks, extents } => {
-                let fits = slot == self.slots.slot_of(sequence)
-                    && self.slots.worker_of(sequence) == self.index
+                let fits = self.is_mine(sequence, slot)
                     && blocks <= self.slots.chunk_blocks
                     && blocks.is_multiple_of(self.slots.record_blocks)
                     && extents <= self.slots.chunk_blocks;
                 if epoch != state.epoch || !fits {
                     return Err(End::Unexpected(frame));
                 }
-                state.chunks.push_back(Assigned { sequence, slot, blocks, extents, read: extents == 0 });
+                let read = extents == 0;
+                state.chunks.push_back(Assigned { extents, read, ..Assigned::new(sequence, slot, blocks) });
                 Ok(())
             }
             other => Err(End::Unexpected(other)),
         }
+    }
+
+    /// Whether chunk `sequence` comes to this worker, in that slot.
+    fn is_mine(&self, sequence: u64, slot: u32) -> bool {
+        slot == self.slots.slot_of(sequence) && self.slots.worker_of(sequence) == self.index
     }
 
     /// Takes or closes the medium; all that was given before is forgotten.
@@ -233,36 +297,127 @@ impl Worker<'_> {
         Ok(true)
     }
 
+    /// Compresses the oldest chunk, if it is read and not compressed yet, and takes its digest: before its turn, so that all workers do
+    /// so at once.
+    fn pack_next(&mut self, state: &mut State) -> Result<bool, End> {
+        let Some(chunk) = state.chunks.front_mut().filter(|chunk| chunk.read && !chunk.packed) else {
+            return Ok(false);
+        };
+        let start = self.slots.buffer(chunk.slot).start;
+        let whole = chunk.bytes.unwrap_or(chunk.blocks * TP_BSIZE as u32);
+        let mut bytes = self.arena.slice(start..start + whole as usize);
+        if let (Some(compressor), None) = (&mut self.compressor, chunk.bytes) {
+            compressor.compress(bytes).map_err(|error| End::System(io::Error::other(error)))?;
+            bytes = compressor.frame().bytes;
+        }
+        if self.verify {
+            chunk.digest = Digest::of(bytes);
+        }
+        chunk.packed = true;
+        Ok(true)
+    }
+
     /// Writes the oldest chunk, if it is read and its turn has come.
     fn write_next(&mut self, state: &mut State) -> Result<bool, End> {
         let Some(chunk) = state.chunks.front() else { return Ok(false) };
-        if !chunk.read || state.token != Some(chunk.sequence) {
+        let Some((_, volume)) = state.token.filter(|(sequence, _)| *sequence == chunk.sequence) else {
             return Ok(false);
-        }
-        let Some(medium) = &state.medium else { return Ok(false) };
-        let sequence = chunk.sequence;
-        let buffer = self.slots.buffer(chunk.slot);
-        let bytes = self.arena.slice(buffer.start..buffer.start + chunk.blocks as usize * TP_BSIZE);
-        let mut out = Descriptor { fd: medium.fd.as_fd(), wait: wait_writable };
-        let record = self.slots.record_blocks as usize * TP_BSIZE;
-        let outcome = match write_chunk(&mut out, medium.kind, bytes, record, &mut state.page) {
-            Written::All => Outcome::Written,
-            Written::End(records) => Outcome::EndOfMedium { records },
-            Written::Failed(records, errno) => Outcome::Failed { records, errno },
         };
+        let Some(medium) = state.medium.as_ref().filter(|_| chunk.read && chunk.packed) else {
+            return Ok(false);
+        };
+        let sequence = chunk.sequence;
+        let outcome = self.write(chunk, medium, volume, &mut state.page);
         state.chunks.pop_front();
         state.token = None;
-        if outcome == Outcome::Written {
-            self.pass_on(state, sequence + 1)?;
+        if let Outcome::Written(placed) = outcome {
+            let bytes = volume.bytes + u64::from(placed.bytes);
+            self.pass_on(state, sequence + 1, OnMedium { bytes, chunks: volume.chunks + 1 })?;
         }
         self.tell(Frame::Done { sequence, epoch: state.epoch, outcome })?;
         Ok(true)
     }
 
-    fn pass_on(&self, state: &mut State, sequence: u64) -> Result<(), End> {
+    /// Writes a chunk, whose turn it is, behind what is on the medium by now.
+    fn write(&self, chunk: &Assigned, medium: &Medium, volume: OnMedium, page: &mut Vec<u8>) -> Outcome {
+        let mut out = Descriptor { fd: medium.fd.as_fd(), wait: wait_writable };
+        let start = self.slots.buffer(chunk.slot).start;
+        let whole = chunk.bytes.unwrap_or(chunk.blocks * TP_BSIZE as u32);
+        let bytes = self.arena.slice(start..start + whole as usize);
+        let mut placed = Placed { bytes: whole, checksum: 0, digest: chunk.digest };
+        let written = match &self.compressor {
+            _ if chunk.bytes.is_some() => write_bytes(&mut out, medium.kind, bytes),
+            None => {
+                let record = self.slots.record_blocks as usize * TP_BSIZE;
+                write_chunk(&mut out, medium.kind, bytes, record, page)
+            }
+            Some(compressor) => {
+                let frame = compressor.frame();
+                placed.bytes = frame.bytes.len() as u32;
+                placed.checksum = frame.checksum;
+                let Some(room) = medium.room(volume, placed.bytes) else { return Outcome::Limit };
+                write_frame(&mut out, medium.kind, frame.bytes, room)
+            }
+        };
+        match written {
+            Written::All => Outcome::Written(placed),
+            Written::End(records) => {
+                let there = bytes.get(..records as usize * self.slots.record_blocks as usize * TP_BSIZE);
+                let digest = there.filter(|_| self.verify).map(Digest::of).unwrap_or_default();
+                Outcome::EndOfMedium { records, digest }
+            }
+            Written::Failed(records, errno) => Outcome::Failed { records, errno },
+        }
+    }
+
+    /// Reads back the oldest chunk, if that is what it is for, and what comes before it on a tape was read.
+    fn check_next(&mut self, state: &mut State) -> Result<bool, End> {
+        let (Some(chunk), Some(medium)) = (state.chunks.front(), &state.medium) else { return Ok(false) };
+        let Some(part) = chunk.check else { return Ok(false) };
+        let in_turn = medium.kind == Kind::Tape;
+        if in_turn && state.token.is_none_or(|(sequence, _)| sequence != chunk.sequence) {
+            return Ok(false);
+        }
+        let (sequence, blocks) = (chunk.sequence, chunk.blocks as usize);
+        let start = self.slots.buffer(chunk.slot).start;
+        let packed = self.compressor.is_some() && blocks > 0;
+        if packed {
+            state.frame.set_length(part.bytes as usize);
+        }
+        let slot = self
+            .arena
+            .slice_mut(start..start + (blocks * TP_BSIZE).max(part.bytes as usize * usize::from(!packed)));
+        let buffer = if packed { &mut state.frame[..] } else { &mut slot[..part.bytes as usize] };
+        let record = self.slots.record_blocks as usize * TP_BSIZE;
+        let got = read_back(medium, part.offset, buffer, record);
+        if in_turn {
+            state.token = None;
+            self.pass_on(state, sequence + 1, OnMedium::default())?;
+        }
+        let outcome = match got {
+            Ok(got) => {
+                let read = if packed { &state.frame[..got] } else { self.arena.slice(start..start + got) };
+                let digest = Digest::of(read);
+                let whole = !packed || {
+                    let out = self.arena.slice_mut(start..start + blocks * TP_BSIZE);
+                    unpack(&state.frame[..got], out)
+                };
+                Outcome::Checked { bytes: if whole { got as u32 } else { 0 }, digest }
+            }
+            Err(error) => {
+                let errno = error.raw_os_error().unwrap_or(libc::EIO);
+                Outcome::Failed { records: 0, errno }
+            }
+        };
+        state.chunks.pop_front();
+        self.tell(Frame::Done { sequence, epoch: state.epoch, outcome })?;
+        Ok(true)
+    }
+
+    fn pass_on(&self, state: &mut State, sequence: u64, volume: OnMedium) -> Result<(), End> {
         match self.right {
-            None => state.token = Some(sequence),
-            Some(right) => send(right, Frame::Token { sequence, epoch: state.epoch })?,
+            None => state.token = Some((sequence, volume)),
+            Some(right) => send(right, Frame::Token { sequence, epoch: state.epoch, volume })?,
         }
         Ok(())
     }
@@ -283,10 +438,58 @@ fn send(to: BorrowedFd<'_>, frame: Frame) -> Result<(), End> {
     }
 }
 
-fn take_token(state: &mut State, sequence: u64, epoch: u32) {
+impl Assigned {
+    /// A chunk with nothing done yet.
+    fn new(sequence: u64, slot: u32, blocks: u32) -> Assigned {
+        let (read, packed, digest) = (false, false, Digest::default());
+        Assigned { sequence, slot, blocks, extents: 0, read, bytes: None, packed, digest, check: None }
+    }
+}
+
+/// Fills `buffer` with what is on the medium: from byte `offset` of a file on, or on a tape with its next records. Gives how much of
+/// it was there.
+fn read_back(medium: &Medium, offset: u64, buffer: &mut [u8], record: usize) -> io::Result<usize> {
+    let mut got = 0;
+    while got < buffer.len() {
+        let n = match medium.kind {
+            Kind::Tape => {
+                let end = buffer.len().min(got + record);
+                output::read(medium.fd.as_fd(), &mut buffer[got..end])?
+            }
+            _ => disk::pread(medium.fd.as_fd(), &mut buffer[got..], offset + got as u64)?,
+        };
+        got += n;
+        if n == 0 || (medium.kind == Kind::Tape && n != record) {
+            break;
+        }
+    }
+    Ok(got)
+}
+
+impl Medium {
+    /// The room that is to be kept behind a frame of `bytes` bytes for the table of it and those before, in bytes from its end: see
+    /// [`write_frame`]. None if the frame and the table would go past the limit.
+    fn room(&self, before: OnMedium, bytes: u32) -> Option<Range<u64>> {
+        let table = table_bytes(u64::from(before.chunks) + 1);
+        let end = before.bytes + u64::from(bytes);
+        if self.limit.is_some_and(|limit| end + table > limit.get()) {
+            return None;
+        }
+        if !self.keep_room {
+            return Some(0..0);
+        }
+        let kept = match before.chunks {
+            0 => 0,
+            chunks => before.bytes + table_bytes(chunks.into()),
+        };
+        Some(kept.saturating_sub(end)..table)
+    }
+}
+
+fn take_token(state: &mut State, sequence: u64, epoch: u32, volume: OnMedium) {
     // A token of an epoch before may still be on its way when a new one begins.
     if epoch == state.epoch {
-        state.token = Some(sequence);
+        state.token = Some((sequence, volume));
     }
 }
 

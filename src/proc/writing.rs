@@ -2,6 +2,7 @@
 //! Passes III and IV: keeps the ring busy, and sees the volumes through.
 
 use std::ffi::OsStr;
+use std::num::NonZeroU64;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use super::medium::Medium;
 use super::planner::{on_signal, reason, stopped};
 use super::source::Source;
 use super::start::Started;
+use super::verify::{Part, Verification};
 use super::volumes::{Failure, Volumes};
+use crate::compress::{Entry, SeekTable};
 use crate::disk::{Disk, Fault};
 use crate::event::{Event, EventQueue, Sig};
 use crate::media::Kind;
@@ -23,10 +26,10 @@ use crate::os::process::set_title;
 use crate::os::time;
 use crate::passes::Notice;
 use crate::ring::order::{InFlight, Next};
-use crate::ring::{Outcome, Slots};
+use crate::ring::{Digest, Outcome, Slots};
 use crate::sandbox::{self, Role};
 use crate::ufs::FileSystem;
-use crate::units::ByteOffset;
+use crate::units::{ByteOffset, TP_BSIZE};
 use crate::volume::{Chunk, Ended, Filler};
 
 /// How long workers may take to go when all is done.
@@ -47,6 +50,13 @@ pub struct Writing<'a, 'd> {
     written: u64,
     /// Tape blocks that are on this medium.
     on_volume: u64,
+    /// Bytes of this medium that are written, and with compression its frames.
+    bytes: u64,
+    frames: SeekTable,
+    /// With `--verify`, what is to be read back.
+    verification: Option<Verification>,
+    /// Bytes on media before this one.
+    bytes_before: u64,
     /// Why the ring stopped writing to this medium.
     stopped: Option<Outcome>,
     /// Whether dump would have looked at the clock: it does after each record.
@@ -86,7 +96,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         estimate: i64,
         queue: &'a mut EventQueue,
     ) -> Result<Writing<'a, 'd>, Stop> {
-        let crew = Crew::start(slots, disk, queue)?;
+        let crew = Crew::start(slots, started.job.compress, started.job.verify, disk, queue)?;
         sandbox::enter(Role::Planner).map_err(Stop::because)?;
         started.console.watch(crew.children());
         if let Some(outside) = started.console.outside() {
@@ -103,6 +113,10 @@ impl<'a, 'd> Writing<'a, 'd> {
             filler,
             written: 0,
             on_volume: 0,
+            bytes: 0,
+            frames: SeekTable::default(),
+            verification: started.job.verify.then(|| Verification::new(started.job.ntrec)),
+            bytes_before: 0,
             stopped: None,
             clock_started: false,
             progress,
@@ -135,6 +149,7 @@ impl<'a, 'd> Writing<'a, 'd> {
             match self.write_volume(in_step)? {
                 VolumeEnd::Dump => return Ok(()),
                 VolumeEnd::Full => {
+                    self.bytes_before += self.bytes;
                     let volume = self.filler.volume() + 1;
                     self.change(volume, false)?;
                 }
@@ -186,26 +201,36 @@ impl<'a, 'd> Writing<'a, 'd> {
         let volume = self.filler.volume();
         let medium = self.volumes.open(volume, in_step)?;
         self.started.console.show(operator::Event::Volume { volume, output: &medium.name });
-        self.on_volume = 0;
-        self.stopped = None;
-        self.crew.take_medium(medium.fd.as_fd(), medium.kind)?;
+        (self.on_volume, self.bytes, self.stopped) = (0, 0, None);
+        self.frames.clear();
+        if let Some(verification) = &mut self.verification {
+            verification.begin_volume(volume);
+        }
+        let job = &self.started.job;
+        let limit = job.compress.and(job.byte_limit()).and_then(NonZeroU64::new);
+        let keep_room = job.compress.is_some() && medium.can_be_cut();
+        self.crew.take_medium(medium.fd.as_fd(), medium.kind, limit, keep_room)?;
         self.wait_until_ready()?;
         self.crew.start_writing()?;
         if volume > 1 {
             self.started.console.say(MediaMessage::VolumeBegins { volume, inode: inode.0.into() });
         }
         let ended = self.fill_volume()?;
-        let outcome = self.stopped.take();
+        let mut outcome = self.stopped.take();
         if let Some(outcome) = outcome {
             self.filler.give_back(self.crew.take_back(outcome));
+        }
+        if !matches!(outcome, Some(Outcome::Failed { .. })) && !self.frames.entries().is_empty() {
+            outcome = self.write_table(&medium)?.or(outcome);
         }
         self.crew.release_medium()?;
         self.wait_until_ready()?;
         match outcome {
-            None | Some(Outcome::Written) => self.close(medium, ended),
-            Some(Outcome::EndOfMedium { records }) => self.end_of_medium(medium, records),
+            None | Some(Outcome::Written(_) | Outcome::Checked { .. }) => self.close(medium, ended),
+            Some(Outcome::Limit) => self.close_full(medium),
+            Some(Outcome::EndOfMedium { records, .. }) => self.end_of_medium(medium, records),
             Some(Outcome::Failed { records, errno }) => {
-                self.count(records * self.started.job.ntrec);
+                self.count_records(records);
                 self.failed(medium, errno)
             }
         }
@@ -225,26 +250,133 @@ impl<'a, 'd> Writing<'a, 'd> {
         }
     }
 
-    /// All that was to go on this medium is on it.
-    fn close(&mut self, medium: Medium, ended: Ended) -> Result<VolumeEnd, Stop> {
-        if ended == Ended::Dump {
-            return self.close_last(medium);
+    /// Ends a compressed volume with the table of its frames. Gives the outcome if that could not be written: then the volume is
+    /// not whole.
+    fn write_table(&mut self, medium: &Medium) -> Result<Option<Outcome>, Stop> {
+        // On a full file part of a frame may stand there, or the room that was kept.
+        medium.go_behind(self.bytes)?;
+        let table = self.frames.encode().ok_or_else(|| Stop::because("too many frames for one volume"))?;
+        self.crew.take_medium(medium.fd.as_fd(), medium.kind, None, false)?;
+        self.wait_until_ready()?;
+        self.crew.start_writing()?;
+        let mut rest = &table[..];
+        while self.stopped.is_none() && !(rest.is_empty() && self.crew.is_idle()) {
+            if !rest.is_empty() && self.crew.has_room() {
+                rest = self.crew.assign_bytes(rest)?;
+            } else {
+                self.handle_events()?;
+            }
         }
-        match self.volumes.close(medium, self.on_volume)? {
+        let outcome = self.stopped.take();
+        if let Some(outcome) = outcome {
+            // Nothing of it belongs to the dump.
+            self.crew.take_back(outcome);
+        }
+        Ok(outcome.map(|outcome| match outcome {
+            Outcome::Failed { errno, .. } => Outcome::Failed { records: 0, errno },
+            _ => Outcome::Failed { records: 0, errno: libc::ENOSPC },
+        }))
+    }
+
+    /// Closes a medium that is full; there is more to come.
+    fn close_full(&mut self, mut medium: Medium) -> Result<VolumeEnd, Stop> {
+        medium.unload = self.volumes.is_to_be_unloaded();
+        if self.on_volume == 0 {
+            return Err(Stop::because(format_args!("{} takes not even one chunk", medium.name.display())));
+        }
+        if let Err(reason) = self.secure(&medium)? {
+            return Ok(VolumeEnd::Failed(Failure { reason, medium: Some(medium) }));
+        }
+        match self.volumes.close_safe(medium)? {
             Ok(()) => Ok(VolumeEnd::Full),
             Err(failure) => Ok(VolumeEnd::Failed(failure)),
         }
     }
 
+    /// Makes what is on the medium safe, and reads it back if that is wanted. The inner error is why it is not safe.
+    fn secure(&mut self, medium: &Medium) -> Result<Result<(), String>, Stop> {
+        let safe = medium.make_safe(self.bytes, self.records());
+        if let Err(error) = safe {
+            return Ok(Err(error.to_string()));
+        }
+        if self.verification.is_some() {
+            self.verify(medium)?;
+        }
+        Ok(medium.leave(self.verification.is_some()).map_err(|error| error.to_string()))
+    }
+
+    /// Reads back what is on the medium, with all workers at once. A difference ends the dump.
+    fn verify(&mut self, medium: &Medium) -> Result<(), Stop> {
+        self.started.console.say(Message::Verifying { volume: self.filler.volume() });
+        medium.go_to_start().map_err(Stop::because)?;
+        self.crew.take_medium(medium.fd.as_fd(), medium.kind, None, false)?;
+        self.wait_until_ready()?;
+        self.crew.start_writing()?;
+        self.stopped = None;
+        if let Some(verification) = &mut self.verification {
+            verification.begin_reading();
+        }
+        while let Some(verification) = self.verification.as_mut().filter(|v| v.awaited().is_some()) {
+            let next = if self.crew.has_room() { verification.next_part() } else { None };
+            match next {
+                Some((offset, part)) => {
+                    self.crew.assign_check(medium.start() + offset, part.bytes, part.blocks)?;
+                }
+                None => self.handle_events()?,
+            }
+            if let Some(Outcome::Failed { errno, .. }) = self.stopped {
+                let volume = self.filler.volume();
+                return Err(Stop::because(format_args!("volume {volume}: not read back: {}", reason(errno))));
+            }
+        }
+        self.crew.release_medium()?;
+        self.wait_until_ready()
+    }
+
+    /// A part of the medium was read back.
+    fn checked(&mut self, sequence: u64, bytes: u32, digest: Digest) -> Result<(), Stop> {
+        let Some(verification) = &mut self.verification else { return Ok(()) };
+        let blocks = verification.awaited().map_or(0, |part| part.blocks);
+        verification.read(bytes, digest, self.crew.settled(sequence, blocks)).map_err(Stop::because)
+    }
+
+    /// Notes, for reading it back, what was written.
+    fn note_written(&mut self, chunk: &Chunk, blocks: u32, bytes: u32, digest: Digest) {
+        if let Some(verification) = self.verification.as_mut().filter(|_| bytes > 0) {
+            verification.wrote(Part::new(chunk, blocks, bytes, digest));
+        }
+    }
+
+    /// Records on this medium.
+    fn records(&self) -> u64 {
+        self.on_volume / u64::from(self.started.job.ntrec)
+    }
+
+    /// All that was to go on this medium is on it.
+    fn close(&mut self, medium: Medium, ended: Ended) -> Result<VolumeEnd, Stop> {
+        if ended == Ended::Dump {
+            return self.close_last(medium);
+        }
+        self.close_full(medium)
+    }
+
     /// The last volume: only when it is safe is anything said of success, and the dump recorded.
     fn close_last(&mut self, medium: Medium) -> Result<VolumeEnd, Stop> {
+        if let Err(reason) = self.secure(&medium)? {
+            return Ok(VolumeEnd::Failed(Failure { reason, medium: Some(medium) }));
+        }
         let console = &self.started.console;
-        if let Err(error) = medium.make_safe(self.on_volume, self.started.job.ntrec) {
-            return Ok(VolumeEnd::Failed(Failure { reason: error.to_string(), medium: Some(medium) }));
+        if let Some(verification) = &mut self.verification {
+            verification.finish().map_err(Stop::because)?;
+            console.say(Message::Verified { volumes: self.filler.volume() });
         }
         let volumes = (!self.volumes.is_stdout()).then_some(self.filler.volume());
         let blocks = self.filler.total_blocks();
         console.say(Message::Written { blocks, volumes });
+        if self.started.job.compress.is_some() {
+            let bytes = self.bytes_before + self.bytes;
+            console.say(Message::Compressed { blocks: self.written, bytes });
+        }
         let seconds = self.started.clock.now() - self.progress.started();
         console.say(Message::Finished { seconds, blocks });
         let volumes = self.filler.volume();
@@ -277,7 +409,7 @@ impl<'a, 'd> Writing<'a, 'd> {
     /// The medium took `records` records of the chunk that it ended in, and no more.
     fn end_of_medium(&mut self, medium: Medium, records: u32) -> Result<VolumeEnd, Stop> {
         let console = &self.started.console;
-        self.count(records * self.started.job.ntrec);
+        self.count_records(records);
         if self.volumes.is_stdout() {
             let reason = "End of tape detected".to_owned();
             return Ok(VolumeEnd::Failed(Failure { reason, medium: Some(medium) }));
@@ -285,17 +417,16 @@ impl<'a, 'd> Writing<'a, 'd> {
         console.say(MediaMessage::EndOfTape);
         if self.on_volume == 0 {
             console.say(MediaMessage::EotAtStart);
-            console.say(Remark(format_args!(
-                "{} is too small for one record of {} tape blocks",
-                medium.name.display(),
-                self.started.job.ntrec
-            )));
+            let name = medium.name.display();
+            let ntrec = self.started.job.ntrec;
+            match self.started.job.compress {
+                None => console
+                    .say(Remark(format_args!("{name} is too small for one record of {ntrec} tape blocks"))),
+                Some(_) => console.say(Remark(format_args!("{name} is too small for one compressed chunk"))),
+            }
             return Err(Stop::Told);
         }
-        match self.volumes.close(medium, self.on_volume)? {
-            Ok(()) => Ok(VolumeEnd::Full),
-            Err(failure) => Ok(VolumeEnd::Failed(failure)),
-        }
+        self.close_full(medium)
     }
 
     fn failed(&mut self, medium: Medium, errno: i32) -> Result<VolumeEnd, Stop> {
@@ -306,9 +437,16 @@ impl<'a, 'd> Writing<'a, 'd> {
         Ok(VolumeEnd::Failed(Failure { reason: reason(errno), medium: Some(medium) }))
     }
 
-    fn count(&mut self, blocks: u32) {
+    fn count(&mut self, blocks: u32, bytes: u64) {
         self.written += u64::from(blocks);
         self.on_volume += u64::from(blocks);
+        self.bytes += bytes;
+    }
+
+    /// Counts records of the chunk that the ring stopped in; a compressed one has none.
+    fn count_records(&mut self, records: u32) {
+        let blocks = records * self.started.job.ntrec;
+        self.count(blocks, u64::from(blocks) * TP_BSIZE as u64);
     }
 
     fn fill_chunk(&mut self) -> Result<Ended, Stop> {
@@ -395,19 +533,29 @@ impl<'a, 'd> Writing<'a, 'd> {
         while self.stopped.is_none() {
             match self.crew.settle() {
                 None => break,
-                Some(Next::Written(InFlight { mut chunk, faults, first_record, .. })) => {
+                Some(Next::Written(InFlight { mut chunk, faults, first_record, .. }, placed)) => {
                     self.tell_notices(std::mem::take(&mut chunk.notices));
                     self.start_clock();
                     self.note_losses(&chunk, first_record, &faults);
                     self.tell_faults(&faults)?;
-                    self.count(chunk.blocks);
+                    self.count(chunk.blocks, placed.bytes.into());
+                    self.note_written(&chunk, chunk.blocks, placed.bytes, placed.digest);
+                    if self.started.job.compress.is_some() && chunk.blocks > 0 {
+                        self.frames.push(Entry {
+                            compressed: placed.bytes,
+                            decompressed: chunk.blocks * TP_BSIZE as u32,
+                            checksum: placed.checksum,
+                        });
+                    }
                     self.crew.recycle(chunk);
                     self.tell_progress();
                 }
+                Some(Next::Checked(sequence, bytes, digest)) => self.checked(sequence, bytes, digest)?,
                 Some(Next::Stopped(outcome)) => {
+                    self.note_stopped(outcome);
                     let records = match outcome {
-                        Outcome::Written => 0,
-                        Outcome::EndOfMedium { records } | Outcome::Failed { records, .. } => records,
+                        Outcome::Written(_) | Outcome::Checked { .. } | Outcome::Limit => 0,
+                        Outcome::EndOfMedium { records, .. } | Outcome::Failed { records, .. } => records,
                     };
                     let told = self.crew.take_notices(records * self.started.job.ntrec);
                     self.tell_notices(told);
@@ -421,6 +569,17 @@ impl<'a, 'd> Writing<'a, 'd> {
             }
         }
         Ok(())
+    }
+
+    /// Notes what of the chunk that the medium ended in is on it.
+    fn note_stopped(&mut self, outcome: Outcome) {
+        if let (Outcome::EndOfMedium { records, digest }, Some(chunk)) = (outcome, self.crew.stopped_in()) {
+            let blocks = records * self.started.job.ntrec;
+            let part = Part::new(chunk, blocks, blocks * TP_BSIZE as u32, digest);
+            if let Some(verification) = self.verification.as_mut().filter(|_| blocks > 0) {
+                verification.wrote(part);
+            }
+        }
     }
 
     fn tell_notices(&self, notices: Vec<(u32, Notice)>) {

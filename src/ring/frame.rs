@@ -5,7 +5,9 @@
 //! taken over by what it read.
 
 use std::fmt;
+use std::num::NonZeroU64;
 
+use super::digest::Digest;
 use crate::disk::Fault;
 use crate::media::Kind;
 
@@ -21,6 +23,10 @@ pub enum Frame {
         epoch: u32,
         /// How it is written to.
         kind: Kind,
+        /// Bytes of compressed chunks that it takes, with the table of them; none means as many as it does.
+        limit: Option<NonZeroU64>,
+        /// Whether room for that table is to be kept behind each chunk.
+        keep_room: bool,
     },
     /// Planner to worker: the medium is to be closed, and all chunks of earlier epochs forgotten.
     Release {
@@ -45,12 +51,40 @@ pub enum Frame {
         /// Extents in its list.
         extents: u32,
     },
+    /// Planner to worker: bytes of the planner's own, to be written as they are.
+    AssignBytes {
+        /// Their number among the chunks.
+        sequence: u64,
+        /// The epoch that they belong to.
+        epoch: u32,
+        /// The slot that they are in.
+        slot: u32,
+        /// How many they are.
+        bytes: u32,
+    },
+    /// Planner to worker: part of the medium to be read back. What it was made from goes into the slot.
+    AssignCheck {
+        /// Its number among the chunks.
+        sequence: u64,
+        /// The epoch that it belongs to.
+        epoch: u32,
+        /// The slot.
+        slot: u32,
+        /// Where it begins, in bytes of a file; a tape is read in turn.
+        offset: u64,
+        /// Its bytes on the medium.
+        bytes: u32,
+        /// Tape blocks that they were made from; none of what is no part of the dump.
+        blocks: u32,
+    },
     /// Planner or worker to worker: chunk `sequence` may be written.
     Token {
         /// The chunk that may be written.
         sequence: u64,
         /// The epoch of the token.
         epoch: u32,
+        /// What is on the medium by then.
+        volume: OnMedium,
     },
     /// Worker to planner: part of chunk `sequence` could not be read.
     Fault {
@@ -72,15 +106,46 @@ pub enum Frame {
     },
 }
 
+/// How much of a volume is on its medium.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OnMedium {
+    /// Bytes.
+    pub bytes: u64,
+    /// Chunks that they are.
+    pub chunks: u32,
+}
+
+/// What a chunk became on the medium.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Placed {
+    /// Its bytes there.
+    pub bytes: u32,
+    /// The checksum of a compressed chunk, as the table of them has it.
+    pub checksum: u32,
+    /// Their digest, if they are to be read back.
+    pub digest: Digest,
+}
+
 /// How the writing of a chunk went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// All of it is on the medium.
-    Written,
+    Written(Placed),
+    /// Nothing of it is: compressed it would go past the volume's limit.
+    Limit,
     /// The medium ended after so many whole records of the chunk.
     EndOfMedium {
         /// Records on the medium.
         records: u32,
+        /// Their digest, if they are to be read back.
+        digest: Digest,
+    },
+    /// It was read back.
+    Checked {
+        /// Bytes that could be read.
+        bytes: u32,
+        /// Their digest.
+        digest: Digest,
     },
     /// Writing failed after so many whole records.
     Failed {
@@ -117,33 +182,57 @@ const WRITTEN: u32 = 6;
 const END_OF_MEDIUM: u32 = 7;
 const FAILED: u32 = 8;
 const RELEASE: u32 = 9;
+const LIMIT: u32 = 10;
+const ASSIGN_BYTES: u32 = 11;
+const ASSIGN_CHECK: u32 = 12;
+const CHECKED: u32 = 13;
 
 impl Frame {
     /// How it goes over a socket: a tag, then its numbers in turn, 8 bytes each.
     pub fn encode(&self) -> [u8; FRAME_BYTES] {
         match *self {
-            Frame::Medium { epoch, kind } => pack(MEDIUM, [epoch.into(), kind.code().into(), 0, 0, 0]),
-            Frame::Release { epoch } => pack(RELEASE, [epoch.into(), 0, 0, 0, 0]),
-            Frame::Ready { epoch } => pack(READY, [epoch.into(), 0, 0, 0, 0]),
+            Frame::Medium { epoch, kind, limit, keep_room } => {
+                let limit = limit.map_or(0, NonZeroU64::get);
+                pack(MEDIUM, [epoch.into(), kind.code().into(), limit, keep_room.into()])
+            }
+            Frame::Release { epoch } => pack(RELEASE, [epoch.into()]),
+            Frame::Ready { epoch } => pack(READY, [epoch.into()]),
             Frame::Assign { sequence, epoch, slot, blocks, extents } => {
                 pack(ASSIGN, [sequence, epoch.into(), slot.into(), blocks.into(), extents.into()])
             }
-            Frame::Token { sequence, epoch } => pack(TOKEN, [sequence, epoch.into(), 0, 0, 0]),
+            Frame::AssignBytes { sequence, epoch, slot, bytes } => {
+                pack(ASSIGN_BYTES, [sequence, epoch.into(), slot.into(), bytes.into()])
+            }
+            Frame::AssignCheck { sequence, epoch, slot, offset, bytes, blocks } => {
+                let numbers = [sequence, epoch.into(), slot.into(), offset, bytes.into(), blocks.into()];
+                pack(ASSIGN_CHECK, numbers)
+            }
+            Frame::Token { sequence, epoch, volume } => {
+                pack(TOKEN, [sequence, epoch.into(), volume.bytes, volume.chunks.into()])
+            }
             Frame::Fault { sequence, record, fault } => {
                 let errno = u64::from(fault.errno.cast_unsigned()) << 32 | u64::from(record);
                 let sizes = u64::from(fault.count) << 32 | u64::from(fault.got);
                 pack(FAULT, [sequence, fault.sector.into(), errno, fault.block, sizes])
             }
-            Frame::Done { sequence, epoch, outcome } => match outcome {
-                Outcome::Written => pack(WRITTEN, [sequence, epoch.into(), 0, 0, 0]),
-                Outcome::EndOfMedium { records } => {
-                    pack(END_OF_MEDIUM, [sequence, epoch.into(), records.into(), 0, 0])
+            Frame::Done { sequence, epoch, outcome } => {
+                let told = |tag, number, digest: Digest| {
+                    let [a, b, c, d] = digest.words();
+                    pack(tag, [sequence, epoch.into(), number, a, b, c, d])
+                };
+                match outcome {
+                    Outcome::Written(Placed { bytes, checksum, digest }) => {
+                        told(WRITTEN, u64::from(checksum) << 32 | u64::from(bytes), digest)
+                    }
+                    Outcome::Checked { bytes, digest } => told(CHECKED, bytes.into(), digest),
+                    Outcome::EndOfMedium { records, digest } => told(END_OF_MEDIUM, records.into(), digest),
+                    Outcome::Limit => pack(LIMIT, [sequence, epoch.into()]),
+                    Outcome::Failed { records, errno } => {
+                        let errno = u64::from(errno.cast_unsigned());
+                        pack(FAILED, [sequence, epoch.into(), records.into(), errno])
+                    }
                 }
-                Outcome::Failed { records, errno } => {
-                    let errno = u64::from(errno.cast_unsigned());
-                    pack(FAILED, [sequence, epoch.into(), records.into(), errno, 0])
-                }
-            },
+            }
         }
     }
 
@@ -164,9 +253,15 @@ impl Frame {
 fn parse(tag: u32, words: &[u64; FRAME_BYTES / 8]) -> Option<Frame> {
     let small = |index: usize| u32::try_from(words[index]).ok();
     let sequence = words[1];
+    let digest = Digest::from_words([words[4], words[5], words[6], words[7]]);
     let done = |outcome| Some(Frame::Done { sequence, epoch: small(2)?, outcome });
     match tag {
-        MEDIUM => Some(Frame::Medium { epoch: small(1)?, kind: Kind::from_code(small(2)?)? }),
+        MEDIUM => Some(Frame::Medium {
+            epoch: small(1)?,
+            kind: Kind::from_code(small(2)?)?,
+            limit: NonZeroU64::new(words[3]),
+            keep_room: flag(words[4])?,
+        }),
         RELEASE => Some(Frame::Release { epoch: small(1)? }),
         READY => Some(Frame::Ready { epoch: small(1)? }),
         ASSIGN => Some(Frame::Assign {
@@ -176,30 +271,53 @@ fn parse(tag: u32, words: &[u64; FRAME_BYTES / 8]) -> Option<Frame> {
             blocks: small(4)?,
             extents: small(5)?,
         }),
-        TOKEN => Some(Frame::Token { sequence, epoch: small(2)? }),
+        ASSIGN_BYTES => {
+            Some(Frame::AssignBytes { sequence, epoch: small(2)?, slot: small(3)?, bytes: small(4)? })
+        }
+        ASSIGN_CHECK => Some(Frame::AssignCheck {
+            sequence,
+            epoch: small(2)?,
+            slot: small(3)?,
+            offset: words[4],
+            bytes: small(5)?,
+            blocks: small(6)?,
+        }),
+        TOKEN => {
+            let volume = OnMedium { bytes: words[3], chunks: small(4)? };
+            Some(Frame::Token { sequence, epoch: small(2)?, volume })
+        }
         FAULT => Some(Frame::Fault {
             sequence,
             record: words[3] as u32,
             fault: Fault {
-                sector: match words[2] {
-                    0 => false,
-                    1 => true,
-                    _ => return None,
-                },
+                sector: flag(words[2])?,
                 errno: ((words[3] >> 32) as u32).cast_signed(),
                 block: words[4],
                 count: (words[5] >> 32) as u32,
                 got: words[5] as u32,
             },
         }),
-        WRITTEN => done(Outcome::Written),
-        END_OF_MEDIUM => done(Outcome::EndOfMedium { records: small(3)? }),
+        WRITTEN => {
+            let (bytes, checksum) = (words[3] as u32, (words[3] >> 32) as u32);
+            done(Outcome::Written(Placed { bytes, checksum, digest }))
+        }
+        LIMIT => done(Outcome::Limit),
+        END_OF_MEDIUM => done(Outcome::EndOfMedium { records: small(3)?, digest }),
+        CHECKED => done(Outcome::Checked { bytes: small(3)?, digest }),
         FAILED => done(Outcome::Failed { records: small(3)?, errno: small(4)?.cast_signed() }),
         _ => None,
     }
 }
 
-fn pack(tag: u32, numbers: [u64; 5]) -> [u8; FRAME_BYTES] {
+fn flag(word: u64) -> Option<bool> {
+    match word {
+        0 => Some(false),
+        1 => Some(true),
+        _ => None,
+    }
+}
+
+fn pack<const N: usize>(tag: u32, numbers: [u64; N]) -> [u8; FRAME_BYTES] {
     let mut out = [0; FRAME_BYTES];
     out[..8].copy_from_slice(&u64::from(tag).to_ne_bytes());
     for (bytes, number) in out[8..].chunks_exact_mut(8).zip(numbers) {
@@ -214,16 +332,26 @@ mod tests {
 
     #[test]
     fn frames_come_back_as_they_were() {
+        let digest = Digest::of(b"bytes");
         let fault = Fault { sector: true, errno: 5, block: 1 << 40, count: 65536, got: 512 };
         for frame in [
-            Frame::Medium { epoch: 3, kind: Kind::Tape },
+            Frame::Medium { epoch: 3, kind: Kind::Tape, limit: None, keep_room: false },
+            Frame::Medium { epoch: 3, kind: Kind::File, limit: NonZeroU64::new(1 << 40), keep_room: true },
             Frame::Release { epoch: 4 },
             Frame::Ready { epoch: 3 },
             Frame::Assign { sequence: 1 << 50, epoch: 2, slot: 5, blocks: 1020, extents: 99 },
-            Frame::Token { sequence: 7, epoch: 1 },
+            Frame::AssignBytes { sequence: 1 << 50, epoch: 2, slot: 5, bytes: 99 },
+            Frame::AssignCheck { sequence: 1 << 50, epoch: 2, slot: 5, offset: 1 << 60, bytes: 9, blocks: 8 },
+            Frame::Token { sequence: 7, epoch: 1, volume: OnMedium { bytes: 1 << 40, chunks: 9 } },
             Frame::Fault { sequence: 7, record: 9, fault },
-            Frame::Done { sequence: 7, epoch: 1, outcome: Outcome::Written },
-            Frame::Done { sequence: 7, epoch: 1, outcome: Outcome::EndOfMedium { records: 4 } },
+            Frame::Done {
+                sequence: 7,
+                epoch: 1,
+                outcome: Outcome::Written(Placed { bytes: 9, checksum: u32::MAX, digest }),
+            },
+            Frame::Done { sequence: 7, epoch: 1, outcome: Outcome::Limit },
+            Frame::Done { sequence: 7, epoch: 1, outcome: Outcome::Checked { bytes: 9, digest } },
+            Frame::Done { sequence: 7, epoch: 1, outcome: Outcome::EndOfMedium { records: 4, digest } },
             Frame::Done { sequence: 7, epoch: 1, outcome: Outcome::Failed { records: 0, errno: 28 } },
         ] {
             assert_eq!(Frame::decode(&frame.encode()), Ok(frame));

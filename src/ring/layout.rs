@@ -37,6 +37,11 @@ impl Slots {
         Slots { workers, record_blocks, chunk_blocks: records.max(1) * record_blocks }
     }
 
+    /// The same with chunks of `chunk_blocks` tape blocks, no more than they had.
+    pub fn with_chunks(self, chunk_blocks: u32) -> Slots {
+        Slots { chunk_blocks: chunk_blocks.min(self.chunk_blocks), ..self }
+    }
+
     /// How many slots there are.
     pub fn count(&self) -> u32 {
         self.workers.max(LEAST_SLOTS)

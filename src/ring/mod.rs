@@ -5,13 +5,15 @@
 //! Chunk n goes to worker n mod N. Workers read ahead; each writes its chunk when it has the token, which names the
 //! chunk and goes from worker to worker. What is written on a volume belongs to one epoch: a new medium begins a new one.
 
+pub mod digest;
 pub mod extent;
 pub mod frame;
 pub mod layout;
 pub mod merge;
 pub mod order;
 
+pub use digest::Digest;
 pub use extent::Extent;
-pub use frame::{Frame, Outcome};
+pub use frame::{Frame, OnMedium, Outcome, Placed};
 pub use layout::Slots;
 pub use order::Order;

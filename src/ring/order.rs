@@ -3,11 +3,15 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::ops::RangeInclusive;
 
-use super::frame::Outcome;
+use super::digest::Digest;
+use super::frame::{Outcome, Placed};
 use super::layout::Slots;
+use crate::compress;
 use crate::disk::Fault;
 use crate::passes::Notice;
+use crate::units::TP_BSIZE;
 use crate::volume::Chunk;
 
 /// A chunk that has been given to its worker.
@@ -21,6 +25,10 @@ pub struct InFlight {
     pub chunk: Chunk,
     /// What of it could not be read: the record within the dump (from 0), and the fault.
     pub faults: Vec<(u64, Fault)>,
+    /// Bytes that it may have on the medium.
+    bytes: RangeInclusive<u32>,
+    /// Whether they are there and are to be read.
+    check: bool,
     outcome: Option<Outcome>,
 }
 
@@ -50,7 +58,9 @@ pub fn most_faults(blocks: u32) -> usize {
 #[derive(Debug)]
 pub enum Next {
     /// It is on the medium.
-    Written(InFlight),
+    Written(InFlight, Placed),
+    /// It was read back: its number, the bytes that could be read, their digest.
+    Checked(u64, u32, Digest),
     /// The medium ended or failed in it. It and all chunks after it are to be taken back, oldest first.
     Stopped(Outcome),
 }
@@ -59,6 +69,8 @@ pub enum Next {
 #[derive(Debug)]
 pub struct Order {
     slots: Slots,
+    /// Whether chunks are compressed.
+    compressed: bool,
     next: u64,
     next_record: u64,
     epoch: u32,
@@ -68,8 +80,16 @@ pub struct Order {
 
 impl Order {
     /// No chunk under way.
-    pub fn new(slots: Slots) -> Order {
-        Order { slots, next: 0, next_record: 0, epoch: 0, in_flight: VecDeque::new(), spare: Vec::new() }
+    pub fn new(slots: Slots, compressed: bool) -> Order {
+        Order {
+            slots,
+            compressed,
+            next: 0,
+            next_record: 0,
+            epoch: 0,
+            in_flight: VecDeque::new(),
+            spare: Vec::new(),
+        }
     }
 
     /// The epoch under way; 0 before the first medium.
@@ -110,6 +130,25 @@ impl Order {
 
     /// Notes that the next chunk has been given to its worker.
     pub fn assigned(&mut self, chunk: Chunk) {
+        let whole = chunk.blocks as usize * TP_BSIZE;
+        let bytes = match self.compressed {
+            true => 1..=u32::try_from(compress::bound(whole)).unwrap_or(u32::MAX),
+            false => whole as u32..=whole as u32,
+        };
+        self.push(chunk, bytes, false);
+    }
+
+    /// Notes that so many bytes of the planner's own have been given to the next worker, in the place of a chunk.
+    pub fn assigned_bytes(&mut self, bytes: u32) {
+        self.push(Chunk::default(), bytes..=bytes, false);
+    }
+
+    /// Notes that so many bytes of the medium have been given to the next worker to be read back.
+    pub fn assigned_check(&mut self, bytes: u32) {
+        self.push(Chunk::default(), 0..=bytes, true);
+    }
+
+    fn push(&mut self, chunk: Chunk, bytes: RangeInclusive<u32>, check: bool) {
         let first_record = self.next_record;
         self.next_record += u64::from(chunk.blocks / self.slots.record_blocks);
         self.in_flight.push_back(InFlight {
@@ -117,6 +156,8 @@ impl Order {
             first_record,
             chunk,
             faults: Vec::new(),
+            bytes,
+            check,
             outcome: None,
         });
         self.next += 1;
@@ -153,7 +194,8 @@ impl Order {
 
     /// Takes `worker`'s answer for chunk `sequence` of `epoch`.
     ///
-    /// Errors: the worker was not given that chunk, or has answered already, or counts more records than the chunk has.
+    /// Errors: the worker was not given that chunk, or has answered already, or counts more records or other bytes than the
+    /// chunk can have.
     pub fn answered(
         &mut self,
         worker: u32,
@@ -169,9 +211,17 @@ impl Order {
         let in_flight = &mut self.in_flight[index];
         let records = in_flight.chunk.blocks / self.slots.record_blocks;
         match outcome {
-            Outcome::EndOfMedium { records: n } | Outcome::Failed { records: n, .. } if n > records => {
+            Outcome::EndOfMedium { records: n, .. } | Outcome::Failed { records: n, .. } if n > records => {
                 return Err(unasked);
             }
+            Outcome::Written(_) | Outcome::EndOfMedium { .. } | Outcome::Limit if in_flight.check => {
+                return Err(unasked);
+            }
+            Outcome::Checked { bytes, .. } if !in_flight.check || !in_flight.bytes.contains(&bytes) => {
+                return Err(unasked);
+            }
+            Outcome::Written(placed) if !in_flight.bytes.contains(&placed.bytes) => return Err(unasked),
+            Outcome::Limit if !self.compressed || in_flight.chunk.blocks == 0 => return Err(unasked),
             _ => in_flight.outcome = Some(outcome),
         }
         Ok(())
@@ -180,9 +230,19 @@ impl Order {
     /// What the answers so far mean for the oldest chunk; none when it is unanswered.
     pub fn settle(&mut self) -> Option<Next> {
         match self.in_flight.front()?.outcome? {
-            Outcome::Written => self.in_flight.pop_front().map(Next::Written),
+            Outcome::Written(placed) => {
+                self.in_flight.pop_front().map(|in_flight| Next::Written(in_flight, placed))
+            }
+            Outcome::Checked { bytes, digest } => {
+                self.in_flight.pop_front().map(|checked| Next::Checked(checked.sequence, bytes, digest))
+            }
             stopped => Some(Next::Stopped(stopped)),
         }
+    }
+
+    /// The oldest chunk under way.
+    pub fn first(&self) -> Option<&Chunk> {
+        self.in_flight.front().map(|in_flight| &in_flight.chunk)
     }
 
     /// What is to be told of the oldest chunk when `blocks` tape blocks of it are on the medium.
@@ -216,7 +276,7 @@ mod tests {
     use super::*;
 
     fn order() -> Order {
-        let mut order = Order::new(Slots::new(3, 64));
+        let mut order = Order::new(Slots::new(3, 64), false);
         order.begin_epoch();
         order
     }
@@ -224,6 +284,17 @@ mod tests {
     fn chunk() -> Chunk {
         Chunk { blocks: 128, ..Chunk::default() }
     }
+
+    fn written(bytes: u32) -> Outcome {
+        Outcome::Written(Placed { bytes, ..Placed::default() })
+    }
+
+    fn ended(records: u32) -> Outcome {
+        Outcome::EndOfMedium { records, digest: Digest::default() }
+    }
+
+    const WRITTEN: Outcome =
+        Outcome::Written(Placed { bytes: 128 << 10, checksum: 0, digest: Digest([0; 32]) });
 
     #[test]
     fn answers_out_of_order_are_settled_in_order() {
@@ -233,11 +304,11 @@ mod tests {
             order.assigned(chunk());
         }
         assert!(!order.has_room());
-        order.answered(1, 1, 1, Outcome::Written).unwrap();
+        order.answered(1, 1, 1, WRITTEN).unwrap();
         assert!(order.settle().is_none());
-        order.answered(0, 0, 1, Outcome::Written).unwrap();
-        assert!(matches!(order.settle(), Some(Next::Written(_))));
-        assert!(matches!(order.settle(), Some(Next::Written(_))));
+        order.answered(0, 0, 1, WRITTEN).unwrap();
+        assert!(matches!(order.settle(), Some(Next::Written(..))));
+        assert!(matches!(order.settle(), Some(Next::Written(..))));
         assert!(order.settle().is_none());
         assert!(order.has_room());
     }
@@ -246,15 +317,30 @@ mod tests {
     fn answers_that_nobody_asked_for_are_refused() {
         let mut order = order();
         order.assigned(chunk());
-        assert!(order.answered(1, 0, 1, Outcome::Written).is_err(), "another worker's chunk");
-        assert!(order.answered(0, 3, 1, Outcome::Written).is_err(), "a chunk not given yet");
-        assert!(order.answered(0, 0, 2, Outcome::Written).is_err(), "another epoch");
-        assert!(
-            order.answered(0, 0, 1, Outcome::EndOfMedium { records: 3 }).is_err(),
-            "more records than it has"
-        );
-        order.answered(0, 0, 1, Outcome::Written).unwrap();
-        assert!(order.answered(0, 0, 1, Outcome::Written).is_err(), "twice");
+        assert!(order.answered(1, 0, 1, WRITTEN).is_err(), "another worker's chunk");
+        assert!(order.answered(0, 3, 1, WRITTEN).is_err(), "a chunk not given yet");
+        assert!(order.answered(0, 0, 2, WRITTEN).is_err(), "another epoch");
+        assert!(order.answered(0, 0, 1, ended(3)).is_err(), "more records than it has");
+        assert!(order.answered(0, 0, 1, written(1)).is_err(), "other bytes than the chunk's");
+        assert!(order.answered(0, 0, 1, Outcome::Limit).is_err(), "no limit of bytes was given");
+        order.answered(0, 0, 1, WRITTEN).unwrap();
+        assert!(order.answered(0, 0, 1, WRITTEN).is_err(), "twice");
+    }
+
+    #[test]
+    fn a_compressed_chunk_has_the_bytes_it_can_have() {
+        let mut order = Order::new(Slots::new(3, 64), true);
+        order.begin_epoch();
+        order.assigned(chunk());
+        order.assigned_bytes(29);
+        assert!(order.answered(0, 0, 1, written(0)).is_err());
+        assert!(order.answered(0, 0, 1, written(1 << 20)).is_err());
+        order.answered(0, 0, 1, written(500)).unwrap();
+        assert!(order.answered(1, 1, 1, written(30)).is_err());
+        assert!(order.answered(1, 1, 1, Outcome::Limit).is_err());
+        order.answered(1, 1, 1, written(29)).unwrap();
+        assert!(matches!(order.settle(), Some(Next::Written(_, Placed { bytes: 500, .. }))));
+        assert!(matches!(order.settle(), Some(Next::Written(InFlight { sequence: 1, .. }, _))));
     }
 
     #[test]
@@ -263,12 +349,26 @@ mod tests {
         for _ in 0..3 {
             order.assigned(chunk());
         }
-        order.answered(0, 0, 1, Outcome::Written).unwrap();
-        order.answered(1, 1, 1, Outcome::EndOfMedium { records: 1 }).unwrap();
-        assert!(matches!(order.settle(), Some(Next::Written(_))));
-        assert!(matches!(order.settle(), Some(Next::Stopped(Outcome::EndOfMedium { records: 1 }))));
+        order.answered(0, 0, 1, WRITTEN).unwrap();
+        order.answered(1, 1, 1, ended(1)).unwrap();
+        assert!(matches!(order.settle(), Some(Next::Written(..))));
+        assert!(matches!(order.settle(), Some(Next::Stopped(Outcome::EndOfMedium { records: 1, .. }))));
         assert_eq!(order.take_back().map(|taken| taken.sequence).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(order.next_sequence(), 1);
         assert!(order.is_empty());
+    }
+
+    #[test]
+    fn what_is_read_back_is_answered_for_as_such() {
+        let mut order = order();
+        order.assigned_check(100);
+        let digest = Digest::of(b"x");
+        assert!(order.answered(0, 0, 1, WRITTEN).is_err());
+        assert!(order.answered(0, 0, 1, ended(0)).is_err());
+        assert!(order.answered(0, 0, 1, Outcome::Checked { bytes: 101, digest }).is_err());
+        order.answered(0, 0, 1, Outcome::Checked { bytes: 100, digest }).unwrap();
+        assert!(matches!(order.settle(), Some(Next::Checked(0, 100, found)) if found == digest));
+        order.assigned(chunk());
+        assert!(order.answered(1, 1, 1, Outcome::Checked { bytes: 100, digest }).is_err());
     }
 }

@@ -61,8 +61,13 @@ pub enum DirFault {
 
 impl fmt::Display for DirError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "directory entry at byte {}: ", self.offset)?;
-        match self.fault {
+        write!(f, "directory entry at byte {}: {}", self.offset, self.fault)
+    }
+}
+
+impl fmt::Display for DirFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             DirFault::Cut => f.write_str("its directory block ends in it"),
             DirFault::Length(reclen) => write!(f, "d_reclen is {reclen}"),
             DirFault::Crosses(reclen) => {

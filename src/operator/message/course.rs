@@ -36,6 +36,12 @@ pub enum Message<'a> {
     Progress(&'a State),
     /// Tape blocks written; no volumes for standard output.
     Written { blocks: u64, volumes: Option<u32> },
+    /// A volume is read back. dump has no such line, nor the next.
+    Verifying { volume: u32 },
+    /// All volumes are what was written.
+    Verified { volumes: u32 },
+    /// What compression made of so many tape blocks, in bytes. dump has no such line.
+    Compressed { blocks: u64, bytes: u64 },
     /// Seconds of writing, and tape blocks written in them.
     Finished { seconds: i64, blocks: u64 },
     /// The dump is in the dumpdates file.
@@ -83,6 +89,13 @@ impl fmt::Display for Message<'_> {
             Written { blocks, volumes: Some(volumes) } => {
                 let plural = if volumes == 1 { "" } else { "s" };
                 write!(f, "DUMP: {blocks} tape blocks on {volumes} volume{plural}")
+            }
+            Verifying { volume } => write!(f, "verifying volume {volume}"),
+            Verified { volumes: 1 } => f.write_str("verified 1 volume"),
+            Verified { volumes } => write!(f, "verified {volumes} volumes"),
+            Compressed { blocks, bytes } => {
+                let percent = bytes as f64 / 10.24 / blocks.max(1) as f64;
+                write!(f, "compressed to {} KB, {percent:.1}%", bytes.div_ceil(1024))
             }
             Finished { seconds: ..=0, .. } => {
                 write!(f, "finished in less than a second")

@@ -121,7 +121,7 @@ pub fn allowed(role: Role) -> Result<Rules, BackendError> {
     any_of(&mut rules, libc::SYS_prctl, 0, PRCTLS.map(|option| option as u64))?;
     any_of(&mut rules, libc::SYS_fcntl, 1, FCNTLS.map(|command| command as u64))?;
     memory(&mut rules)?;
-    if role != Role::Worker {
+    if !matches!(role, Role::Worker | Role::Reader) {
         always(&mut rules, PLANNER);
         any_of(&mut rules, libc::SYS_waitid, 0, [P_PIDFD])?;
     }

@@ -27,6 +27,8 @@ pub struct Faults {
     pub read_eio: Vec<Range<u64>>,
     /// A read that begins before one of these and goes past it ends there.
     pub read_short: Vec<u64>,
+    /// A read that brings this byte brings it with a bit flipped.
+    pub read_flip: Option<u64>,
     /// A write that begins at or after the offset fails with the error.
     pub write_error: Option<(u64, Errno)>,
     /// A write that begins before this and goes past it ends there.
@@ -229,6 +231,12 @@ impl Server {
             }
         }
         out.truncate(got);
+        let flipped = self
+            .faults
+            .read_flip
+            .and_then(|at| at.checked_sub(offset))
+            .and_then(|at| out.get_mut(at as usize));
+        flipped.into_iter().for_each(|byte| *byte ^= 1 << (offset % 8));
         Ok(out)
     }
 

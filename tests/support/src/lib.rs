@@ -19,5 +19,7 @@ pub mod program;
 pub mod pty;
 pub mod restore;
 pub mod small;
+pub mod swap;
 pub mod tree;
 pub mod ufs_writer;
+pub mod zstd;

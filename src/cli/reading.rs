@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The options that read a dump instead of making one.
+
+use std::ffi::OsString;
+
+use super::args::Given;
+use super::error::StartError;
+use crate::job::{Purpose, Reading};
+
+/// Flags, with what `--help` says of them.
+pub const FLAGS: &[(&str, &str)] = &[
+    ("check", "check a dump: the operands are its volumes"),
+    ("json", "with --check, --list: write lines of JSON"),
+    ("list", "list the files of a dump: the operands are its volumes"),
+];
+
+/// Options with an argument: its name and what `--help` says.
+pub const VALUES: &[(&str, &str, &str)] = &[
+    ("emit", "path", "write a dump of this path of a dump only; may be repeated"),
+    ("index", "file", "with --list, --emit: the index of the dump"),
+];
+
+/// What was read of them so far.
+#[derive(Debug, Default)]
+pub struct ReadingDraft {
+    check: bool,
+    list: bool,
+    json: bool,
+    index: Option<OsString>,
+    paths: Vec<OsString>,
+}
+
+impl ReadingDraft {
+    /// Takes in an option. False: it is none of these.
+    pub fn apply(&mut self, given: &Given) -> bool {
+        match given.name.as_str() {
+            "check" => self.check = true,
+            "list" => self.list = true,
+            "json" => self.json = true,
+            "index" => self.index = Some(given.value.clone()),
+            "emit" => self.paths.push(given.value.clone()),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Whether a dump is to be read.
+    pub fn is_wanted(&self) -> bool {
+        self.check || self.list || !self.paths.is_empty()
+    }
+
+    /// The option that makes no sense where a dump is made.
+    pub fn stray(&self) -> Option<&'static str> {
+        match (self.json, &self.index) {
+            (true, _) => Some("json"),
+            (_, Some(_)) => Some("index"),
+            _ => None,
+        }
+    }
+
+    /// The checks of the whole. `output` is `-f`'s argument, `ntrec` that of `-b`.
+    pub fn finish(
+        self,
+        volumes: Vec<OsString>,
+        output: Option<OsString>,
+        ntrec: Option<u32>,
+    ) -> Result<Reading, StartError> {
+        let emit = !self.paths.is_empty();
+        if [self.check, self.list, emit].iter().filter(|&&wanted| wanted).count() > 1 {
+            return Err(StartError::OnePurpose);
+        }
+        // A listing by an index needs no dump.
+        let by_index = self.list && self.index.is_some();
+        if volumes.is_empty() && !by_index {
+            return Err(StartError::NoVolume);
+        }
+        if volumes.iter().filter(|&name| name == "-").count() > 1 {
+            return Err(StartError::ExtraOperands(volumes));
+        }
+        if self.json && emit {
+            return Err(StartError::Stray("json"));
+        }
+        if self.index.is_some() && self.check {
+            return Err(StartError::Stray("index"));
+        }
+        let output = output.filter(|output| output != "-");
+        let purpose = match (self.check, self.list) {
+            (true, _) => Purpose::Check,
+            (_, true) => Purpose::List,
+            _ => Purpose::Emit { paths: self.paths, output },
+        };
+        Ok(Reading { purpose, volumes, json: self.json, index: self.index, ntrec })
+    }
+}

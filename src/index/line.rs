@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The lines of an index.
+
+use std::fmt;
+
+use super::text::{escape, escape_into, unescape};
+use crate::units::{Ino, TP_BSIZE};
+
+/// The version that is written and read.
+const VERSION: &[u8] = b"1";
+/// What every index begins with.
+const WORD: &[u8] = b"capdump-index";
+
+/// Why a line is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The first line is not that of an index.
+    NotAnIndex,
+    /// It is one of another version.
+    Version,
+    /// The line has too few fields, or a field is no number or no path.
+    Field(&'static str),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::NotAnIndex => f.write_str("not an index of a dump"),
+            Error::Version => f.write_str("an index of another version"),
+            Error::Field(name) => write!(f, "the {name} is missing or wrong"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The first line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// `c_date`, seconds since 1970.
+    pub date: i64,
+    /// `c_level`.
+    pub level: i32,
+    /// `c_label`.
+    pub label: Vec<u8>,
+    /// `c_filesys`.
+    pub filesystem: Vec<u8>,
+}
+
+impl Head {
+    /// The line, with its newline.
+    pub fn print(&self) -> Vec<u8> {
+        let mut out = format!("capdump-index\tversion=1\tdate={}\tlevel={}\tlabel=", self.date, self.level)
+            .into_bytes();
+        escape_into(&self.label, &mut out);
+        out.extend_from_slice(b"\tfilesystem=");
+        escape_into(&self.filesystem, &mut out);
+        out.push(b'\n');
+        out
+    }
+
+    /// Reads the line, without its newline.
+    ///
+    /// Errors: it is none of version 1.
+    pub fn parse(line: &[u8]) -> Result<Head, Error> {
+        let mut fields = line.split(|&byte| byte == b'\t');
+        if fields.next() != Some(WORD) {
+            return Err(Error::NotAnIndex);
+        }
+        let (mut head, mut version) = (Head::default(), None);
+        for field in fields {
+            let Some(at) = field.iter().position(|&byte| byte == b'=') else { continue };
+            let (name, value) = (&field[..at], &field[at + 1..]);
+            match name {
+                b"version" => version = Some(value),
+                b"date" => head.date = number(value).ok_or(Error::Field("date"))?,
+                b"level" => head.level = number(value).ok_or(Error::Field("level"))?,
+                b"label" => head.label = unescape(value).ok_or(Error::Field("label"))?,
+                b"filesystem" => head.filesystem = unescape(value).ok_or(Error::Field("filesystem"))?,
+                _ => {}
+            }
+        }
+        if version == Some(VERSION) { Ok(head) } else { Err(Error::Version) }
+    }
+}
+
+/// The line of one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The path as it is, not escaped; `.`, or beginning with `./`.
+    pub path: Vec<u8>,
+    /// The inode.
+    pub ino: Ino,
+    /// The number of the volume, from 1.
+    pub volume: u32,
+    /// Bytes in the volume's uncompressed stream before its `TS_INODE`.
+    pub offset: u64,
+    /// Of the compressed frame that the header begins in: bytes of the file before it, and bytes of the uncompressed stream
+    /// before it.
+    pub frame: Option<(u64, u64)>,
+    /// Tape blocks from its header to its end.
+    pub blocks: u64,
+}
+
+impl Line {
+    /// What lines are sorted by: the path as it is printed.
+    pub fn key(&self) -> Vec<u8> {
+        escape(&self.path)
+    }
+
+    /// Appends the line, with its newline.
+    pub fn print(&self, out: &mut Vec<u8>) {
+        escape_into(&self.path, out);
+        let Line { ino, volume, offset, blocks, .. } = self;
+        let numbers = match self.frame {
+            Some((file, stream)) => format!("\t{ino}\t{volume}\t{offset}\t{file}\t{blocks}\t{stream}\n"),
+            None => format!("\t{ino}\t{volume}\t{offset}\t-\t{blocks}\n"),
+        };
+        out.extend_from_slice(numbers.as_bytes());
+    }
+
+    /// Reads a line, without its newline. Further fields are passed over.
+    ///
+    /// Errors: the first field that is missing or wrong.
+    pub fn parse(line: &[u8]) -> Result<Line, Error> {
+        let mut fields = line.split(|&byte| byte == b'\t');
+        let path = fields.next().and_then(unescape);
+        let is_path = |path: &Vec<u8>| path == b"." || path.starts_with(b"./");
+        let path = path.filter(is_path).ok_or(Error::Field("path"))?;
+        let ino = number(fields.next().unwrap_or_default()).filter(|&ino| ino > 0);
+        let volume = number(fields.next().unwrap_or_default()).filter(|&volume| volume > 0);
+        let offset = number::<u64>(fields.next().unwrap_or_default());
+        let frame = fields.next().unwrap_or_default();
+        let blocks = number(fields.next().unwrap_or_default()).filter(|&blocks| blocks > 0);
+        let start = fields.next().and_then(number);
+        let frame = match frame {
+            b"-" => None,
+            frame => Some(number(frame).zip(start).ok_or(Error::Field("frame"))?),
+        };
+        let line = Line {
+            path,
+            ino: Ino(ino.ok_or(Error::Field("inode"))?),
+            volume: volume.ok_or(Error::Field("volume"))?,
+            offset: offset.filter(|offset| offset % TP_BSIZE as u64 == 0).ok_or(Error::Field("offset"))?,
+            frame,
+            blocks: blocks.ok_or(Error::Field("number of tape blocks"))?,
+        };
+        match line.frame {
+            Some((_, start)) if start > line.offset => Err(Error::Field("frame")),
+            _ => Ok(line),
+        }
+    }
+}
+
+fn number<N: std::str::FromStr>(text: &[u8]) -> Option<N> {
+    std::str::from_utf8(text).ok().filter(|text| !text.starts_with('+'))?.parse().ok()
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The index of a dump: one line for each name, with the place of its header; parse and print, pure.
+//!
+//! It is text of lines that end in a newline, and of fields that are parted by tabs. Bytes that would get in the way (all below
+//! 0x21 but the blank, 0x7f and the backslash) stand as a backslash and three octal digits, as vis(3) writes them; all others,
+//! UTF-8 among them, stand as they are. The first line is a header of fields `name=value`:
+//!
+//! ```text
+//! capdump-index<TAB>version=1<TAB>date=1700000000<TAB>level=0<TAB>label=none<TAB>filesystem=/usr
+//! ```
+//!
+//! `date` is `c_date` in seconds since 1970, `filesystem` is `c_filesys`. Readers pass over names that they do not know, and refuse
+//! a `version` that is not 1. The lines after it, sorted by the bytes of the path as it is printed, are
+//!
+//! ```text
+//! ./etc/rc.conf<TAB>4711<TAB>1<TAB>73728<TAB>-<TAB>3
+//! ```
+//!
+//! 1. the path, which begins with `./`; the root is `.`; each further name of a file has a line of its own;
+//! 2. the inode;
+//! 3. the number of the volume that has its header (`c_volume`, from 1);
+//! 4. the offset of that `TS_INODE` header in the volume's uncompressed stream, in bytes: a multiple of 1024;
+//! 5. the offset of the zstd frame that the header begins in, in bytes of the volume's file, or `-` if the volume is not
+//!    compressed;
+//! 6. the tape blocks from its header to its end, its further headers counted, and those of volumes that begin meanwhile not;
+//! 7. only where field 5 is a number: the offset, in the volume's uncompressed stream, of the first byte of that frame.
+
+mod line;
+mod text;
+
+pub use line::{Error, Head, Line};
+pub use text::{escape, escape_into, unescape};
+
+use std::io::{self, Write};
+
+/// Writes a whole index: the header, then the lines, which have to be sorted by [`Line::key`].
+///
+/// Errors: those of writing to `out`.
+pub fn print(out: &mut impl Write, head: &Head, lines: impl IntoIterator<Item = Line>) -> io::Result<()> {
+    out.write_all(&head.print())?;
+    let mut text = Vec::new();
+    for line in lines {
+        text.clear();
+        line.print(&mut text);
+        out.write_all(&text)?;
+    }
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! A dump to be read: checked, listed, or a part of it written out.
+
+use std::ffi::OsString;
+
+/// What is done with a dump that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// What it is read for.
+    pub purpose: Purpose,
+    /// Its volumes in order; `-` is standard input.
+    pub volumes: Vec<OsString>,
+    /// Whether the results are lines of JSON.
+    pub json: bool,
+    /// The index of the dump.
+    pub index: Option<OsString>,
+    /// Tape blocks in a record (`-b`), 1 to 1000, if it was given.
+    pub ntrec: Option<u32>,
+}
+
+/// What a dump is read for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To find what is wrong with it.
+    Check,
+    /// To list its files.
+    List,
+    /// To write a dump of these paths and all below them.
+    Emit {
+        /// The paths, as the command line has them.
+        paths: Vec<OsString>,
+        /// Where the dump goes; none is standard output.
+        output: Option<OsString>,
+    },
+}

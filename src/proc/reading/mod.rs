@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The process that reads a dump instead of making one: opens everything, enters the sandbox, and loops over the volumes.
+
+mod emit;
+mod feed;
+mod indexed;
+mod input;
+mod record;
+mod sinks;
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use self::emit::{Emit, EmitError};
+use self::feed::{Enough, Feed};
+use self::input::Input;
+use self::sinks::{Check, List, Told};
+use super::exit;
+use crate::job::{Purpose, Reading};
+use crate::operator::{Operator, Refusal, Remark, Results};
+use crate::os::disk::{self, Kind};
+use crate::os::errno::strerror;
+use crate::os::output;
+use crate::os::sandbox::Role;
+use crate::reading::{Fault, Reader, Sink, Summary};
+use crate::sandbox::{self, DescriptorKind, Entered};
+
+/// Tape blocks in a record where nobody says it (`NTREC`, protocols/dumprestore.h).
+const NTREC: u32 = 10;
+
+/// Reads the dump; gives the exit code: 0, 1 when nothing could be started, 3 when the dump is damaged.
+pub fn run(reading: &Reading, mut operator: Operator) -> u8 {
+    match start(reading, &mut operator) {
+        Ok(opened) => read(reading, opened, operator),
+        Err(Refused) => exit::STARTUP,
+    }
+}
+
+/// Nothing was started, and the operator has been told why.
+struct Refused;
+
+/// What was opened.
+struct Opened {
+    inputs: Vec<Input>,
+    index: Option<Input>,
+    /// The output of `--emit`, and whether it is a file that can be cut.
+    output: Option<(OwnedFd, bool)>,
+}
+
+/// Opens the volumes, the index and the output, and enters the sandbox.
+fn start(reading: &Reading, operator: &mut Operator) -> Result<Opened, Refused> {
+    let record = reading.ntrec.map(|ntrec| ntrec as usize * 1024);
+    let mut inputs = Vec::new();
+    for name in &reading.volumes {
+        match Input::open(name, record) {
+            Ok(input) => inputs.push(input),
+            Err(error) => return Err(cannot_open(operator, name, &error)),
+        }
+    }
+    let index = match &reading.index {
+        Some(name) => Some(Input::open(name, None).map_err(|error| cannot_open(operator, name, &error))?),
+        None => None,
+    };
+    let output = match &reading.purpose {
+        Purpose::Emit { output, .. } => {
+            let name = output.as_deref().unwrap_or(OsStr::new("-"));
+            Some(open_output(output.as_deref()).map_err(|error| cannot_open(operator, name, &error))?)
+        }
+        _ => None,
+    };
+    let opened = Opened { inputs, index, output };
+    enter(operator, &opened).map_err(|error| {
+        operator.say(Remark(format_args!("{error}")));
+        Refused
+    })?;
+    Ok(opened)
+}
+
+fn open_output(name: Option<&OsStr>) -> io::Result<(OwnedFd, bool)> {
+    let fd = match name {
+        Some(name) => output::open_output(Path::new(name), output::Access::Write)?,
+        None => io::stdout().as_fd().try_clone_to_owned()?,
+    };
+    let is_file = name.is_some() && disk::kind(fd.as_fd())? == Kind::Regular;
+    Ok((fd, is_file))
+}
+
+fn cannot_open(operator: &mut Operator, name: &OsStr, error: &io::Error) -> Refused {
+    operator.refuse(Refusal::CannotOpen { name, reason: &strerror(error) });
+    Refused
+}
+
+/// Limits what is held, and enters the sandbox.
+fn enter(operator: &mut Operator, opened: &Opened) -> Result<(), sandbox::Error> {
+    for input in opened.inputs.iter().chain(&opened.index) {
+        sandbox::limit(input.fd(), DescriptorKind::Volume)?;
+    }
+    match &opened.output {
+        Some((fd, true)) => sandbox::limit(fd.as_fd(), DescriptorKind::OutputFile)?,
+        Some((fd, false)) => sandbox::limit(fd.as_fd(), DescriptorKind::StandardOutput)?,
+        None => {}
+    }
+    super::limits::standard_streams()?;
+    let entered = sandbox::enter(Role::Reader)?;
+    sandbox::assert_entered(&entered)?;
+    match entered {
+        Entered::Full => {}
+        Entered::Partial(reason) => {
+            operator.say(Remark(format_args!("WARNING: the sandbox is not whole: {reason}")));
+        }
+        Entered::Unavailable(reason) => {
+            operator.say(Remark(format_args!("WARNING: no sandbox: {reason}")));
+        }
+    }
+    Ok(())
+}
+
+fn read(reading: &Reading, opened: Opened, operator: Operator) -> u8 {
+    let Opened { mut inputs, mut index, output } = opened;
+    let report = Results::new(Box::new(io::stdout()), reading.json);
+    let told = Told::new(operator, report, reading.ntrec.unwrap_or(NTREC));
+    match &reading.purpose {
+        Purpose::Check => {
+            let mut check = Check(told);
+            let summary = whole(&mut inputs, &mut check, false);
+            check.0.end(&summary)
+        }
+        Purpose::List if index.is_some() => indexed::list(index.as_mut(), told),
+        Purpose::List => {
+            let mut list = List(told);
+            let summary = whole(&mut inputs, &mut list, true);
+            list.0.end_of_list(&summary)
+        }
+        Purpose::Emit { paths, .. } => {
+            let Some((fd, is_file)) = output else { return exit::STARTUP };
+            let paths = paths.iter().map(|path| path.as_bytes().to_vec()).collect();
+            let mut emit = Emit::new(told, paths, reading.ntrec.unwrap_or(NTREC), fd, is_file);
+            match &mut index {
+                Some(index) => indexed::emit(&mut inputs, index, &mut emit),
+                None => _ = whole(&mut inputs, &mut emit, true),
+            }
+            end_of_emit(emit)
+        }
+    }
+}
+
+/// Ends the smaller dump; gives the exit code.
+fn end_of_emit(mut emit: Emit) -> u8 {
+    if emit.is_writing() {
+        let missing = emit.missing();
+        emit.damaged |= !missing.is_empty();
+        // Without an index the reader has told of them.
+        let untold = if emit.by_index { missing } else { BTreeSet::new() };
+        for ino in untold {
+            emit.told.say(Remark(format_args!("inode {ino}: {}", Fault::Lost)));
+        }
+    }
+    match emit.finish() {
+        Ok((mut told, blocks, damaged)) => {
+            told.say(Remark(format_args!("{blocks} tape blocks written")));
+            if damaged { exit::ABORTED } else { exit::DONE }
+        }
+        Err((mut told, EmitError::NotFound(path))) => {
+            let path = String::from_utf8_lossy(&path).into_owned();
+            told.say(Remark(format_args!("{path}: not on the dump")));
+            exit::STARTUP
+        }
+        Err((mut told, EmitError::NoDirectories)) => {
+            told.say(Remark(format_args!("no directories to find the paths in")));
+            exit::ABORTED
+        }
+        Err((mut told, EmitError::Output(error))) => {
+            told.say(Remark(format_args!("the output: {}", strerror(&error))));
+            exit::ABORTED
+        }
+    }
+}
+
+/// Reads all volumes from their beginning.
+fn whole<S: Sink + Enough>(inputs: &mut [Input], sink: &mut S, jumps: bool) -> Summary {
+    let mut reader = Reader::default();
+    for (volume, input) in (1..).zip(inputs) {
+        reader.begin_volume(volume);
+        Feed::new(&mut reader, sink, jumps).run(input);
+    }
+    if sink.is_enough() { Summary::default() } else { reader.finish(sink) }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Reads a dump back: tape blocks in, files and findings out; pure.
+//!
+//! [`Reader`] is fed the tape blocks of each volume in turn and tells a [`Sink`] what they are. Nothing of the dump is believed:
+//! what is wrong becomes a [`Finding`], and reading goes on at the next header. What is kept in memory is bounded by the dump's
+//! size in inodes and names, not in bytes:
+//!
+//! - four maps of one bit an inode (`TS_CLRI`, `TS_BITS`, what was seen, what is damaged);
+//! - [`Names`]: 10 bytes and the name for each entry of a directory on the dump (the growing table takes up to twice 8 of these
+//!   for a moment), 56 bytes for each directory; no more than [`names::MOST_BYTES`] of names.
+//!
+//! With 20 million inodes and names of 16 bytes that is about 550 MB.
+
+mod dir;
+mod file;
+mod finding;
+mod maps;
+pub mod names;
+pub mod plan;
+mod reader;
+mod verdict;
+mod volume;
+
+pub use finding::{Fault, Finding, Place};
+pub use names::Names;
+pub use reader::{Reader, Sink};
+pub use verdict::Summary;
+
+/// Type bits of a mode (`IFMT`, ufs/ufs/dinode.h).
+pub const IFMT: u16 = 0o170_000;
+/// A FIFO.
+pub const IFIFO: u16 = 0o010_000;
+/// A character device.
+pub const IFCHR: u16 = 0o020_000;
+/// A directory.
+pub const IFDIR: u16 = 0o040_000;
+/// A block device.
+pub const IFBLK: u16 = 0o060_000;
+/// A regular file.
+pub const IFREG: u16 = 0o100_000;
+/// A symbolic link.
+pub const IFLNK: u16 = 0o120_000;
+/// A socket.
+pub const IFSOCK: u16 = 0o140_000;
+/// A whiteout.
+pub const IFWHT: u16 = 0o160_000;

@@ -1,0 +1,522 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The state machine that takes a dump apart, tape block by tape block.
+
+use super::dir::Scan;
+use super::file::File;
+use super::names::{Directory, Names};
+use super::{Fault, Finding, IFBLK, IFCHR, IFDIR, IFIFO, IFLNK, IFMT, IFREG, IFSOCK, IFWHT, Place};
+use crate::format::decode::decode;
+use crate::format::{Block, DecodeError, Decoded, Dialect, Identity, InodeMap, RecordType};
+use crate::ufs::ByteOrder;
+use crate::units::{Ino, TapeBlock};
+
+/// Who is told what is read. All but findings may be passed over.
+pub trait Sink {
+    /// Something is wrong, or worth saying.
+    fn finding(&mut self, finding: Finding, names: &mut Names);
+    /// The header of a volume.
+    fn volume(&mut self, _header: &Decoded, _place: Place) {}
+    /// All directories have been read; once in a dump. With `TS_CLRI` and `TS_BITS`, if they were there.
+    fn directories(&mut self, _names: &mut Names, _used: Option<&InodeMap>, _dumped: Option<&InodeMap>) {}
+    /// The `TS_INODE` of an inode; directories come before [`Sink::directories`], all else after it. Attributes of Linux's dump
+    /// are left out.
+    fn inode(&mut self, _header: &Decoded, _place: Place, _names: &mut Names) {}
+    /// A `TS_ADDR` of the inode before.
+    fn addr(&mut self, _header: &Decoded) {}
+    /// A tape block of data, or of attributes, of that inode.
+    fn data(&mut self, _ino: Ino, _is_data: bool, _block: &Block) {}
+}
+
+/// What the next tape block should be.
+#[derive(Clone, Debug)]
+pub(super) enum Expect {
+    /// The first block of a volume.
+    Volume,
+    /// A header.
+    Header,
+    /// Data of the current file.
+    Data,
+    /// A map's: so many more.
+    Map(RecordType, u32),
+    /// Nothing of use: so many more, then what is behind.
+    Skip(u64, Box<Expect>),
+    /// A header, wherever it is: passed over so far.
+    Lost(u64),
+    /// Nothing: the dump is over. Passed over so far.
+    End(u64),
+}
+
+/// Reads a dump.
+#[derive(Debug)]
+pub struct Reader {
+    pub(super) names: Names,
+    /// `TS_CLRI` and `TS_BITS`, when they were read.
+    pub(super) used: Option<InodeMap>,
+    pub(super) dumped: Option<InodeMap>,
+    pub(super) seen: InodeMap,
+    pub(super) suspect: InodeMap,
+    /// Damage found so far.
+    pub(super) damage: u64,
+    pub(super) files: u64,
+    pub(super) blocks: u64,
+    first: Option<(Identity, Dialect, bool)>,
+    pub(super) place: Place,
+    pub(super) expect: Expect,
+    pub(super) file: Option<File>,
+    /// `c_tapea` of the next tape block, and how much more it may be: a volume's header may have a number of its own.
+    pub(super) next: u64,
+    pub(super) slack: u64,
+    pub(super) numbered: bool,
+    last: Ino,
+    /// The file before a place without the header that should be there.
+    doubt: Option<Ino>,
+    /// Inodes touched since [`Reader::mark`].
+    recent: Option<Vec<Ino>>,
+    recent_block: u64,
+}
+
+/// Most inodes that are remembered of one compressed frame.
+const MOST_RECENT: usize = 1 << 20;
+
+impl Default for Reader {
+    fn default() -> Reader {
+        Reader {
+            names: Names::default(),
+            used: None,
+            dumped: None,
+            seen: InodeMap::new(0),
+            suspect: InodeMap::new(0),
+            damage: 0,
+            files: 0,
+            blocks: 0,
+            first: None,
+            place: Place::default(),
+            expect: Expect::Volume,
+            file: None,
+            next: 0,
+            slack: 0,
+            numbered: false,
+            last: Ino(0),
+            doubt: None,
+            recent: None,
+            recent_block: 0,
+        }
+    }
+}
+
+impl Reader {
+    /// The next volume begins: number `volume` of those given, from 1.
+    pub fn begin_volume(&mut self, volume: u32) {
+        self.place = Place { volume, block: 0 };
+        let before = std::mem::replace(&mut self.expect, Expect::Volume);
+        if volume > 1 && !matches!(before, Expect::Volume) {
+            // What the volume before left open is behind the header; see `later_volume`.
+            self.expect = Expect::Skip(0, Box::new(before));
+        }
+    }
+
+    /// Goes on at the header of a file, at this place, without what is before it. `names` are those of the dump.
+    pub fn resume(place: Place, head: Option<(Identity, Dialect, bool)>) -> Reader {
+        let mut names = Names::default();
+        names.close();
+        Reader { place, names, expect: Expect::Header, first: head, ..Reader::default() }
+    }
+
+    /// Leaves the dump before its end: tells whether the file that was read last is damaged.
+    pub fn leave(&mut self, sink: &mut impl Sink) {
+        self.finish_file(sink);
+        let suspect = std::mem::replace(&mut self.suspect, InodeMap::new(0));
+        suspect.iter().for_each(|ino| self.tell(sink, None, Some(ino), Fault::Damaged));
+    }
+
+    /// Where the next tape block is.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// The header of the dump, when one was read: what all headers have in common, the layout, whether it is of the other byte order.
+    pub fn head(&self) -> Option<&(Identity, Dialect, bool)> {
+        self.first.as_ref()
+    }
+
+    /// Whether `TS_END` was read.
+    pub fn is_over(&self) -> bool {
+        matches!(self.expect, Expect::End(_))
+    }
+
+    /// How many tape blocks of a file's data come next that need not be looked at.
+    pub fn pending_data(&self) -> u64 {
+        match (&self.expect, &self.file) {
+            (Expect::Data, Some(file)) if file.scan.is_none() => file.pending(),
+            _ => 0,
+        }
+    }
+
+    /// Passes over [`Reader::pending_data`] tape blocks without having read them.
+    pub fn skip_data(&mut self) {
+        let blocks = self.pending_data();
+        self.count(blocks);
+        while self.file.as_ref().is_some_and(File::wants_data) {
+            self.file.as_mut().into_iter().for_each(File::advance);
+        }
+        self.expect = Expect::Header;
+    }
+
+    /// A stretch begins that may turn out bad as a whole, such as a compressed frame.
+    pub fn mark(&mut self) {
+        self.recent = Some(self.file.as_ref().map(|file| file.ino).into_iter().collect());
+        self.recent_block = self.place.block;
+    }
+
+    /// The stretch since [`Reader::mark`] is bad, and what follows it may be missing.
+    pub fn spoil(&mut self, sink: &mut impl Sink, fault: Fault) {
+        let place = Place { block: self.recent_block, ..self.place };
+        self.tell(sink, Some(place), None, fault);
+        for ino in self.recent.take().unwrap_or_default() {
+            self.suspect(ino);
+        }
+        self.gap();
+    }
+
+    /// What comes next does not follow what came last: tape blocks are missing.
+    pub fn gap(&mut self) {
+        if let Some(file) = &mut self.file {
+            file.damaged = true;
+        }
+        if !self.is_over() {
+            self.expect = Expect::Lost(0);
+        }
+    }
+
+    /// These many tape blocks do not come: what comes is behind them. To be followed by [`Reader::gap`] or [`Reader::spoil`].
+    pub fn missing(&mut self, blocks: u64) {
+        self.count(blocks);
+    }
+
+    /// Something that the medium told, at the place reached.
+    pub fn report(&mut self, sink: &mut impl Sink, fault: Fault) {
+        let ino = self.file.as_ref().map(|file| file.ino);
+        self.tell(sink, Some(self.place), ino, fault);
+    }
+
+    /// The next tape block.
+    pub fn block(&mut self, block: &Block, sink: &mut impl Sink) {
+        match std::mem::replace(&mut self.expect, Expect::Header) {
+            Expect::Data => self.data(block, sink),
+            Expect::Header => self.header(block, sink),
+            Expect::Map(kind, left) => self.map(kind, left, block, sink),
+            Expect::Skip(0, behind) => self.later_volume(block, *behind, sink),
+            Expect::Skip(left, behind) => self.expect = skip(left - 1, *behind),
+            Expect::Volume => self.first_volume(block, sink),
+            Expect::Lost(passed) => self.search(passed, block, sink),
+            // Further TS_END fill the record.
+            Expect::End(0) if decode(block).is_ok_and(|header| header.header.kind == RecordType::End) => {
+                self.expect = Expect::End(0);
+            }
+            Expect::End(passed) => self.expect = Expect::End(passed + 1),
+        }
+        self.count(1);
+    }
+
+    fn count(&mut self, blocks: u64) {
+        self.place.block += blocks;
+        self.blocks += blocks;
+        self.next = self.next.wrapping_add(blocks);
+    }
+
+    /// The end of the input: what is open is closed.
+    pub(super) fn end(&mut self, sink: &mut impl Sink) {
+        self.finish_file(sink);
+        self.close_names(sink);
+        if let Expect::Skip(0, behind) = &mut self.expect {
+            // A last volume with nothing on it.
+            self.expect = std::mem::replace(behind, Expect::Header);
+        }
+        if let Some(ino) = self.doubt.take() {
+            self.suspect(ino);
+        }
+        match self.expect {
+            Expect::End(0) => {}
+            Expect::End(passed) => self.tell(sink, None, None, Fault::AfterEnd(passed)),
+            _ => self.tell(sink, Some(self.place), None, Fault::NoEnd),
+        }
+    }
+
+    pub(super) fn tell(
+        &mut self,
+        sink: &mut impl Sink,
+        place: Option<Place>,
+        ino: Option<Ino>,
+        fault: Fault,
+    ) {
+        self.damage += u64::from(fault.is_damage());
+        sink.finding(Finding { place, ino, fault }, &mut self.names);
+    }
+
+    pub(super) fn here(&mut self, sink: &mut impl Sink, ino: Option<Ino>, fault: Fault) {
+        self.tell(sink, Some(self.place), ino, fault);
+    }
+
+    /// An inode whose content is not sure.
+    fn suspect(&mut self, ino: Ino) {
+        self.suspect.insert_growing(ino);
+    }
+
+    fn touch(&mut self, ino: Ino) {
+        if let Some(recent) = &mut self.recent
+            && recent.len() < MOST_RECENT
+        {
+            recent.push(ino);
+        }
+    }
+
+    /// Takes the first header's word for what the dump is.
+    pub(super) fn remember(&mut self, header: &Decoded, sink: &mut impl Sink) {
+        if header.is_compressed() {
+            self.here(sink, None, Fault::Compressed);
+        }
+        self.first = Some((header.identity.clone(), header.dialect, header.swapped));
+        self.next = header.place.tapea.0;
+        self.numbered = true;
+    }
+
+    pub(super) fn is_ours(&self, header: &Decoded) -> bool {
+        self.first.as_ref().is_none_or(|(first, dialect, swapped)| {
+            let same_layout = std::mem::discriminant(dialect) == std::mem::discriminant(&header.dialect);
+            let other = &header.identity;
+            let (date, level) = ((first.date, first.ddate), first.level);
+            same_layout
+                && *swapped == header.swapped
+                && date == (other.date, other.ddate)
+                && level == other.level
+        })
+    }
+
+    /// What comes next is not of the current file.
+    pub(super) fn abandon(&mut self) {
+        if let Some(file) = &mut self.file {
+            file.damaged = true;
+        }
+    }
+
+    /// There is no header where one should be: it is searched for.
+    pub(super) fn lose(&mut self, error: DecodeError, sink: &mut impl Sink) {
+        let open = self.file.as_ref().filter(|file| file.check_extent().is_some()).map(|file| file.ino);
+        self.here(sink, open, Fault::NoHeader(error));
+        // Its header is damaged, or tape blocks of the file before are missing: the numbers will tell.
+        self.doubt = self.file.as_ref().map(|file| file.ino);
+        self.expect = Expect::Lost(1);
+    }
+
+    fn search(&mut self, passed: u64, block: &Block, sink: &mut impl Sink) {
+        match decode(block) {
+            Ok(header) if self.is_ours(&header) => {
+                if passed > 0 {
+                    self.here(sink, None, Fault::Skipped(passed));
+                }
+                if self.first.is_none() {
+                    self.remember(&header, sink);
+                }
+                self.take(&header, sink);
+            }
+            _ => self.expect = Expect::Lost(passed + 1),
+        }
+    }
+
+    pub(super) fn header(&mut self, block: &Block, sink: &mut impl Sink) {
+        match decode(block) {
+            Ok(header) => {
+                if self.first.is_none() {
+                    self.remember(&header, sink);
+                } else if !self.is_ours(&header) {
+                    self.here(sink, None, Fault::OtherDump);
+                }
+                self.take(&header, sink);
+            }
+            Err(error) => self.lose(error, sink),
+        }
+    }
+
+    /// A good header.
+    fn take(&mut self, header: &Decoded, sink: &mut impl Sink) {
+        self.check_number(header, sink);
+        match header.header.kind {
+            RecordType::Tape => self.here(sink, None, Fault::OutOfOrder(RecordType::Tape)),
+            RecordType::Clri | RecordType::Bits => self.begin_map(header, sink),
+            RecordType::Inode => self.begin_file(header, sink),
+            RecordType::Addr => self.go_on(header, sink),
+            RecordType::End => {
+                self.finish_file(sink);
+                self.close_names(sink);
+                self.expect = Expect::End(0);
+            }
+        }
+    }
+
+    fn check_number(&mut self, header: &Decoded, sink: &mut impl Sink) {
+        let tapea = header.place.tapea.0;
+        let fits = !self.numbered || tapea.checked_sub(self.next).is_some_and(|more| more <= self.slack);
+        if !fits {
+            self.here(sink, None, Fault::Numbers(TapeBlock(self.next), TapeBlock(tapea)));
+            self.abandon();
+            if let Some(ino) = self.doubt {
+                self.suspect(ino);
+            }
+        }
+        self.doubt = None;
+        (self.next, self.slack, self.numbered) = (tapea, 0, true);
+    }
+
+    fn begin_file(&mut self, header: &Decoded, sink: &mut impl Sink) {
+        let (ino, inode) = (header.header.inumber, &header.header.inode);
+        if header.is_attributes() {
+            let mut file = File::new(&header.header);
+            file.foreign = true;
+            return self.open_file(file);
+        }
+        self.finish_file(sink);
+        self.touch(ino);
+        let is_dir = inode.mode & IFMT == IFDIR;
+        let known = [IFIFO, IFCHR, IFDIR, IFBLK, IFREG, IFLNK, IFSOCK, IFWHT].contains(&(inode.mode & IFMT));
+        if !known {
+            self.here(sink, Some(ino), Fault::Mode(inode.mode));
+        }
+        self.check_place(ino, is_dir, sink);
+        let mut file = File::new(&header.header);
+        if is_dir && !self.names.is_closed() {
+            let owner = (inode.uid, inode.gid);
+            self.names.directory(Directory::new(ino, inode.mode, owner, inode.size, inode.mtime.0));
+            let order = match (header.swapped, ByteOrder::HOST) {
+                (false, order) => order,
+                (true, ByteOrder::Big) => ByteOrder::Little,
+                (true, ByteOrder::Little) => ByteOrder::Big,
+            };
+            let old = header.dialect == (Dialect::Ufs1 { old_inodes: true });
+            let mut scan = Scan::new(ino, inode.size, order, old);
+            if header.header.count > 0 && header.header.addr[0] == 0 {
+                scan.hole();
+            }
+            file.scan = Some(scan);
+        } else if !is_dir {
+            self.close_names(sink);
+            self.check_type(ino, inode.mode, sink);
+        }
+        sink.inode(header, self.place, &mut self.names);
+        self.files += 1;
+        self.open_file(file);
+    }
+
+    /// Whether the inode may be here: once, in rising order, directories first, and in the map.
+    fn check_place(&mut self, ino: Ino, is_dir: bool, sink: &mut impl Sink) {
+        if is_dir && self.names.is_closed() {
+            self.here(sink, Some(ino), Fault::OutOfOrder(RecordType::Inode));
+        }
+        let first_file = !is_dir && !self.names.is_closed();
+        if ino <= self.last && !first_file {
+            self.here(sink, Some(ino), Fault::InodeOrder(self.last));
+        }
+        self.last = ino;
+        if self.seen.contains(ino) {
+            self.here(sink, Some(ino), Fault::InodeTwice);
+        }
+        if self.dumped.as_ref().is_some_and(|dumped| !dumped.contains(ino)) {
+            self.here(sink, Some(ino), Fault::NotInMap);
+        }
+        // A map that is damaged or hostile is no reason to hold one of all inodes that there could be.
+        let room = self.dumped.as_ref().map_or(u64::MAX, |map| u64::from(map.tape_blocks()) * 8192);
+        if u64::from(ino.0) <= room {
+            self.seen.insert_growing(ino);
+        }
+    }
+
+    fn open_file(&mut self, file: File) {
+        self.expect = if file.wants_data() { Expect::Data } else { Expect::Header };
+        self.file = Some(file);
+    }
+
+    /// A `TS_ADDR`.
+    fn go_on(&mut self, header: &Decoded, sink: &mut impl Sink) {
+        let ino = header.header.inumber;
+        self.touch(ino);
+        if header.header.count == 0 {
+            self.here(sink, Some(ino), Fault::EmptyAddr);
+        }
+        match &mut self.file {
+            Some(file) if file.ino == ino => {
+                file.announce(&header.header);
+                if !file.foreign {
+                    sink.addr(header);
+                }
+                self.expect = if file.wants_data() { Expect::Data } else { Expect::Header };
+            }
+            _ => {
+                self.finish_file(sink);
+                self.here(sink, Some(ino), Fault::StrayAddr);
+                self.suspect(ino);
+                let blocks = header.header.blocks_that_follow();
+                self.expect = skip(u64::from(blocks), Expect::Header);
+            }
+        }
+    }
+
+    fn data(&mut self, block: &Block, sink: &mut impl Sink) {
+        let Some(mut file) = self.file.take() else { return };
+        let is_data = file.is_data();
+        if let Some(scan) = file.scan.as_mut().filter(|_| is_data) {
+            let (used, dumped) = (&self.used, &self.dumped);
+            let known = |ino: Ino| {
+                let last =
+                    used.as_ref().or(dumped.as_ref()).map_or(u64::MAX, |m| u64::from(m.tape_blocks()) * 8192);
+                (u64::from(ino.0) <= last, used.as_ref().is_none_or(|used| used.contains(ino)))
+            };
+            for fault in scan.block(block, &mut self.names, known) {
+                file.damaged |= fault.is_damage();
+                self.here(sink, Some(file.ino), fault);
+            }
+        }
+        if !file.foreign {
+            sink.data(file.ino, is_data, block);
+        }
+        file.advance();
+        self.open_file(file);
+    }
+
+    fn finish_file(&mut self, sink: &mut impl Sink) {
+        let Some(file) = self.file.take() else { return };
+        if let Some(fault) = file.check_extent() {
+            self.here(sink, Some(file.ino), fault);
+            self.suspect(file.ino);
+        } else if file.damaged || file.wants_data() {
+            self.suspect(file.ino);
+        }
+    }
+
+    /// Directories are over.
+    fn close_names(&mut self, sink: &mut impl Sink) {
+        if self.names.is_closed() {
+            return;
+        }
+        self.names.close();
+        self.last = Ino(0);
+        for at in 0..self.names.directories().len() {
+            let directory = &self.names.directories()[at];
+            let (ino, mode) = (directory.ino, directory.mode);
+            self.check_type(ino, mode, sink);
+        }
+        sink.directories(&mut self.names, self.used.as_ref(), self.dumped.as_ref());
+    }
+
+    /// Whether the entries of an inode agree with it.
+    fn check_type(&mut self, ino: Ino, mode: u16, sink: &mut impl Sink) {
+        // DTTOIF (sys/dirent.h).
+        let wrong = self.names.entries(ino).map(|offset| self.names.at(offset).0);
+        let wrong = wrong.filter(|&kind| kind != 0).find(|&kind| u16::from(kind) != (mode & IFMT) >> 12);
+        if let Some(kind) = wrong {
+            self.here(sink, Some(ino), Fault::EntryType(kind, mode));
+        }
+    }
+}
+
+pub(super) fn skip(blocks: u64, behind: Expect) -> Expect {
+    if blocks == 0 { behind } else { Expect::Skip(blocks, Box::new(behind)) }
+}

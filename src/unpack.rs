@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! zstd-compressed volumes, frame after frame; pure.
+//!
+//! Memory is bounded by the window that a frame asks for, of at most 128 MiB (zstd's own limit; `--long` makes larger ones).
+
+use std::fmt;
+
+use zstd::stream::raw::{Decoder, InBuffer, Operation, OutBuffer};
+use zstd::zstd_safe;
+
+/// What a frame begins with (RFC 8878).
+pub const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Bytes of a frame's start that tell how long its content is (`ZSTD_FRAMEHEADERSIZE_MAX`).
+const MOST_HEADER: usize = 18;
+
+/// Whether a volume that begins so is compressed; one bit of it may be flipped.
+pub fn is_compressed(start: &[u8]) -> bool {
+    let Some(start) = start.first_chunk::<4>() else { return false };
+    let wrong = start.iter().zip(&MAGIC).filter(|(a, b)| a != b).count();
+    wrong <= 1 || is_skippable(start)
+}
+
+fn is_skippable(start: &[u8; 4]) -> bool {
+    start[0] & 0xf0 == 0x50 && start[1..] == [0x2a, 0x4d, 0x18]
+}
+
+/// Where in `bytes` a frame may begin, from `from` on.
+pub fn find_frame(bytes: &[u8], from: usize) -> Option<usize> {
+    let rest = bytes.get(from..)?;
+    rest.windows(4).position(|four| four == MAGIC).map(|at| from + at)
+}
+
+/// A frame that cannot be decoded, or whose content does not have its checksum: zstd's reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrameError(pub String);
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for FrameError {}
+
+/// What one step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Bytes of input used.
+    pub used: usize,
+    /// Bytes of output made.
+    pub made: usize,
+    /// Whether a frame ended, and its checksum, if it has one, was right.
+    pub frame_ended: bool,
+}
+
+/// Decodes frames.
+pub struct Unpacker {
+    decoder: Decoder<'static>,
+}
+
+impl fmt::Debug for Unpacker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Unpacker")
+    }
+}
+
+impl Unpacker {
+    /// At the start of a frame.
+    ///
+    /// Errors: no memory.
+    pub fn new() -> Result<Unpacker, FrameError> {
+        let decoder = Decoder::new().map_err(|error| FrameError(error.to_string()))?;
+        Ok(Unpacker { decoder })
+    }
+
+    /// Goes on with `input`, into `output`.
+    ///
+    /// Errors: the frame is damaged. Go on with [`Unpacker::restart`].
+    pub fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, FrameError> {
+        let mut from = InBuffer::around(input);
+        let mut to = OutBuffer::around(output);
+        let left = self.decoder.run(&mut from, &mut to).map_err(|error| FrameError(error.to_string()))?;
+        Ok(Step { used: from.pos(), made: to.pos(), frame_ended: left == 0 })
+    }
+
+    /// What comes next is the start of a frame.
+    pub fn restart(&mut self) {
+        // Resetting a session that is there cannot go wrong.
+        _ = self.decoder.reinit();
+    }
+}
+
+/// Bytes of content that the frame at the start of `input` says it has.
+pub fn content_size(input: &[u8]) -> Option<u64> {
+    let header = &input[..input.len().min(MOST_HEADER)];
+    zstd_safe::get_frame_content_size(header).ok().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frames() -> (Vec<u8>, Vec<u8>) {
+        let plain: Vec<u8> = (0..300_000_u32).flat_map(|n| (n * n / 77).to_le_bytes()).collect();
+        let mut packed = Vec::new();
+        for piece in plain.chunks(200_000) {
+            let mut encoder = zstd::Encoder::new(&mut packed, 1).unwrap();
+            encoder.include_checksum(true).unwrap();
+            std::io::Write::write_all(&mut encoder, piece).unwrap();
+            encoder.finish().unwrap();
+        }
+        (plain, packed)
+    }
+
+    /// All that comes out, or the error.
+    fn unpack(packed: &[u8]) -> Result<(Vec<u8>, usize), FrameError> {
+        let (mut unpacker, mut out, mut ended, mut at) = (Unpacker::new()?, Vec::new(), 0, 0);
+        let mut room = [0; 5000];
+        loop {
+            let end = packed.len().min(at + 999);
+            let step = unpacker.step(&packed[at..end], &mut room)?;
+            out.extend_from_slice(&room[..step.made]);
+            at += step.used;
+            ended += usize::from(step.frame_ended);
+            if (step.used, step.made) == (0, 0) {
+                return Ok((out, ended));
+            }
+        }
+    }
+
+    #[test]
+    fn frames_come_out() {
+        let (plain, packed) = frames();
+        assert!(is_compressed(&packed));
+        let (out, ended) = unpack(&packed).unwrap();
+        assert_eq!(ended, 6);
+        assert!(out == plain);
+        let second = find_frame(&packed, 1).unwrap();
+        assert!(unpack(&packed[second..]).unwrap().0 == plain[200_000..]);
+    }
+
+    #[test]
+    fn every_flipped_bit_is_found() {
+        let (_, packed) = frames();
+        let whole = unpack(&packed).unwrap().1;
+        for at in (0..packed.len()).step_by(packed.len() / 400) {
+            let mut bad = packed.clone();
+            bad[at] ^= 1 << (at % 8);
+            // A flip in a frame header's reserved or unused parts leaves content and checksum right only if both still agree.
+            let same = unpack(&bad).is_ok_and(|(_, ended)| ended == whole);
+            assert!(!same, "byte {at}");
+        }
+    }
+}
