@@ -197,7 +197,9 @@ impl fmt::Display for Fault {
             }
             Fault::Mode(mode) => write!(f, "undefined file type 0{mode:o}"),
             Fault::Directory(at, fault) => write!(f, "directory entry at byte {at}: {fault}"),
-            Fault::Name(at) => write!(f, "directory entry after byte {at}: the name has a slash or NUL in it"),
+            Fault::Name(at) => {
+                write!(f, "directory entry after byte {at}: the name has a slash or NUL in it")
+            }
             Fault::Dots => f.write_str("`.' or `..' is not where it should be"),
             Fault::PastEnd(ino) => write!(f, "an entry names inode {ino}, past the end of the maps"),
             Fault::Unused(ino) => write!(f, "an entry names inode {ino}, which is not in use"),
