@@ -56,10 +56,12 @@ fn the_paths_of_restore() {
         let path = dir.join("dump");
         std::fs::write(&path, stream).unwrap();
         let (mut ours, mut theirs) = (listed(&path), restored(&path));
-        // Debian's restore loses names of 255 bytes.
-        for paths in [&mut ours, &mut theirs] {
-            paths.retain(|(_, path)| path.rsplit('/').next().unwrap().len() < 255);
-        }
+        // Debian's restore mangles names of 255 bytes.
+        let long = |path: &str| path.rsplit('/').next().unwrap().len() >= 255;
+        let mangled: BTreeSet<String> =
+            ours.iter().filter(|(_, path)| long(path)).map(|e| e.0.clone()).collect();
+        ours.retain(|(ino, _)| !mangled.contains(ino));
+        theirs.retain(|(ino, _)| !mangled.contains(ino));
         let found: Vec<_> = ours.symmetric_difference(&theirs).collect();
         assert!(found.is_empty(), "{} {}: {found:?}", case.image, case.name);
         count += ours.len();
@@ -195,8 +197,8 @@ fn json_keeps_to_its_schema() {
     assert_eq!((list[0]["type"].as_str(), list[0]["level"].as_i64()), (Some("dump"), Some(0)));
     let last = list.last().unwrap();
     assert_eq!((last["type"].as_str(), last["good"].as_bool()), (Some("summary"), Some(true)));
-    let entry = list.iter().find(|e| e["path"] == "./size1025").unwrap();
-    assert_eq!((entry["kind"].as_str(), entry["size"].as_i64()), (Some("file"), Some(1025)));
+    let entry = list.iter().find(|e| e["path"] == "./size1024").unwrap();
+    assert_eq!((entry["kind"].as_str(), entry["size"].as_i64()), (Some("file"), Some(1024)));
     // A file's header is where it is said to be.
     let stream = std::fs::read(&dump).unwrap();
     let at = entry["tape_block"].as_u64().unwrap() as usize * 1024;

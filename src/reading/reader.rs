@@ -68,6 +68,8 @@ pub struct Reader {
     pub(super) slack: u64,
     pub(super) numbered: bool,
     last: Ino,
+    /// Volumes before the first one that was given.
+    pub(super) shift: u32,
     /// The file before a place without the header that should be there.
     doubt: Option<Ino>,
     /// Inodes touched since [`Reader::mark`].
@@ -97,6 +99,7 @@ impl Default for Reader {
             slack: 0,
             numbered: false,
             last: Ino(0),
+            shift: 0,
             doubt: None,
             recent: None,
             recent_block: 0,
@@ -107,7 +110,7 @@ impl Default for Reader {
 impl Reader {
     /// The next volume begins: number `volume` of those given, from 1.
     pub fn begin_volume(&mut self, volume: u32) {
-        self.place = Place { volume, block: 0 };
+        self.place = Place { volume: volume.saturating_add(self.shift), block: 0 };
         let before = std::mem::replace(&mut self.expect, Expect::Volume);
         if volume > 1 && !matches!(before, Expect::Volume) {
             // What the volume before left open is behind the header; see `later_volume`.
@@ -122,11 +125,15 @@ impl Reader {
         Reader { place, names, expect: Expect::Header, first: head, ..Reader::default() }
     }
 
-    /// Leaves the dump before its end: tells whether the file that was read last is damaged.
-    pub fn leave(&mut self, sink: &mut impl Sink) {
-        self.finish_file(sink);
-        let suspect = std::mem::replace(&mut self.suspect, InodeMap::new(0));
-        suspect.iter().for_each(|ino| self.tell(sink, None, Some(ino), Fault::Damaged));
+    /// Leaves the dump before its end: tells whether the file `ino` is damaged.
+    pub fn leave(&mut self, sink: &mut impl Sink, ino: Ino) {
+        // That after it has only begun.
+        if self.file.as_ref().is_some_and(|file| file.ino == ino) {
+            self.finish_file(sink);
+        }
+        if self.suspect.contains(ino) {
+            self.tell(sink, None, Some(ino), Fault::Damaged);
+        }
     }
 
     /// Where the next tape block is.
@@ -259,6 +266,9 @@ impl Reader {
 
     /// An inode whose content is not sure.
     fn suspect(&mut self, ino: Ino) {
+        if !self.has_room(ino) {
+            return;
+        }
         self.suspect.insert_growing(ino);
     }
 
@@ -422,11 +432,16 @@ impl Reader {
         if self.dumped.as_ref().is_some_and(|dumped| !dumped.contains(ino)) {
             self.here(sink, Some(ino), Fault::NotInMap);
         }
-        // A map that is damaged or hostile is no reason to hold one of all inodes that there could be.
-        let room = self.dumped.as_ref().map_or(u64::MAX, |map| u64::from(map.tape_blocks()) * 8192);
-        if u64::from(ino.0) <= room {
+        if self.has_room(ino) {
             self.seen.insert_growing(ino);
         }
+    }
+
+    /// Whether the dump's maps have room for an inode. One that is damaged or hostile is no reason to hold a map of all inodes that
+    /// there could be.
+    fn has_room(&self, ino: Ino) -> bool {
+        let room = self.dumped.as_ref().map_or(u64::MAX, |map| u64::from(map.tape_blocks()) * 8192);
+        u64::from(ino.0) <= room
     }
 
     fn open_file(&mut self, file: File) {
@@ -451,8 +466,11 @@ impl Reader {
             }
             _ => {
                 self.finish_file(sink);
-                self.here(sink, Some(ino), Fault::StrayAddr);
-                self.suspect(ino);
+                // Where the dump is read from a later volume on, its beginning is on the volume before.
+                if self.shift == 0 || self.files > 0 {
+                    self.here(sink, Some(ino), Fault::StrayAddr);
+                    self.suspect(ino);
+                }
                 let blocks = header.header.blocks_that_follow();
                 self.expect = skip(u64::from(blocks), Expect::Header);
             }

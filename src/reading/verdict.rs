@@ -55,6 +55,9 @@ impl Reader {
 
     /// Directories that hang in the air, and files that no directory names.
     fn tell_of_names(&mut self, sink: &mut impl Sink) {
+        if self.shift > 0 && self.names.directories().is_empty() {
+            return;
+        }
         let whole = self.damage == 0;
         for at in 0..self.names.directories().len() {
             let directory = &self.names.directories()[at];

@@ -15,6 +15,7 @@ impl Reader {
                 sink.volume(&header, self.place);
                 let volume = header.place.volume;
                 if volume > 1 {
+                    self.shift = volume - self.place.volume.min(volume);
                     self.place.volume = volume;
                     self.here(sink, None, Fault::StartsAt(volume));
                     self.slack = 1;

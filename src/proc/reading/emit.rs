@@ -105,13 +105,13 @@ impl Emit {
 
     /// Only this file is wanted from now on.
     pub fn fetch(&mut self, ino: Ino) {
-        self.close_file();
+        self.settle();
         (self.only, self.passed) = (Some(ino), false);
     }
 
     /// Ends the dump. Errors: the path that is not there, or why the output could not be written.
     pub fn finish(mut self) -> Result<(Told, u64, bool), (Told, EmitError)> {
-        self.close_file();
+        self.settle();
         match self.stage {
             Stage::Reading => Err((self.told, EmitError::NoDirectories)),
             Stage::NotFound(number) => {
@@ -166,7 +166,7 @@ impl Emit {
     }
 
     /// What the file that is copied lacks is filled with zeros.
-    fn close_file(&mut self) {
+    pub fn settle(&mut self) {
         self.flush_attributes();
         let Some(ino) = self.current else { return };
         let owed = std::mem::take(&mut self.owed);
@@ -243,7 +243,7 @@ impl Sink for Emit {
     }
 
     fn inode(&mut self, header: &Decoded, _place: Place, _names: &mut Names) {
-        self.close_file();
+        self.settle();
         let (ino, inode) = (header.header.inumber, &header.header.inode);
         self.swapped = header.swapped;
         self.extsize = inode.extsize as usize;

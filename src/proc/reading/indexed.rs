@@ -114,7 +114,7 @@ pub fn emit(inputs: &mut [Input], index: &mut Input, emit: &mut Emit) {
                 break;
             }
         }
-        file.leave(emit);
+        file.leave(emit, ino);
     }
 }
 

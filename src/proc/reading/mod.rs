@@ -150,6 +150,7 @@ fn read(reading: &Reading, opened: Opened, operator: Operator) -> u8 {
 
 /// Ends the smaller dump; gives the exit code.
 fn end_of_emit(mut emit: Emit) -> u8 {
+    emit.settle();
     if emit.is_writing() {
         let missing = emit.missing();
         emit.damaged |= !missing.is_empty();
