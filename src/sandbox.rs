@@ -45,7 +45,7 @@ pub enum DescriptorKind {
 
 impl DescriptorKind {
     /// Every kind.
-    pub const ALL: [DescriptorKind; 14] = [
+    pub const ALL: [DescriptorKind; 15] = [
         DescriptorKind::Disk,
         DescriptorKind::Volume,
         DescriptorKind::TapeDevice,
