@@ -109,7 +109,7 @@ pub fn emit(inputs: &mut [Input], index: &mut Input, emit: &mut Emit) {
                 emit.told.say(Remark(format_args!("{}: {}", input.name.display(), strerror(&error))));
                 break;
             }
-            Feed::new(&mut file, emit, false).after(if is_first { ahead } else { 0 }).run(input);
+            Feed::new(&mut file, emit, true).after(if is_first { ahead } else { 0 }).run(input);
             if emit.is_enough() || file.is_over() {
                 break;
             }
