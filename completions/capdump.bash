@@ -23,7 +23,7 @@ _capdump() {
 
     case "${cmd}" in
         capdump)
-            opts="-0 -1 -2 -3 -4 -5 -6 -7 -8 -9 -a -c -L -n -r -R -S -u -W -w -B -b -C -D -d -f -h -P -s -T --batch --strict --volumes-prefix --help --version --autoload --exclude --exclude-file --exclude-inode --label --max-read-errors --progress --progress-fd --volume-script --workers"
+            opts="-0 -1 -2 -3 -4 -5 -6 -7 -8 -9 -a -c -L -n -r -R -S -u -W -w -B -b -C -D -d -f -h -P -s -T --batch --strict --verify --volumes-prefix --help --version --check --json --list --autoload --compress --exclude --exclude-file --exclude-inode --label --max-read-errors --progress --progress-fd --volume-script --workers --emit --index"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -95,6 +95,10 @@ _capdump() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --compress)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --exclude)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -140,6 +144,25 @@ _capdump() {
                     ;;
                 --workers)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --emit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --index)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 *)

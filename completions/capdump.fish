@@ -9,6 +9,7 @@ complete -c capdump -s P -d 'write each volume to a command\'s standard input' -
 complete -c capdump -s s -d 'length of the tape in feet' -r
 complete -c capdump -s T -d 'dump what changed since this date (ctime(3))' -r
 complete -c capdump -l autoload -d 'unload the tape and wait so long for the next one before asking' -r
+complete -c capdump -l compress -d 'compress the dump, level 1 to 19 [default: 3]; zstdcat(1) reads it' -r
 complete -c capdump -l exclude -d 'leave out a file, or a directory with all below it' -r
 complete -c capdump -l exclude-file -d 'leave out the inodes that a file lists' -r -F
 complete -c capdump -l exclude-inode -d 'leave out inodes, numbers with commas' -r
@@ -18,6 +19,8 @@ complete -c capdump -l progress -d 'none, plain, bar or json [default: bar on a 
 complete -c capdump -l progress-fd -d 'where lines of JSON go' -r
 complete -c capdump -l volume-script -d 'run between volumes, with device and number of the one that is full' -r
 complete -c capdump -l workers -d 'processes that read the disk, 1 to 16 [default: 3]' -r
+complete -c capdump -l emit -d 'write a dump of this path of a dump only; may be repeated' -r
+complete -c capdump -l index -d 'with --list, --emit: the index of the dump' -r -F
 complete -c capdump -s 0 -d 'full dump; digits add up to the level: -10 is level 10'
 complete -c capdump -s 1 -d 'dump what changed since the newest dump of a lower level'
 complete -c capdump -s 2 -d 'and so on, to -9'
@@ -40,6 +43,10 @@ complete -c capdump -s W -d 'list the last dumps, marking file systems that are 
 complete -c capdump -s w -d 'list the file systems that are due, and stop'
 complete -c capdump -l batch -d 'never ask: give the dump up where it would'
 complete -c capdump -l strict -d 'exit with status 4 when data could not be read'
+complete -c capdump -l verify -d 'read each volume back when it is written'
 complete -c capdump -l volumes-prefix -d 'write volumes to file001, file002 and so on'
 complete -c capdump -l help -d 'say this and stop'
 complete -c capdump -l version -d 'say the version and stop'
+complete -c capdump -l check -d 'check a dump: the operands are its volumes'
+complete -c capdump -l json -d 'with --check, --list: write lines of JSON'
+complete -c capdump -l list -d 'list the files of a dump: the operands are its volumes'

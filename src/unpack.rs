@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     fn frames() -> (Vec<u8>, Vec<u8>) {
-        let plain: Vec<u8> = (0..300_000_u32).flat_map(|n| (n * n / 77).to_le_bytes()).collect();
+        let plain: Vec<u8> = (0..300_000_u32).flat_map(|n| (n.wrapping_mul(n) / 77).to_le_bytes()).collect();
         let mut packed = Vec::new();
         for piece in plain.chunks(200_000) {
             let mut encoder = zstd::Encoder::new(&mut packed, 1).unwrap();

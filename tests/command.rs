@@ -19,7 +19,9 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn arguments(command: &mut Command, dir: &TempDir, options: &[&str], pipe: &str) {
     let image = dir.join("image");
-    small::mixed(&image);
+    if !image.exists() {
+        small::mixed(&image);
+    }
     command.args(["-0", "-b", "4"]).args(options).arg("-P").arg(pipe).arg(image).current_dir(dir.path());
 }
 
@@ -128,6 +130,8 @@ fn an_interrupt_leaves_the_command_alone() {
     let dir = TempDir::new("capdump-command");
     let gate = dir.join("gate");
     nix::unistd::mkfifo(&gate, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+    // More than a pipe holds, so that the dump waits for its command.
+    small::one_file(&dir.join("image"), 4 << 20);
     let mut session = at_terminal(&dir, &["-a"], "cat gate; cat >file.1");
     session.expect("(Pass III)", LIMIT);
     session.send_bytes(&[3]);
