@@ -79,7 +79,7 @@ impl Sample {
 #[test]
 fn one_file_and_its_directories() {
     let Some(sample) = Sample::new() else { return };
-    let ran = sample.emit(&["./other/hard"], &[], &[sample.dump.clone()]).ok();
+    let ran = sample.emit(&["./other/hard"], &[], std::slice::from_ref(&sample.dump)).ok();
     assert!(ran.stderr.ends_with(" tape blocks written\n"), "{}", ran.stderr);
     let paths: Vec<Vec<u8>> = sample.small().paths().unwrap().into_keys().collect();
     assert_eq!(paths, [b"".to_vec(), b"/other".to_vec(), b"/other/hard".to_vec()]);
@@ -93,7 +93,7 @@ fn one_file_and_its_directories() {
 fn trees_through_restore() {
     let Some(sample) = Sample::new() else { return };
     let paths = ["deep/level0/level1", "large", "names", "holes", "link900"];
-    sample.emit(&paths, &["-b", "32"], &[sample.dump.clone()]).ok();
+    sample.emit(&paths, &["-b", "32"], std::slice::from_ref(&sample.dump)).ok();
     assert_eq!(sample.differences(&paths), [""; 0]);
     if !restore::available() {
         return;
@@ -111,7 +111,7 @@ fn trees_through_restore() {
 #[test]
 fn what_is_not_there() {
     let Some(sample) = Sample::new() else { return };
-    let ran = sample.emit(&["large", "none/such"], &[], &[sample.dump.clone()]);
+    let ran = sample.emit(&["large", "none/such"], &[], std::slice::from_ref(&sample.dump));
     assert_eq!(ran.code(), 1);
     assert_eq!(ran.stderr, "  DUMP: none/such: not on the dump\n");
     assert_eq!(std::fs::metadata(sample.dir.join("small")).unwrap().len(), 0);

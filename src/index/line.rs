@@ -128,8 +128,12 @@ impl Line {
         let is_path = |path: &Vec<u8>| path == b"." || path.starts_with(b"./");
         let path = path.filter(is_path).ok_or(Error::Field("path"))?;
         let ino = number(fields.next().unwrap_or_default()).filter(|&ino| ino > 0);
+        let ino = Ino(ino.ok_or(Error::Field("inode"))?);
         let volume = number(fields.next().unwrap_or_default()).filter(|&volume| volume > 0);
-        let offset = number::<u64>(fields.next().unwrap_or_default());
+        let volume = volume.ok_or(Error::Field("volume"))?;
+        let offset = number(fields.next().unwrap_or_default());
+        let offset = offset.filter(|offset: &u64| offset.is_multiple_of(TP_BSIZE as u64));
+        let offset = offset.ok_or(Error::Field("offset"))?;
         let frame = fields.next().unwrap_or_default();
         let blocks = number(fields.next().unwrap_or_default()).filter(|&blocks| blocks > 0);
         let start = fields.next().and_then(number);
@@ -137,14 +141,8 @@ impl Line {
             b"-" => None,
             frame => Some(number(frame).zip(start).ok_or(Error::Field("frame"))?),
         };
-        let line = Line {
-            path,
-            ino: Ino(ino.ok_or(Error::Field("inode"))?),
-            volume: volume.ok_or(Error::Field("volume"))?,
-            offset: offset.filter(|offset| offset % TP_BSIZE as u64 == 0).ok_or(Error::Field("offset"))?,
-            frame,
-            blocks: blocks.ok_or(Error::Field("number of tape blocks"))?,
-        };
+        let blocks = blocks.ok_or(Error::Field("number of tape blocks"))?;
+        let line = Line { path, ino, volume, offset, frame, blocks };
         match line.frame {
             Some((_, start)) if start > line.offset => Err(Error::Field("frame")),
             _ => Ok(line),

@@ -62,7 +62,7 @@ fn what_is_refused() {
         ("./a\t3\t1\t1024\t7\t1", "frame"),
         ("./a\t3\t1\t1024\t7\t1\t1025", "frame"),
         ("./a\t3\t1\t0\t-\t0", "number of tape blocks"),
-        ("./a\t3\t1", "frame"),
+        ("./a\t3\t1", "offset"),
     ] {
         assert_eq!(Line::parse(line.as_bytes()), Err(Error::Field(field)), "{line}");
     }

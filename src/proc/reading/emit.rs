@@ -110,6 +110,7 @@ impl Emit {
     }
 
     /// Ends the dump. Errors: the path that is not there, or why the output could not be written.
+    #[expect(clippy::result_large_err, reason = "called once")]
     pub fn finish(mut self) -> Result<(Told, u64, bool), (Told, EmitError)> {
         self.settle();
         match self.stage {
