@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Passes III and IV: keeps the ring busy, and sees the volumes through.
 
+mod telling;
+
 use std::ffi::OsStr;
 use std::num::NonZeroU64;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 use super::Stop;
-use super::console::Reader;
 use super::crew::{Crew, News};
 use super::medium::Medium;
 use super::planner::{on_signal, reason, stopped};
@@ -16,20 +17,19 @@ use super::start::Started;
 use super::verify::{Part, Verification};
 use super::volumes::{Failure, Volumes};
 use crate::compress::{Entry, SeekTable};
-use crate::disk::{Disk, Fault};
+use crate::disk::Disk;
 use crate::event::{Event, EventQueue, Sig};
 use crate::media::Kind;
 use crate::operator::{
-    self, Attention, MediaMessage, Message, Progress, Question, Remark, State, StopMessage, pass_title, title,
+    self, Attention, MediaMessage, Message, Progress, Question, Remark, StopMessage, pass_title,
 };
 use crate::os::process::set_title;
-use crate::os::time;
 use crate::passes::Notice;
 use crate::ring::order::{InFlight, Next};
 use crate::ring::{Digest, Outcome, Slots};
 use crate::sandbox::{self, Role};
 use crate::ufs::FileSystem;
-use crate::units::{ByteOffset, TP_BSIZE};
+use crate::units::TP_BSIZE;
 use crate::volume::{Chunk, Ended, Filler};
 
 /// How long workers may take to go when all is done.
@@ -579,61 +579,6 @@ impl<'a, 'd> Writing<'a, 'd> {
             if let Some(verification) = self.verification.as_mut().filter(|_| blocks > 0) {
                 verification.wrote(part);
             }
-        }
-    }
-
-    fn tell_notices(&self, notices: Vec<(u32, Notice)>) {
-        notices.into_iter().for_each(|(_, notice)| self.started.console.notice(notice));
-    }
-
-    /// Notes which inodes have lost what, by sectors: a larger read that failed was made again by them.
-    fn note_losses(&self, chunk: &Chunk, first_record: u64, faults: &[(u64, Fault)]) {
-        let (unit, record_blocks) = (self.fs.superblock().dev_bsize(), self.started.job.ntrec);
-        for (record, fault) in faults.iter().filter(|(_, fault)| fault.sector) {
-            let within = u32::try_from(record.saturating_sub(first_record)).unwrap_or(u32::MAX);
-            let first = within.saturating_mul(record_blocks);
-            let offset = ByteOffset(fault.block.saturating_mul(unit));
-            let blocks = first..first.saturating_add(record_blocks);
-            let mut losses = self.started.console.losses();
-            chunk.readers_of(blocks, offset, fault.count).for_each(|(ino, bytes)| losses.data(ino, bytes));
-        }
-    }
-
-    fn tell_faults(&self, faults: &[(u64, Fault)]) -> Result<(), Stop> {
-        let console = &self.started.console;
-        for &(record, fault) in faults {
-            console.fault(Reader::Record(record), fault);
-        }
-        if console.is_stopped() { Err(Stop::Told) } else { Ok(()) }
-    }
-
-    /// The first line of progress comes a step after the first record.
-    fn start_clock(&mut self) {
-        if !std::mem::replace(&mut self.clock_started, true) {
-            let written = std::mem::replace(&mut self.written, self.started.job.ntrec.into());
-            self.tell_progress();
-            self.written = written;
-        }
-    }
-
-    fn tell_progress(&mut self) {
-        let now = self.started.clock.now();
-        let (state, due) = self.progress.report(now, self.written, time::ctime);
-        let console = &self.started.console;
-        let wanted = std::mem::take(&mut self.asked) || console.operator().display().has_lines();
-        if due && wanted {
-            console.say(Message::Progress(&state));
-        }
-        let left = match &state {
-            State::Percent { seconds, .. } => Some(*seconds),
-            State::Soon => None,
-        };
-        let (pass, volume, blocks) = (self.pass, self.filler.volume(), self.written);
-        let estimate = self.estimate;
-        console.show(operator::Event::Progress { pass, volume, blocks, estimate, left });
-        if now != self.titled {
-            self.titled = now;
-            set_title(&title(&self.started.disk_name, self.pass, &state));
         }
     }
 }
