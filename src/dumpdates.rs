@@ -39,7 +39,7 @@ pub enum DumpdatesError {
     TooLarge,
     /// The name has more than [`NAME_WIDTH`] bytes.
     NameTooLong(OsString),
-    /// The name is empty or has blanks in it, so that it would not be found again.
+    /// The name is empty or has blanks or a NUL in it, so that it would not be found again.
     NameNotAWord(OsString),
 }
 
@@ -51,7 +51,7 @@ impl fmt::Display for DumpdatesError {
                 write!(f, "Name '{}' exceeds DUMPFMTLEN ({NAME_WIDTH}) bytes", name.display())
             }
             DumpdatesError::NameNotAWord(name) => {
-                write!(f, "Name '{}' is empty or has blanks in it", name.display())
+                write!(f, "Name '{}' is empty or has blanks or a NUL in it", name.display())
             }
         }
     }
@@ -149,7 +149,7 @@ pub fn check_name(name: &OsStr) -> Result<(), DumpdatesError> {
     if bytes.len() > NAME_WIDTH {
         return Err(DumpdatesError::NameTooLong(name.to_owned()));
     }
-    if bytes.is_empty() || bytes.iter().any(|&b| blank(b)) {
+    if bytes.is_empty() || bytes.iter().any(|&b| b == 0 || blank(b)) {
         return Err(DumpdatesError::NameNotAWord(name.to_owned()));
     }
     Ok(())

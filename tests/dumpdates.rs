@@ -243,7 +243,7 @@ fn what_cannot_be_recorded_is_refused_at_once() {
     let mut command = place.command("-0auf out");
     place.image("a b", 1);
     let ran = run(command.arg("a b"), LIMIT);
-    assert!(ran.stderr.contains("Name 'a b' is empty or has blanks in it\n"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("Name 'a b' is empty or has blanks or a NUL in it\n"), "{}", ran.stderr);
     assert_eq!(ran.code(), 3);
     place.run(&format!("-0af out {long}")).ok();
 

@@ -152,7 +152,7 @@ fn names() {
     let longer = longest + "n";
     let error = dumpdates.record(entry(&longer, 0, 0), ctime).expect_err("54 bytes do not");
     assert_eq!(error.to_string(), format!("Name '{longer}' exceeds DUMPFMTLEN (53) bytes"));
-    for name in ["", "a b", "a\nb", "a\tb"] {
+    for name in ["", "a b", "a\nb", "a\tb", "a\0b"] {
         let error = check_name(OsStr::new(name)).expect_err(name);
         assert_eq!(error, DumpdatesError::NameNotAWord(name.into()));
     }

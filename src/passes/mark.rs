@@ -38,7 +38,7 @@ impl MarkFiles {
 
     /// Maps the next cylinder group; false when there is none left.
     ///
-    /// Errors: the disk cannot be read; with soft updates, a group without its magic number.
+    /// Errors: the disk cannot be read; with soft updates, a group without its magic number; no root directory.
     pub fn step<R: ReadAt>(
         &mut self,
         fs: &FileSystem<R>,
@@ -46,6 +46,9 @@ impl MarkFiles {
     ) -> Result<bool, Error> {
         let sb = fs.superblock();
         if self.group >= sb.ncg {
+            if !self.maps.dirs.contains(Ino::ROOT) {
+                return Err(Error::NoRoot);
+            }
             // Restore gets very upset if the root is not dumped.
             self.maps.dump.insert(Ino::ROOT);
             return Ok(false);

@@ -140,7 +140,10 @@ impl MarkDirs {
             self.changed = true;
         } else if nodump {
             self.changed |= found.subdirectories;
-            maps.dirs.remove(ino);
+            // The root stays, as it does in the map of what is dumped: without it nothing could be read, not even that it is empty.
+            if ino != Ino::ROOT {
+                maps.dirs.remove(ino);
+            }
         } else if !found.subdirectories {
             maps.dirs.remove(ino);
             self.changed = true;

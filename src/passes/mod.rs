@@ -98,6 +98,8 @@ pub enum Error {
     Read(ufs::ReadError),
     /// A cylinder group has not the magic number, where its map of inodes is needed (soft updates).
     GroupMagic(u32),
+    /// The root is not a directory: restore(8) reaches everything from there. FreeBSD's dump goes on, to a dump that cannot be read.
+    NoRoot,
 }
 
 impl fmt::Display for Error {
@@ -105,6 +107,13 @@ impl fmt::Display for Error {
         match self {
             Error::Read(error) => error.fmt(f),
             Error::GroupMagic(cg) => write!(f, "mapfiles: cg {cg}: bad magic number"),
+            Error::NoRoot => {
+                write!(
+                    f,
+                    "inode {} is not a directory: nothing could be restored without the root",
+                    Ino::ROOT
+                )
+            }
         }
     }
 }
