@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What is told of a dump that is read: the listing, and what is wrong.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
+
+use serde_json::{Value, json};
 
 use super::Line;
 use crate::format::{Decoded, Dialect};
 use crate::index::{self, escape_into};
-use crate::reading::{
-    Finding, IFBLK, IFCHR, IFDIR, IFIFO, IFLNK, IFMT, IFREG, IFSOCK, IFWHT, Place, Summary,
-};
+use crate::reading::{Finding, Place, Summary};
+use crate::ufs::FileType;
 use crate::units::{Ino, TP_BSIZE};
+
+/// Bits of a mode that are permissions (`ALLPERMS`, sys/stat.h).
+const PERMISSIONS: u16 = 0o7777;
 
 /// A file of the listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,19 +123,24 @@ impl Results {
             return Ok(());
         }
         let of = &header.identity;
-        let mut object = Object::new("dump");
-        object.number("date", of.date);
-        object.number("base_date", of.ddate);
-        object.number("level", i64::from(of.level));
-        object.text("label", &of.label);
-        object.text("filesystem", &of.filesys);
-        object.text("device", &of.dev);
-        object.text("host", &of.host);
-        let format = if header.dialect == Dialect::Ufs2 { "ufs2" } else { "ufs1" };
-        object.text("format", format.as_bytes());
         let big = header.swapped != cfg!(target_endian = "big");
-        object.text("byte_order", if big { b"big" } else { b"little" });
-        self.out.write_all(&object.finish())
+        let fields = json!({
+            "date": of.date,
+            "base_date": of.ddate,
+            "level": of.level,
+            "label": text(&of.label),
+            "filesystem": text(&of.filesys),
+            "device": text(&of.dev),
+            "host": text(&of.host),
+            "format": if header.dialect == Dialect::Ufs2 { "ufs2" } else { "ufs1" },
+            "byte_order": if big { "big" } else { "little" },
+        });
+        self.line(&object("dump", fields))
+    }
+
+    fn line(&mut self, object: &Value) -> io::Result<()> {
+        serde_json::to_writer(&mut self.out, object)?;
+        self.out.write_all(b"\n")
     }
 
     /// A file.
@@ -157,34 +167,31 @@ impl Results {
     }
 
     fn entry_json(&mut self, entry: &Entry<'_>) -> io::Result<()> {
-        let mut object = Object::new("entry");
-        object.number("inode", i64::from(entry.ino.0));
-        object.path("path", entry.path);
+        let mut object = object("entry", json!({ "inode": entry.ino.0 }));
+        put_path(&mut object, entry.path);
         if let Some(about) = entry.about {
-            object.text("kind", kind(about.mode).0.as_bytes());
-            object.number("mode", i64::from(about.mode & !IFMT));
-            object.number("uid", i64::from(about.uid));
-            object.number("gid", i64::from(about.gid));
-            object.unsigned("size", about.size);
-            object.number("mtime", about.mtime);
+            object["kind"] = kind(about.mode).0.into();
+            object["mode"] = (about.mode & PERMISSIONS).into();
+            object["uid"] = about.uid.into();
+            object["gid"] = about.gid.into();
+            object["size"] = about.size.into();
+            object["mtime"] = about.mtime.into();
             if let Some(rdev) = about.rdev {
-                object.number("rdev", i64::from(rdev));
+                object["rdev"] = rdev.into();
             }
         }
-        object.place(entry.place);
-        self.out.write_all(&object.finish())
+        put_place(&mut object, entry.place);
+        self.line(&object)
     }
 
     /// A line of an index: inode, volume, bytes before its header there, tape blocks, path.
     pub fn indexed(&mut self, line: &index::Line) -> io::Result<()> {
         let index::Line { ino, volume, offset, blocks, .. } = *line;
         if self.json {
-            let mut object = Object::new("entry");
-            object.number("inode", i64::from(ino.0));
-            object.path("path", &line.path);
-            object.place(Some(Place { volume, block: offset / TP_BSIZE as u64 }));
-            object.unsigned("tape_blocks", blocks);
-            return self.out.write_all(&object.finish());
+            let mut object = object("entry", json!({ "inode": ino.0, "tape_blocks": blocks }));
+            put_path(&mut object, &line.path);
+            put_place(&mut object, Some(Place { volume, block: offset / TP_BSIZE as u64 }));
+            return self.line(&object);
         }
         let mut text = format!("{:>10} {volume:>4} {offset:>15} {blocks:>10} ", ino.0).into_bytes();
         escape_into(&line.path, &mut text);
@@ -197,19 +204,17 @@ impl Results {
         if !self.json {
             return Ok(());
         }
-        let finding = line.finding;
-        let mut object = Object::new("finding");
-        object.flag("damage", finding.fault.is_damage());
-        object.text("what", finding.fault.word().as_bytes());
-        object.text("text", finding.fault.to_string().as_bytes());
-        object.place(finding.place);
-        if let Some(ino) = finding.ino {
-            object.number("inode", i64::from(ino.0));
+        let Finding { place, ino, fault } = line.finding;
+        let fields = json!({ "damage": fault.is_damage(), "what": fault.word(), "text": fault.to_string() });
+        let mut object = object("finding", fields);
+        put_place(&mut object, *place);
+        if let Some(ino) = ino {
+            object["inode"] = ino.0.into();
         }
         if let Some(path) = line.path {
-            object.path("path", path);
+            put_path(&mut object, path);
         }
-        self.out.write_all(&object.finish())
+        self.line(&object)
     }
 
     /// The sums; only as JSON.
@@ -217,15 +222,17 @@ impl Results {
         if !self.json {
             return Ok(());
         }
-        let mut object = Object::new("summary");
-        object.flag("good", summary.damage == 0);
-        object.unsigned("tape_blocks", summary.blocks);
-        object.unsigned("inodes", summary.inodes);
-        object.unsigned("announced", summary.announced);
-        object.unsigned("lost", summary.lost);
-        object.unsigned("damaged", summary.damaged);
-        object.unsigned("findings", summary.damage);
-        self.out.write_all(&object.finish())
+        let Summary { blocks, inodes, announced, lost, damaged, damage } = *summary;
+        let fields = json!({
+            "good": damage == 0,
+            "tape_blocks": blocks,
+            "inodes": inodes,
+            "announced": announced,
+            "lost": lost,
+            "damaged": damaged,
+            "findings": damage,
+        });
+        self.line(&object("summary", fields))
     }
 
     /// Gives all to the output.
@@ -236,16 +243,16 @@ impl Results {
 
 /// The word and the letter for a type of file.
 fn kind(mode: u16) -> (&'static str, u8) {
-    match mode & IFMT {
-        IFIFO => ("fifo", b'p'),
-        IFCHR => ("character-device", b'c'),
-        IFDIR => ("directory", b'd'),
-        IFBLK => ("block-device", b'b'),
-        IFREG => ("file", b'-'),
-        IFLNK => ("symlink", b'l'),
-        IFSOCK => ("socket", b's'),
-        IFWHT => ("whiteout", b'w'),
-        _ => ("unknown", b'?'),
+    match FileType::of(mode) {
+        FileType::Fifo => ("fifo", b'p'),
+        FileType::Char => ("character-device", b'c'),
+        FileType::Dir => ("directory", b'd'),
+        FileType::Block => ("block-device", b'b'),
+        FileType::Regular => ("file", b'-'),
+        FileType::Link => ("symlink", b'l'),
+        FileType::Socket => ("socket", b's'),
+        FileType::Whiteout => ("whiteout", b'w'),
+        FileType::Free | FileType::Undefined(_) => ("unknown", b'?'),
     }
 }
 
@@ -267,74 +274,31 @@ fn mode_text(mode: u16) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// A JSON object (RFC 8259) on one line, in the making.
-struct Object(Vec<u8>);
+/// An object of this type, with `fields`.
+fn object(kind: &str, mut fields: Value) -> Value {
+    fields["type"] = kind.into();
+    fields
+}
 
-impl Object {
-    fn new(kind: &str) -> Object {
-        let mut object = Object(vec![b'{']);
-        object.text("type", kind.as_bytes());
-        object
+fn put_place(object: &mut Value, place: Option<Place>) {
+    if let Some(Place { volume, block }) = place {
+        object["volume"] = volume.into();
+        object["tape_block"] = block.into();
     }
+}
 
-    fn key(&mut self, key: &str) {
-        if self.0.len() > 1 {
-            self.0.push(b',');
-        }
-        self.0.extend_from_slice(format!("\"{key}\":").as_bytes());
+/// A path; if it is not UTF-8, its bytes follow in hexadecimal digits.
+fn put_path(object: &mut Value, path: &[u8]) {
+    object["path"] = text(path).into();
+    if std::str::from_utf8(path).is_err() {
+        let hex: String = path.iter().map(|byte| format!("{byte:02x}")).collect();
+        object["path_bytes"] = hex.into();
     }
+}
 
-    fn number(&mut self, key: &str, value: i64) {
-        self.key(key);
-        self.0.extend_from_slice(value.to_string().as_bytes());
-    }
-
-    fn unsigned(&mut self, key: &str, value: u64) {
-        self.key(key);
-        self.0.extend_from_slice(value.to_string().as_bytes());
-    }
-
-    fn flag(&mut self, key: &str, value: bool) {
-        self.key(key);
-        self.0.extend_from_slice(if value { b"true" } else { b"false" });
-    }
-
-    fn place(&mut self, place: Option<Place>) {
-        if let Some(Place { volume, block }) = place {
-            self.number("volume", i64::from(volume));
-            self.unsigned("tape_block", block);
-        }
-    }
-
-    /// A text; what is not UTF-8 becomes U+FFFD.
-    fn text(&mut self, key: &str, value: &[u8]) {
-        self.key(key);
-        self.0.push(b'"');
-        for c in String::from_utf8_lossy(value).chars() {
-            match c {
-                '"' | '\\' => self.0.extend([b'\\', c as u8]),
-                '\0'..=' ' | '\x7f' if c != ' ' => {
-                    self.0.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes());
-                }
-                c => self.0.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
-            }
-        }
-        self.0.push(b'"');
-    }
-
-    /// A path; if it is not UTF-8, its bytes follow in hexadecimal digits, named so with `_bytes`.
-    fn path(&mut self, key: &str, value: &[u8]) {
-        self.text(key, value);
-        if std::str::from_utf8(value).is_err() {
-            let hex: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
-            self.text(&format!("{key}_bytes"), hex.as_bytes());
-        }
-    }
-
-    fn finish(mut self) -> Vec<u8> {
-        self.0.extend_from_slice(b"}\n");
-        self.0
-    }
+/// What is not UTF-8 becomes U+FFFD.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
 }
 
 #[cfg(test)]
@@ -358,15 +322,14 @@ mod tests {
     }
 
     #[test]
-    fn any_text_is_json() {
+    fn a_path_that_is_not_utf_8_keeps_its_bytes() {
         let every: Vec<u8> = (0..=255).collect();
-        let mut object = Object::new("entry");
-        object.path("path", &every);
-        object.path("good", "naïve \u{1f600}\n".as_bytes());
-        let value: serde_json::Value = serde_json::from_slice(&object.finish()).unwrap();
-        assert_eq!(value["path"].as_str().unwrap(), String::from_utf8_lossy(&every));
-        assert_eq!(value["good"], "naïve \u{1f600}\n");
-        assert!(value["path_bytes"].as_str().unwrap().starts_with("000102"));
-        assert_eq!(value.get("good_bytes"), None);
+        let mut strange = json!({});
+        put_path(&mut strange, &every);
+        assert_eq!(strange["path"].as_str().unwrap(), String::from_utf8_lossy(&every));
+        assert!(strange["path_bytes"].as_str().unwrap().starts_with("000102"));
+        let mut good = json!({});
+        put_path(&mut good, "naïve \u{1f600}\n".as_bytes());
+        assert_eq!(good, json!({ "path": "naïve \u{1f600}\n" }));
     }
 }

@@ -81,6 +81,17 @@ pub enum Entered {
     Unavailable(String),
 }
 
+impl Entered {
+    /// What is missing, in one line.
+    pub fn lack(&self) -> Option<String> {
+        match self {
+            Entered::Full => None,
+            Entered::Partial(reason) => Some(format!("the sandbox is not whole: {reason}")),
+            Entered::Unavailable(reason) => Some(format!("no sandbox: {reason}")),
+        }
+    }
+}
+
 /// Cuts the descriptor down to these rights and ioctls, and checks that they hold. Nothing on Linux, where rights are
 /// per process, and nothing on a FreeBSD kernel without capabilities.
 pub fn limit(fd: BorrowedFd<'_>, rights: &[Right], ioctls: &[Ioctl]) -> io::Result<()> {

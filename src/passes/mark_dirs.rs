@@ -6,11 +6,14 @@
 //! A directory that is in `dirs` but not in `used` has the flag nodump, or inherits it: all that is in it is taken off the dump.
 //! Where there is none of these, one round is enough (see [`Links`]), and none where there is nothing to dump.
 
+use std::ops::ControlFlow;
+
 use super::links::Links;
+use super::names::each_block;
 use super::{Criteria, Error, Maps, Notice, damage, estimate};
 use crate::buffer::Buffer;
-use crate::ufs::{BlockMap, Dinode, FileSystem, FileType, ReadAt, dir_entries};
-use crate::units::{FragAddr, Ino};
+use crate::ufs::{Dinode, FileSystem, FileType, ReadAt, dir_entries};
+use crate::units::Ino;
 
 /// Directories that one step reads at most.
 const DIRECTORIES_PER_STEP: u32 = 1024;
@@ -167,33 +170,13 @@ impl MarkDirs {
         if nodump && !self.first_time(fs, ino) {
             return Ok(found);
         }
-        fs.disk().reading(ino);
-        let mut map = match BlockMap::new(fs.superblock(), inode) {
-            Ok(map) => map,
-            Err(error) => {
-                notify(Notice::Damaged(error));
-                return Ok(found);
-            }
-        };
-        loop {
-            match damage(map.next(fs))? {
-                Ok(None) => return Ok(found),
-                Ok(Some(run)) => {
-                    let Some(addr) = run.addr else { continue };
-                    let bsize = u64::from(fs.superblock().bsize);
-                    for index in 0..run.count {
-                        let left = inode.size.saturating_sub((run.first.0 + index) * bsize);
-                        let block = FragAddr(addr.0 + index * u64::from(fs.superblock().frag));
-                        self.read(fs, block, left.min(bsize) as usize)?;
-                        self.search_block(fs, maps, tape_blocks, ino, nodump, &mut found, notify)?;
-                        if found.dumped {
-                            return Ok(found);
-                        }
-                    }
-                }
-                Err(error) => notify(Notice::Damaged(error)),
-            }
-        }
+        let mut block = std::mem::take(&mut self.block);
+        let result = each_block(fs, ino, inode, &mut block, notify, &mut |bytes, notify| {
+            self.search_block(fs, maps, tape_blocks, ino, nodump, bytes, &mut found, notify)?;
+            Ok(if found.dumped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        });
+        self.block = block;
+        result.map(|()| found)
     }
 
     fn first_time<R: ReadAt>(&mut self, fs: &FileSystem<R>, ino: Ino) -> bool {
@@ -205,17 +188,6 @@ impl MarkDirs {
         first
     }
 
-    /// Reads the `size` used bytes of a directory block.
-    fn read<R: ReadAt>(&mut self, fs: &FileSystem<R>, addr: FragAddr, size: usize) -> Result<(), Error> {
-        let sb = fs.superblock();
-        // Whole fragments are read, as they stand on the disk; a disk need not read less.
-        let whole = size.next_multiple_of(sb.fsize as usize);
-        self.block.set_length(whole);
-        fs.disk().read_at(sb.offset_of(addr), &mut self.block).map_err(Error::Read)?;
-        self.block.set_length(size);
-        Ok(())
-    }
-
     #[expect(clippy::too_many_arguments, reason = "one pass's state, used here only")]
     fn search_block<R: ReadAt>(
         &mut self,
@@ -224,11 +196,12 @@ impl MarkDirs {
         tape_blocks: &mut i64,
         directory: Ino,
         nodump: bool,
+        bytes: &[u8],
         found: &mut Found,
         notify: &mut dyn FnMut(Notice),
     ) -> Result<(), Error> {
         let sb = fs.superblock();
-        for entry in dir_entries(&self.block, sb.order, sb.old_directories) {
+        for entry in dir_entries(bytes, sb.order, sb.old_directories) {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(_) => {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Names: the entries of a directory, and the way from the root to what a path names.
+//! Names: the blocks and entries of a directory, and the way from the root to what a path names.
 
 use std::fmt;
 use std::ops::ControlFlow;
 
 use super::{Error, Notice, damage};
 use crate::buffer::Buffer;
-use crate::ufs::{BlockMap, DirEntry, FileSystem, FileType, ReadAt, dir_entries};
+use crate::ufs::{BlockMap, Dinode, DirEntry, FileSystem, FileType, ReadAt, dir_entries};
 use crate::units::{FragAddr, Ino};
 
 /// Why a path names nothing. The text is as much of the path as was looked at.
@@ -95,17 +95,49 @@ pub(super) fn each_entry<R: ReadAt>(
             return Ok(false);
         }
     };
+    each_block(fs, directory, &inode, block, notify, &mut |bytes, notify| {
+        for entry in dir_entries(bytes, sb.order, sb.old_directories) {
+            match entry {
+                Ok(entry) if entry.is_dot() => {}
+                Ok(entry) if visit(&entry).is_break() => return Ok(ControlFlow::Break(())),
+                Ok(_) => {}
+                Err(_) => {
+                    notify(Notice::CorruptDirectory(directory));
+                    break;
+                }
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(true)
+}
+
+/// What is done with the used bytes of a block of a directory; a break leaves the others unread.
+pub(super) type Visit<'v> = dyn FnMut(&[u8], &mut dyn FnMut(Notice)) -> Result<ControlFlow<()>, Error> + 'v;
+
+/// Gives each block of a directory to `visit`. What is wrong with its addresses is told.
+///
+/// Errors: the disk cannot be read, and those of `visit`.
+pub(super) fn each_block<R: ReadAt>(
+    fs: &FileSystem<R>,
+    directory: Ino,
+    inode: &Dinode,
+    block: &mut Buffer,
+    notify: &mut dyn FnMut(Notice),
+    visit: &mut Visit<'_>,
+) -> Result<(), Error> {
+    let sb = fs.superblock();
     fs.disk().reading(directory);
-    let mut map = match BlockMap::new(sb, &inode) {
+    let mut map = match BlockMap::new(sb, inode) {
         Ok(map) => map,
         Err(error) => {
             notify(Notice::Damaged(error));
-            return Ok(true);
+            return Ok(());
         }
     };
     loop {
         let run = match damage(map.next(fs))? {
-            Ok(None) => return Ok(true),
+            Ok(None) => return Ok(()),
             Ok(Some(run)) => run,
             Err(error) => {
                 notify(Notice::Damaged(error));
@@ -115,22 +147,14 @@ pub(super) fn each_entry<R: ReadAt>(
         let Some(addr) = run.addr else { continue };
         let bsize = u64::from(sb.bsize);
         for index in 0..run.count {
-            let left = inode.size.saturating_sub((run.first.0 + index) * bsize).min(bsize) as usize;
-            // Whole fragments are read, as they stand on the disk.
-            block.set_length(left.next_multiple_of(sb.fsize as usize));
+            let used = inode.size.saturating_sub((run.first.0 + index) * bsize).min(bsize) as usize;
+            // Whole fragments are read, as they stand on the disk; a disk need not read less.
+            block.set_length(used.next_multiple_of(sb.fsize as usize));
             let addr = FragAddr(addr.0 + index * u64::from(sb.frag));
             fs.disk().read_at(sb.offset_of(addr), block).map_err(Error::Read)?;
-            block.set_length(left);
-            for entry in dir_entries(block, sb.order, sb.old_directories) {
-                match entry {
-                    Ok(entry) if entry.is_dot() => {}
-                    Ok(entry) if visit(&entry).is_break() => return Ok(true),
-                    Ok(_) => {}
-                    Err(_) => {
-                        notify(Notice::CorruptDirectory(directory));
-                        break;
-                    }
-                }
+            block.set_length(used);
+            if visit(block, notify)?.is_break() {
+                return Ok(());
             }
         }
     }

@@ -97,8 +97,8 @@ pub struct Crew {
 }
 
 impl Crew {
-    /// Forks the workers, who compress what they write if there is a level, and take digests of it to `verify` it. The calling process is in the sandbox already, and so
-    /// are they.
+    /// Forks the workers, who compress what they write if there is a level, and take digests of it to `verify` it. The calling
+    /// process is in the sandbox already, and so are they.
     ///
     /// Errors: those of mmap(2), socketpair(2) and fork(2).
     pub fn start(

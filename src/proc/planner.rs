@@ -23,7 +23,7 @@ use crate::os::process::set_title;
 use crate::os::signals::heeded;
 use crate::passes::{self, Criteria, Maps, MarkDirs, MarkFiles, Notice, Select, Stream};
 use crate::ring::Slots;
-use crate::sandbox::{self, Entered, Role};
+use crate::sandbox::{self, Role};
 use crate::ufs::{self, FileSystem, Superblock};
 use crate::volume::{Filler, Limit, Shape};
 
@@ -137,12 +137,8 @@ fn enter_sandbox(started: &Started) -> Result<(), Stop> {
     limit_planner(started).map_err(Stop::because)?;
     let entered = sandbox::enter(Role::PlannerForking).map_err(Stop::because)?;
     sandbox::assert_entered(&entered).map_err(Stop::because)?;
-    match entered {
-        Entered::Full => {}
-        Entered::Partial(reason) => {
-            console.say(Remark(format_args!("WARNING: the sandbox is not whole: {reason}")))
-        }
-        Entered::Unavailable(reason) => console.say(Remark(format_args!("WARNING: no sandbox: {reason}"))),
+    if let Some(lack) = entered.lack() {
+        console.say(Remark(format_args!("WARNING: {lack}")));
     }
     Ok(())
 }

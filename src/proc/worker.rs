@@ -378,40 +378,43 @@ impl Worker<'_> {
         if in_turn && state.token.is_none_or(|(sequence, _)| sequence != chunk.sequence) {
             return Ok(false);
         }
-        let (sequence, blocks) = (chunk.sequence, chunk.blocks as usize);
-        let start = self.slots.buffer(chunk.slot).start;
-        let packed = self.compressor.is_some() && blocks > 0;
-        if packed {
-            state.frame.set_length(part.bytes as usize);
-        }
-        let slot = self
-            .arena
-            .slice_mut(start..start + (blocks * TP_BSIZE).max(part.bytes as usize * usize::from(!packed)));
-        let buffer = if packed { &mut state.frame[..] } else { &mut slot[..part.bytes as usize] };
-        let record = self.slots.record_blocks as usize * TP_BSIZE;
-        let got = read_back(medium, part.offset, buffer, record);
+        let (sequence, slot, blocks) = (chunk.sequence, chunk.slot, chunk.blocks);
+        let got = self.check(medium, part, slot, blocks, &mut state.frame);
         if in_turn {
             state.token = None;
             self.pass_on(state, sequence + 1, OnMedium::default())?;
         }
-        let outcome = match got {
-            Ok(got) => {
-                let read = if packed { &state.frame[..got] } else { self.arena.slice(start..start + got) };
-                let digest = Digest::of(read);
-                let whole = !packed || {
-                    let out = self.arena.slice_mut(start..start + blocks * TP_BSIZE);
-                    unpack(&state.frame[..got], out)
-                };
-                Outcome::Checked { bytes: if whole { got as u32 } else { 0 }, digest }
-            }
-            Err(error) => {
-                let errno = error.raw_os_error().unwrap_or(libc::EIO);
-                Outcome::Failed { records: 0, errno }
-            }
-        };
+        let outcome = got.unwrap_or_else(|error| {
+            let errno = error.raw_os_error().unwrap_or(libc::EIO);
+            Outcome::Failed { records: 0, errno }
+        });
         state.chunks.pop_front();
         self.tell(Frame::Done { sequence, epoch: state.epoch, outcome })?;
         Ok(true)
+    }
+
+    /// Reads a part of the medium back; what it was made from, `blocks` tape blocks, is in the slot then.
+    fn check(
+        &mut self,
+        medium: &Medium,
+        part: Part,
+        slot: u32,
+        blocks: u32,
+        frame: &mut Buffer,
+    ) -> io::Result<Outcome> {
+        let start = self.slots.buffer(slot).start;
+        let record = self.slots.record_blocks as usize * TP_BSIZE;
+        // A table is no frame: it has no blocks.
+        if self.compressor.is_none() || blocks == 0 {
+            let buffer = self.arena.slice_mut(start..start + part.bytes as usize);
+            let got = read_back(medium, part.offset, buffer, record)?;
+            return Ok(Outcome::Checked { bytes: got as u32, digest: Digest::of(&buffer[..got]) });
+        }
+        frame.set_length(part.bytes as usize);
+        let got = read_back(medium, part.offset, frame, record)?;
+        let out = self.arena.slice_mut(start..start + blocks as usize * TP_BSIZE);
+        let bytes = if unpack(&frame[..got], out) { got as u32 } else { 0 };
+        Ok(Outcome::Checked { bytes, digest: Digest::of(&frame[..got]) })
     }
 
     fn pass_on(&self, state: &mut State, sequence: u64, volume: OnMedium) -> Result<(), End> {

@@ -26,7 +26,7 @@ use crate::operator::{
 use crate::os::process::set_title;
 use crate::passes::Notice;
 use crate::ring::order::{InFlight, Next};
-use crate::ring::{Digest, Outcome, Slots};
+use crate::ring::{Digest, Outcome, Placed, Slots};
 use crate::sandbox::{self, Role};
 use crate::ufs::FileSystem;
 use crate::units::TP_BSIZE;
@@ -341,9 +341,9 @@ impl<'a, 'd> Writing<'a, 'd> {
     }
 
     /// Notes, for reading it back, what was written.
-    fn note_written(&mut self, chunk: &Chunk, blocks: u32, bytes: u32, digest: Digest) {
-        if let Some(verification) = self.verification.as_mut().filter(|_| bytes > 0) {
-            verification.wrote(Part::new(chunk, blocks, bytes, digest));
+    fn note_written(&mut self, chunk: &Chunk, placed: Placed) {
+        if let Some(verification) = self.verification.as_mut().filter(|_| placed.bytes > 0) {
+            verification.wrote(Part::new(chunk, chunk.blocks, placed.bytes, placed.digest));
         }
     }
 
@@ -539,7 +539,7 @@ impl<'a, 'd> Writing<'a, 'd> {
                     self.note_losses(&chunk, first_record, &faults);
                     self.tell_faults(&faults)?;
                     self.count(chunk.blocks, placed.bytes.into());
-                    self.note_written(&chunk, chunk.blocks, placed.bytes, placed.digest);
+                    self.note_written(&chunk, placed);
                     if self.started.job.compress.is_some() && chunk.blocks > 0 {
                         self.frames.push(Entry {
                             compressed: placed.bytes,

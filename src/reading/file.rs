@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The file that is being read: which tape blocks it still announces.
 
+use super::Fault;
 use super::dir::Scan;
-use super::{Fault, IFDIR, IFLNK, IFMT, IFREG};
 use crate::format::{Header, InodeFields};
+use crate::ufs::FileType;
 use crate::units::{Ino, TP_BSIZE, TP_NINDIR};
 
 /// Tape blocks that a file may have over what its size asks for: UFS1 dumps whole fragments, of at most 64 KiB.
@@ -99,8 +100,8 @@ impl File {
 
     /// Tape blocks of data that the size asks for.
     fn data_blocks(&self) -> u64 {
-        match self.inode.mode & IFMT {
-            IFDIR | IFREG | IFLNK => self.inode.size.div_ceil(TP_BSIZE as u64),
+        match FileType::of(self.inode.mode) {
+            FileType::Dir | FileType::Regular | FileType::Link => self.inode.size.div_ceil(TP_BSIZE as u64),
             _ => 0,
         }
     }

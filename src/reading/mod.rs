@@ -25,22 +25,3 @@ pub use finding::{Fault, Finding, Place};
 pub use names::Names;
 pub use reader::{Reader, Sink};
 pub use verdict::Summary;
-
-/// Type bits of a mode (`IFMT`, ufs/ufs/dinode.h).
-pub const IFMT: u16 = 0o170_000;
-/// A FIFO.
-pub const IFIFO: u16 = 0o010_000;
-/// A character device.
-pub const IFCHR: u16 = 0o020_000;
-/// A directory.
-pub const IFDIR: u16 = 0o040_000;
-/// A block device.
-pub const IFBLK: u16 = 0o060_000;
-/// A regular file.
-pub const IFREG: u16 = 0o100_000;
-/// A symbolic link.
-pub const IFLNK: u16 = 0o120_000;
-/// A socket.
-pub const IFSOCK: u16 = 0o140_000;
-/// A whiteout.
-pub const IFWHT: u16 = 0o160_000;

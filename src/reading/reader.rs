@@ -4,10 +4,10 @@
 use super::dir::Scan;
 use super::file::File;
 use super::names::{Directory, Names};
-use super::{Fault, Finding, IFBLK, IFCHR, IFDIR, IFIFO, IFLNK, IFMT, IFREG, IFSOCK, IFWHT, Place};
+use super::{Fault, Finding, Place};
 use crate::format::decode::decode;
 use crate::format::{Block, DecodeError, Decoded, Dialect, Identity, InodeMap, RecordType};
-use crate::ufs::ByteOrder;
+use crate::ufs::{ByteOrder, FileType};
 use crate::units::{Ino, TapeBlock};
 
 /// Who is told what is read. All but findings may be passed over.
@@ -386,9 +386,9 @@ impl Reader {
         }
         self.finish_file(sink);
         self.touch(ino);
-        let is_dir = inode.mode & IFMT == IFDIR;
-        let known = [IFIFO, IFCHR, IFDIR, IFBLK, IFREG, IFLNK, IFSOCK, IFWHT].contains(&(inode.mode & IFMT));
-        if !known {
+        let kind = FileType::of(inode.mode);
+        let is_dir = kind == FileType::Dir;
+        if matches!(kind, FileType::Free | FileType::Undefined(_)) {
             self.here(sink, Some(ino), Fault::Mode(inode.mode));
         }
         self.check_place(ino, is_dir, sink);
@@ -396,11 +396,7 @@ impl Reader {
         if is_dir && !self.names.is_closed() {
             let owner = (inode.uid, inode.gid);
             self.names.directory(Directory::new(ino, inode.mode, owner, inode.size, inode.mtime.0));
-            let order = match (header.swapped, ByteOrder::HOST) {
-                (false, order) => order,
-                (true, ByteOrder::Big) => ByteOrder::Little,
-                (true, ByteOrder::Little) => ByteOrder::Big,
-            };
+            let order = if header.swapped { ByteOrder::FOREIGN } else { ByteOrder::HOST };
             let old = header.dialect == (Dialect::Ufs1 { old_inodes: true });
             let mut scan = Scan::new(ino, inode.size, order, old);
             if header.header.count > 0 && header.header.addr[0] == 0 {
@@ -528,7 +524,7 @@ impl Reader {
     fn check_type(&mut self, ino: Ino, mode: u16, sink: &mut impl Sink) {
         // DTTOIF (sys/dirent.h).
         let wrong = self.names.entries(ino).map(|offset| self.names.at(offset).0);
-        let wrong = wrong.filter(|&kind| kind != 0).find(|&kind| u16::from(kind) != (mode & IFMT) >> 12);
+        let wrong = wrong.filter(|&kind| kind != 0).find(|&kind| u16::from(kind) != mode >> 12);
         if let Some(kind) = wrong {
             self.here(sink, Some(ino), Fault::EntryType(kind, mode));
         }

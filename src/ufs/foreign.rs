@@ -10,6 +10,9 @@ use super::fields::ByteOrder;
 impl ByteOrder {
     /// The byte order of this machine.
     pub const HOST: ByteOrder = if cfg!(target_endian = "big") { ByteOrder::Big } else { ByteOrder::Little };
+    /// The other one.
+    pub const FOREIGN: ByteOrder =
+        if cfg!(target_endian = "big") { ByteOrder::Little } else { ByteOrder::Big };
 }
 
 /// Turns the entries of a directory's bytes, which begin at a multiple of [`DIRBLKSIZ`], from `order` to the host's byte order.

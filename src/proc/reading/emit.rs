@@ -13,8 +13,8 @@ use super::record::Writer;
 use super::sinks::Told;
 use crate::format::{Block, Decoded, Header, Identity, InodeFields, InodeMap, RecordType};
 use crate::reading::plan::{Plan, parts};
-use crate::reading::{Fault, Finding, IFDIR, IFMT, Names, Place, Sink};
-use crate::ufs::{ByteOrder, DirWriter, attributes_to_host};
+use crate::reading::{Fault, Finding, Names, Place, Sink};
+use crate::ufs::{ByteOrder, DirWriter, FileType, attributes_to_host};
 use crate::units::{Ino, TP_BSIZE};
 
 /// A directory (`DT_DIR`, sys/dirent.h).
@@ -186,12 +186,8 @@ impl Emit {
 
     fn flush_attributes(&mut self) {
         let mut bytes = std::mem::take(&mut self.attributes);
-        let order = match ByteOrder::HOST {
-            ByteOrder::Little => ByteOrder::Big,
-            ByteOrder::Big => ByteOrder::Little,
-        };
         let end = bytes.len().min(self.extsize);
-        attributes_to_host(&mut bytes[..end], order);
+        attributes_to_host(&mut bytes[..end], ByteOrder::FOREIGN);
         let (blocks, _) = bytes.as_chunks::<TP_BSIZE>();
         blocks.iter().for_each(|block| self.write(|writer| writer.block(block)));
     }
@@ -249,7 +245,7 @@ impl Sink for Emit {
         self.swapped = header.swapped;
         self.extsize = inode.extsize as usize;
         if !self.is_writing() {
-            if inode.mode & IFMT == IFDIR {
+            if FileType::of(inode.mode) == FileType::Dir {
                 self.flush_directory();
                 self.directories.insert(ino, (inode.clone(), Vec::new()));
             }
@@ -304,8 +300,7 @@ impl Emit {
         let (inode, attributes) = last.get_mut();
         attributes.truncate(inode.extsize as usize);
         if self.swapped {
-            let order = if ByteOrder::HOST == ByteOrder::Little { ByteOrder::Big } else { ByteOrder::Little };
-            attributes_to_host(attributes, order);
+            attributes_to_host(attributes, ByteOrder::FOREIGN);
         }
         attributes.shrink_to_fit();
     }

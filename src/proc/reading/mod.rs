@@ -27,7 +27,7 @@ use crate::os::errno::strerror;
 use crate::os::output;
 use crate::os::sandbox::Role;
 use crate::reading::{Fault, Reader, Sink, Summary};
-use crate::sandbox::{self, DescriptorKind, Entered};
+use crate::sandbox::{self, DescriptorKind};
 
 /// Tape blocks in a record where nobody says it (`NTREC`, protocols/dumprestore.h).
 const NTREC: u32 = 10;
@@ -107,14 +107,8 @@ fn enter(operator: &mut Operator, opened: &Opened) -> Result<(), sandbox::Error>
     super::limits::standard_streams()?;
     let entered = sandbox::enter(Role::Reader)?;
     sandbox::assert_entered(&entered)?;
-    match entered {
-        Entered::Full => {}
-        Entered::Partial(reason) => {
-            operator.say(Remark(format_args!("WARNING: the sandbox is not whole: {reason}")));
-        }
-        Entered::Unavailable(reason) => {
-            operator.say(Remark(format_args!("WARNING: no sandbox: {reason}")));
-        }
+    if let Some(lack) = entered.lack() {
+        operator.say(Remark(format_args!("WARNING: {lack}")));
     }
     Ok(())
 }

@@ -9,7 +9,8 @@ use crate::operator::{About, Entry, FindingLine, Line, Operator, Remark, Results
 use crate::os::errno::strerror;
 use crate::proc::exit;
 use crate::reading::names::Directory;
-use crate::reading::{Fault, Finding, IFBLK, IFCHR, IFDIR, IFMT, Names, Place, Sink, Summary};
+use crate::reading::{Fault, Finding, Names, Place, Sink, Summary};
+use crate::ufs::FileType;
 use crate::units::Ino;
 
 /// The two ways out: messages, and results.
@@ -162,14 +163,14 @@ impl Sink for List {
 
     fn inode(&mut self, header: &Decoded, place: Place, names: &mut Names) {
         let inode = &header.header.inode;
-        if inode.mode & IFMT != IFDIR {
+        if FileType::of(inode.mode) != FileType::Dir {
             self.0.entries(header.header.inumber, Some(about(inode)), Some(place), names);
         }
     }
 }
 
 fn about(inode: &InodeFields) -> About {
-    let is_device = matches!(inode.mode & IFMT, IFBLK | IFCHR);
+    let is_device = matches!(FileType::of(inode.mode), FileType::Block | FileType::Char);
     About {
         mode: inode.mode,
         uid: inode.uid,
