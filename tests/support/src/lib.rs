@@ -20,6 +20,7 @@ pub mod pty;
 pub mod restore;
 pub mod small;
 pub mod swap;
+pub mod target;
 pub mod tree;
 pub mod ufs_writer;
 pub mod zstd;
