@@ -14,6 +14,8 @@ CARGO = cargo
 CARGOFLAGS = --locked
 # where `make cross` keeps its FreeBSD SDK; a kept one is used again
 SDK = .sdk
+# seconds for each target of make fuzz
+FUZZ_SECONDS = 10
 
 all:
 	$(CARGO) build --release $(CARGOFLAGS)
@@ -51,10 +53,10 @@ cross:
 	"$(SDK)/bin/fbsd-cargo" clippy --workspace --all-targets $(CARGOFLAGS) -- -D warnings
 	"$(SDK)/bin/fbsd-cargo" build --workspace --all-targets $(CARGOFLAGS)
 
-# ten seconds for each fuzz target, with what was found before
+# ten seconds for each fuzz target, or FUZZ_SECONDS, with what was found before
 fuzz:
 	sh scripts/need g++ zstd
-	CARGO="$(CARGO)" sh scripts/fuzz 10
+	CARGO="$(CARGO)" sh scripts/fuzz "$(FUZZ_SECONDS)"
 
 # each process tries to get out of the sandbox
 probe:

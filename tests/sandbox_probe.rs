@@ -1,20 +1,31 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Each process of a dump tries to get out of the sandbox, from where it stands when it would read the disk: everything is refused.
+//! Each process of a dump, and the one that reads a dump, tries to get out of the sandbox, from where it stands when it would read the
+//! disk: everything is refused.
 //!
 //! Needs the feature `sandbox-probe`, which builds the attempts into the program (`src/os/probe.rs`): `make probe`.
 
 #![allow(clippy::unwrap_used)]
 
+use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use capdump_support::procs;
 use capdump_support::program::{Ran, TempDir, run, without_tty};
 use capdump_support::small;
+use nix::fcntl::{FcntlArg, fcntl};
 
 const LIMIT: Duration = Duration::from_secs(20);
-const ROLES: [&str; 3] = ["PlannerForking", "Planner", "Worker"];
+const ROLES: [&str; 4] = ["PlannerForking", "Planner", "Worker", "Reader"];
+
+/// A descriptor that the program was not meant to be given, and inherits all the same; its number is that of `src/os/probe.rs`. Without it,
+/// it would be as if all were closed.
+static STRANGE: LazyLock<i32> = LazyLock::new(|| {
+    let file = File::open("/etc/passwd").unwrap();
+    fcntl(file, FcntlArg::F_DUPFD(77)).unwrap()
+});
 
 /// Runs a dump in which `role` makes an attempt, until it is told how the process ended: the planner may see first that its socket is closed.
 fn attempt(dir: &TempDir, role: &str, what: &str) -> Ran {
@@ -24,10 +35,12 @@ fn attempt(dir: &TempDir, role: &str, what: &str) -> Ran {
 }
 
 fn attempt_once(dir: &TempDir, role: &str, what: &str) -> Ran {
-    // Descriptor 77 is one that the program was not meant to be given; without it, it would be as if all were closed.
-    let mut command = without_tty(Path::new("/bin/bash"));
-    command.args(["-c", "exec 77</etc/passwd; exec \"$@\"", "bash"]).arg(env!("CARGO_BIN_EXE_capdump"));
-    command.args(["-0a", "--workers", "2", "-f"]).arg(dir.join("out")).arg(dir.join("image"));
+    assert_eq!(*STRANGE, 77);
+    let mut command = without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")));
+    match role {
+        "Reader" => command.arg("--check").arg(dir.join("dump")),
+        _ => command.args(["-0a", "--workers", "2", "-f"]).arg(dir.join("out")).arg(dir.join("image")),
+    };
     command.env("CAPDUMP_PROBE", format!("{role} {what}"));
     let ran = run(&mut command, LIMIT);
     assert!(procs::until(Duration::from_secs(1), || procs::session(ran.id).is_empty()), "{role}: {what}");
@@ -48,6 +61,9 @@ fn libc_sigsys() -> i32 {
 fn source() -> TempDir {
     let dir = TempDir::new("capdump-probe");
     small::one_file(&dir.join("image"), 1 << 20);
+    let mut command = without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")));
+    command.args(["-0a", "-f"]).arg(dir.join("dump")).arg(dir.join("image"));
+    run(&mut command, LIMIT).ok();
     dir
 }
 
@@ -68,7 +84,7 @@ fn refused(what: &str) {
     let dir = source();
     for role in ROLES {
         let ran = attempt(&dir, role, what);
-        let refused = ran.code() == 0 && ran.stderr.contains("DUMP IS DONE");
+        let refused = ran.code() == 0 && (role == "Reader" || ran.stderr.contains("DUMP IS DONE"));
         assert!(refused || killed(&ran), "{role}: {what}: {}: {}", ran.code(), ran.stderr);
     }
     assert!(!Path::new("/tmp/capdump-must-not-be").exists());
@@ -98,7 +114,7 @@ refused! {
 #[test]
 fn only_the_planner_forks_and_only_at_first() {
     let dir = source();
-    for role in ["Planner", "Worker"] {
+    for role in ["Planner", "Worker", "Reader"] {
         let ran = attempt(&dir, role, "fork");
         let ended = killed(&ran) || cfg!(target_os = "freebsd") && ran.code() == 0;
         assert!(ended, "{role}: {}: {}", ran.code(), ran.stderr);
