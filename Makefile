@@ -29,9 +29,10 @@ test:
 	CARGO="$(CARGO)" CARGOFLAGS="$(CARGOFLAGS)" sh scripts/test
 
 # Amanda's client and server on this machine, with capdump as their dump; root on Debian, where it installs them
-test-amanda: all
+test-amanda:
 	sh scripts/need makefs restore amadmin amrecover Encode::Locale inetd ip losetup
-	sh scripts/test-amanda "$${CARGO_TARGET_DIR:-target}/release/capdump"
+	$(CARGO) build $(CARGOFLAGS)
+	sh scripts/test-amanda "$${CARGO_TARGET_DIR:-target}/debug/capdump"
 
 lint:
 	sh scripts/need mandoc shellcheck
