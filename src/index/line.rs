@@ -9,7 +9,7 @@ use crate::units::{Ino, TP_BSIZE};
 /// The version that is written and read.
 const VERSION: &[u8] = b"1";
 /// What every index begins with.
-const WORD: &[u8] = b"capdump-index";
+pub const WORD: &[u8] = b"capdump-index";
 
 /// Why a line is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,17 @@ pub struct Head {
     pub filesystem: Vec<u8>,
 }
 
+/// Bytes of `c_label` and `c_filesys` that count (`LBLSIZE`, `NAMELEN`, protocols/dumprestore.h).
+const COUNT: [usize; 2] = [15, 63];
+
 impl Head {
+    /// The first line of the index of a dump whose headers are of this: names are cut as they are there.
+    pub fn new(date: i64, level: i32, label: &[u8], filesystem: &[u8]) -> Head {
+        let [label, filesystem] = [(label, COUNT[0]), (filesystem, COUNT[1])]
+            .map(|(name, most)| name[..name.len().min(most)].to_vec());
+        Head { date, level, label, filesystem }
+    }
+
     /// The line, with its newline.
     pub fn print(&self) -> Vec<u8> {
         let mut out = format!("capdump-index\tversion=1\tdate={}\tlevel={}\tlabel=", self.date, self.level)

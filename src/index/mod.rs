@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The index of a dump: one line for each name, with the place of its header; parse and print, pure.
+//! The index of a dump: one line for each name, with the place of its header; gathered, sorted, printed and parsed, pure.
 //!
 //! It is text of lines that end in a newline, and of fields that are parted by tabs. Bytes that would get in the way (all below
 //! 0x21 but the blank, 0x7f and the backslash) stand as a backslash and three octal digits, as vis(3) writes them; all others,
@@ -26,10 +26,16 @@
 //! 7. only where field 5 is a number: the offset, in the volume's uncompressed stream, of the first byte of that frame.
 
 mod line;
+mod places;
 mod text;
+mod tree;
+mod walk;
 
-pub use line::{Error, Head, Line};
+pub use line::{Error, Head, Line, WORD};
+pub use places::{HeaderPlace, Places, PlacesMark};
 pub use text::{escape, escape_into, unescape};
+pub use tree::{Entry, Tree, TreeMark};
+pub use walk::{MOST_PATH, Walk};
 
 use std::io::{self, Write};
 

@@ -2,7 +2,7 @@
 //! Bytes that would break a line, written as a backslash and three octal digits.
 
 /// Whether a byte stands as it is.
-fn is_plain(byte: u8) -> bool {
+pub(super) fn is_plain(byte: u8) -> bool {
     byte >= b' ' && byte != 0x7f && byte != b'\\'
 }
 

@@ -1,0 +1,594 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! `--index` of a dump: what it lists is what the dump holds, and where it says; and it is there whole or not at all.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use capdump_support::decode::Dump;
+use capdump_support::fuse::{self, Faults, Served};
+use capdump_support::header::{Header, Kind};
+use capdump_support::makefs::makefs;
+use capdump_support::mounts::Tmpfs;
+use capdump_support::program::{self, Ran, TempDir, have, is_root, run, skipped, without_tty};
+use capdump_support::pty::Session;
+use capdump_support::ufs_writer::content::{Content, Fill};
+use capdump_support::ufs_writer::geometry::Geometry;
+use capdump_support::ufs_writer::inode::{Attrs, What};
+use capdump_support::ufs_writer::{ROOT, Writer};
+use capdump_support::{procs, restore, small, tree};
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+const LIMIT: Duration = Duration::from_secs(60);
+const MIB: u64 = 1 << 20;
+
+/// A line of an index.
+#[derive(Debug)]
+struct Line {
+    /// As it is printed.
+    printed: String,
+    path: Vec<u8>,
+    ino: u32,
+    volume: usize,
+    offset: usize,
+    frame: Option<(usize, usize)>,
+    blocks: usize,
+}
+
+fn unescape(printed: &str) -> Vec<u8> {
+    let mut parts = printed.split('\\');
+    let mut out = parts.next().unwrap().as_bytes().to_vec();
+    for part in parts {
+        out.push(u8::from_str_radix(&part[..3], 8).unwrap());
+        out.extend_from_slice(&part.as_bytes()[3..]);
+    }
+    out
+}
+
+/// Reads an index; its lines have to be sorted.
+fn read(path: &Path) -> (String, Vec<Line>) {
+    let text = fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    assert_eq!(text.last(), Some(&b'\n'));
+    let mut lines = text[..text.len() - 1].split(|&byte| byte == b'\n');
+    let head = String::from_utf8(lines.next().unwrap().to_vec()).unwrap();
+    let lines: Vec<Line> = lines
+        .map(|line| {
+            // Names of the tests are of ASCII, but for those of bytes that are no text.
+            let text = String::from_utf8_lossy(line).into_owned();
+            let fields: Vec<&str> = text.split('\t').collect();
+            let number = |n: usize| fields[n].parse::<usize>().unwrap();
+            let frame = (fields[4] != "-").then(|| (number(4), number(6)));
+            assert_eq!(fields.len(), if frame.is_some() { 7 } else { 6 }, "{text}");
+            Line {
+                printed: fields[0].to_owned(),
+                path: unescape(fields[0]),
+                ino: fields[1].parse().unwrap(),
+                volume: number(2),
+                offset: number(3),
+                frame,
+                blocks: number(5),
+            }
+        })
+        .collect();
+    assert!(lines.is_sorted_by(|a, b| a.printed.as_bytes() < b.printed.as_bytes()));
+    (head, lines)
+}
+
+fn capdump(options: &[&str]) -> Command {
+    let mut command = without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")));
+    command.env("SOURCE_DATE_EPOCH", "1700000000").args(options);
+    command
+}
+
+/// A dump of `image` with an index.
+fn dump(options: &[&str], index: &Path, image: &Path) -> Ran {
+    run(capdump(&["-0"]).args(options).arg("--index").arg(index).arg(image), LIMIT)
+}
+
+fn list(names: &[PathBuf]) -> String {
+    names.iter().map(|name| name.display().to_string()).collect::<Vec<_>>().join(",")
+}
+
+/// The stream of a volume, and with its frames: by their places, where each begins in the stream.
+fn unpacked(volume: &[u8]) -> (Vec<u8>, BTreeMap<usize, usize>) {
+    let (mut stream, mut frames, mut rest) = (Vec::new(), BTreeMap::new(), volume);
+    while rest.starts_with(&0xFD2F_B528_u32.to_le_bytes()) {
+        frames.insert(volume.len() - rest.len(), stream.len());
+        let mut decoder = zstd::Decoder::with_buffer(&mut rest).unwrap().single_frame();
+        decoder.read_to_end(&mut stream).unwrap();
+        drop(decoder);
+    }
+    (stream, frames)
+}
+
+/// Checks an index against the volumes of its dump: the paths with their inodes, each header at its place, and the file's end.
+fn assert_right(index: &Path, names: &[PathBuf]) -> Vec<Line> {
+    let (_, lines) = read(index);
+    let raw: Vec<Vec<u8>> = names.iter().map_while(|name| fs::read(name).ok()).collect();
+    let is_packed = lines[0].frame.is_some();
+    let (volumes, frames): (Vec<Vec<u8>>, Vec<BTreeMap<usize, usize>>) = match is_packed {
+        true => raw.iter().map(|volume| unpacked(volume)).unzip(),
+        false => (raw, Vec::new()),
+    };
+    let decoded = Dump::decode(&volumes).unwrap();
+    let mut paths = decoded.paths().unwrap();
+    paths.retain(|_, ino| decoded.files.contains_key(ino));
+    let dumped: BTreeMap<Vec<u8>, u32> =
+        paths.into_iter().map(|(path, ino)| ([b".", path.as_slice()].concat(), ino)).collect();
+    let listed: BTreeMap<Vec<u8>, u32> = lines.iter().map(|line| (line.path.clone(), line.ino)).collect();
+    assert!(listed == dumped, "{} names, {} on the dump", listed.len(), dumped.len());
+    for line in &lines {
+        let stream = &volumes[line.volume - 1];
+        let header = |at: usize| Header::parse(stream.get(at..at + 1024)?);
+        let own = header(line.offset).unwrap_or_else(|| panic!("no header: {line:?}"));
+        assert_eq!((own.kind(), own.u32("c_inumber")), (Kind::Inode, line.ino), "{line:?}");
+        assert_eq!(own.u32("c_volume") as usize, line.volume, "{line:?}");
+        if let Some((frame, start)) = line.frame {
+            assert_eq!(frames[line.volume - 1].get(&frame), Some(&start), "{line:?}");
+            let next = frames[line.volume - 1].range(frame + 1..).next();
+            assert!(start <= line.offset && next.is_none_or(|(_, next)| line.offset < *next), "{line:?}");
+        }
+        // Where the file ends on another volume, only its headers tell how long it is.
+        let end = line.offset + line.blocks * 1024;
+        if line.volume == volumes.len() || end < stream.len() {
+            assert!(matches!(header(end).unwrap().kind(), Kind::Inode | Kind::End), "{line:?}");
+        }
+    }
+    lines
+}
+
+#[test]
+fn it_has_what_restore_lists() {
+    if !have("makefs") {
+        return skipped("makefs(8) is not there");
+    }
+    let dir = TempDir::new("capdump-index");
+    tree::mixed(&dir.join("source"));
+    makefs(&dir.join("image"), &dir.join("source"), 2, (8192, 1024), &[]);
+    let (out, index) = (dir.join("out"), dir.join("index"));
+    let to = out.display().to_string();
+    let mut first = Vec::new();
+    for workers in ["1", "2", "3", "4"] {
+        let ran = dump(&["-a", "--workers", workers, "-f", &to], &index, &dir.join("image")).ok();
+        let (head, lines) = read(&index);
+        assert!(
+            head.starts_with("capdump-index\tversion=1\tdate=1700000000\tlevel=0\tlabel=none\t"),
+            "{head}"
+        );
+        let said = format!("  DUMP: index of {} names in {}\n", lines.len(), index.display());
+        assert!(ran.stderr.contains(&said), "{}", ran.stderr);
+        let written = fs::read(&index).unwrap();
+        assert!(first.is_empty() || first == written, "--workers {workers}");
+        first = written;
+    }
+    let lines = assert_right(&index, std::slice::from_ref(&out));
+    let hard: Vec<&Line> = lines.iter().filter(|line| line.printed.contains("hard")).collect();
+    assert!(hard.len() == 3 && hard.iter().all(|line| line.offset == hard[0].offset));
+    if restore::available() {
+        let ran = run(without_tty(Path::new("restore")).arg("-tf").arg(&out), LIMIT).ok();
+        let text = String::from_utf8(ran.stdout).unwrap();
+        let names = text.lines().filter_map(|line| line.split_once('\t'));
+        let mut listed: Vec<(u32, String)> =
+            names.filter_map(|(ino, path)| Some((ino.trim().parse().ok()?, path.to_owned()))).collect();
+        let mut indexed: Vec<(u32, String)> =
+            lines.iter().map(|line| (line.ino, line.printed.clone())).collect();
+        (listed.sort(), indexed.sort());
+        assert!(listed.len() > 300);
+        assert_eq!(indexed, listed);
+    }
+}
+
+/// An image of some 14 MB with a directory of 2 MB, so that directories and headers are on several volumes.
+fn image(dir: &TempDir) -> PathBuf {
+    let path = dir.join("image");
+    let geometry = Geometry::new(2, (32768, 4096), 1, 10_000, 32 << 20);
+    let mut w = Writer::create(&path, &geometry, &Attrs::perm(0o755));
+    let big = w.mkdir(ROOT, b"big", &Attrs::perm(0o755));
+    for n in 0..8000 {
+        let name = format!("{n:05}{}", "n".repeat(240));
+        w.add(big, name.as_bytes(), &Attrs::default(), &What::File(Content::default()));
+    }
+    let data = w.mkdir(ROOT, b"data", &Attrs::perm(0o755));
+    for n in 0..120 {
+        let what = What::File(Content::full(n * 331 % 40_000, 32768, Fill::Pattern(n)));
+        w.add(data, format!("file{n}").as_bytes(), &Attrs::default(), &what);
+    }
+    let what = What::File(Content::full(800_001, 32768, Fill::Pattern(5)));
+    let ino = w.add(ROOT, b"large", &Attrs::default(), &what);
+    w.link(data, b"larger", ino, &what);
+    let strange: [&[u8]; 6] = [b"tab\tin", b"line\nend", b"back\\slash", b"\xff\xfe", b"\x7f", b"a b"];
+    for name in strange {
+        w.add(data, name, &Attrs::default(), &What::Link(b"x".to_vec()));
+    }
+    w.finish();
+    path
+}
+
+/// Names for so many volumes.
+fn volumes(dir: &TempDir, count: usize) -> Vec<PathBuf> {
+    (1..=count).map(|n| dir.join(&format!("v{n}"))).collect()
+}
+
+/// Fetches files by the index, and holds them against those of the whole dump.
+fn assert_emits(dir: &TempDir, index: &Path, names: &[PathBuf], whole: &Dump) {
+    let small = dir.join("small");
+    let mut command = capdump(&["--emit", "large", "--emit", "data/file77", "--emit", "data/file119"]);
+    let there = names.iter().filter(|name| name.exists());
+    let ran = run(command.arg("--index").arg(index).arg("-f").arg(&small).args(there), LIMIT).ok();
+    assert!(ran.stderr.contains(" tape blocks written"), "{}", ran.stderr);
+    let small = Dump::one(fs::read(small).unwrap()).unwrap();
+    let (found, wanted) = (small.paths().unwrap(), whole.paths().unwrap());
+    assert_eq!(found.len(), 5);
+    for (path, ino) in &found {
+        assert_eq!(ino, &wanted[path]);
+        if small.files[ino].size > 0 && !path.is_empty() && path != b"/data" {
+            assert!(small.content(&small.files[ino]) == whole.content(&whole.files[ino]), "{path:?}");
+        }
+    }
+}
+
+fn whole(image: &Path) -> Dump {
+    let ran = run(capdump(&["-0", "-f", "-"]).arg(image), LIMIT).ok();
+    Dump::one(ran.stdout).unwrap()
+}
+
+#[test]
+fn of_several_volumes_plain_and_compressed() {
+    let dir = TempDir::new("capdump-index");
+    let image = image(&dir);
+    let whole = whole(&image);
+    for options in [
+        &["-B", "1500"][..],
+        &["-B", "700", "-b", "32"],
+        &["-B", "500", "--compress", "zstd:1", "-b", "32"],
+        &["-a", "--compress", "zstd"],
+        &["-B", "3000", "--verify", "--compress", "zstd:1"],
+    ] {
+        let names = volumes(&dir, 40);
+        let index = dir.join("index");
+        let files = list(&names);
+        dump(&[options, &["-f", &files]].concat(), &index, &image).ok();
+        let lines = assert_right(&index, &names);
+        let last = lines.iter().map(|line| line.volume).max().unwrap();
+        assert!(options.contains(&"-a") || last > 2, "{options:?}: {last}");
+        assert!(lines.iter().any(|line| line.printed == "./data/tab\\011in"));
+        assert!(lines.iter().any(|line| line.printed == "./data/back\\134slash"));
+        let (large, linked) =
+            ["./large", "./data/larger"].map(|p| lines.iter().find(|l| l.printed == p)).into();
+        assert_eq!(large.unwrap().offset, linked.unwrap().offset);
+        assert_emits(&dir, &index, &names, &whole);
+        names.iter().for_each(|name| _ = fs::remove_file(name));
+    }
+}
+
+#[test]
+fn of_a_dump_to_a_pipe() {
+    let dir = TempDir::new("capdump-index");
+    small::mixed(&dir.join("image"));
+    let index = dir.join("index");
+    let ran = dump(&["-f", "-"], &index, &dir.join("image")).ok();
+    fs::write(dir.join("out"), ran.stdout).unwrap();
+    assert_right(&index, &[dir.join("out")]);
+    // Neither the dump nor what is said of it is another without.
+    let plain = run(capdump(&["-0", "-f", "-"]).arg(dir.join("image")), LIMIT).ok();
+    assert!(plain.stdout == fs::read(dir.join("out")).unwrap());
+    let said: Vec<&str> = ran.stderr.lines().filter(|line| !line.contains("index of ")).collect();
+    assert_eq!(said, plain.stderr.lines().collect::<Vec<_>>());
+    let to = format!("cat >{}", dir.join("piped").display());
+    dump(&["-a", "-P", &to], &index, &dir.join("image")).ok();
+    assert_right(&index, &[dir.join("piped")]);
+}
+
+#[test]
+fn a_volume_that_is_written_again() {
+    let dir = TempDir::new("capdump-index");
+    let image = image(&dir);
+    if !fuse::available() {
+        return;
+    }
+    let whole = whole(&image);
+    // Among directories, among files, and at the sync behind all; compressed too.
+    let eio = |at| Faults { write_error_once: Some((at, Errno::EIO)), ..Faults::default() };
+    let sync = Faults { sync_error_once: Some(Errno::EIO), ..Faults::default() };
+    let zstd: &[&str] = &["--compress", "zstd:1"];
+    for (bad, kib, faults, more) in [
+        (0, "3000", eio(MIB + 5000), &[][..]),
+        (1, "1500", eio(MIB + 5000), &[]),
+        (1, "5000", eio(3 * MIB), &[]),
+        (1, "5000", sync, &[]),
+        (0, "200", eio(100_000), zstd),
+    ] {
+        let names = volumes(&dir, 20);
+        fs::write(&names[bad], b"").unwrap();
+        let served = Served::new(&dir.join("mnt"), &names[bad], faults);
+        let mut to = names.clone();
+        to[bad] = served.path();
+        let index = dir.join("index");
+        let mut command = Session::command(Path::new(env!("CARGO_BIN_EXE_capdump")));
+        command.args(["-0", "-B", kib, "-f", &list(&to)]).args(more).arg("--index").arg(&index).arg(&image);
+        let mut session = Session::start(command);
+        session.expect("Do you want to restart?", LIMIT);
+        session.send("yes");
+        let (status, shown) = session.finish(LIMIT);
+        assert_eq!(status.and_then(|s| s.code()), Some(0), "{shown}");
+        assert!(shown.contains("this dump volume will be rewritten."), "{shown}");
+        drop(served);
+        assert_right(&index, &names);
+        assert_emits(&dir, &index, &names, &whole);
+        names.iter().for_each(|name| _ = fs::remove_file(name));
+        fs::remove_file(index).unwrap();
+    }
+}
+
+#[test]
+fn a_medium_that_ends() {
+    let dir = TempDir::new("capdump-index");
+    let image = image(&dir);
+    if !fuse::available() {
+        return;
+    }
+    let whole = whole(&image);
+    for (room, options) in [
+        (MIB + 77_777, &["-a"][..]),
+        (2 * MIB, &["-a", "-b", "64"]),
+        (5 * MIB + 1, &["-a", "--verify"]),
+        (300_000, &["-a", "--compress", "zstd:1"]),
+    ] {
+        let names = volumes(&dir, 2);
+        fs::write(&names[0], b"").unwrap();
+        let served = Served::new(&dir.join("mnt"), &names[0], Faults::room(room));
+        let to = list(&[served.path(), names[1].clone()]);
+        let index = dir.join("index");
+        let ran = dump(&[options, &["-f", &to]].concat(), &index, &image).ok();
+        assert!(ran.stderr.contains("End of tape detected"), "{}", ran.stderr);
+        drop(served);
+        let lines = assert_right(&index, &names);
+        assert!([1, 2].iter().all(|n| lines.iter().any(|line| line.volume == *n)), "{room}");
+        assert_emits(&dir, &index, &names, &whole);
+        names.iter().for_each(|name| fs::remove_file(name).unwrap());
+    }
+}
+
+#[test]
+fn one_file_through_restore() {
+    if !have("makefs") || !restore::available() {
+        return;
+    }
+    let dir = TempDir::new("capdump-index");
+    tree::mixed(&dir.join("source"));
+    makefs(&dir.join("image"), &dir.join("source"), 2, (8192, 1024), &[]);
+    let (out, index) = (dir.join("out"), dir.join("index"));
+    let to = out.display().to_string();
+    dump(&["-a", "--compress", "zstd:1", "-f", &to], &index, &dir.join("image")).ok();
+    for path in ["large", "deep/level0/level1/file", "names/00033nnnnnnnnnnnnn"] {
+        let name = fs::read_dir(dir.join("source/names")).unwrap().map(|e| e.unwrap().file_name());
+        let name = name.map(|n| n.into_string().unwrap()).find(|n| n.starts_with("00033")).unwrap();
+        let path = if path.starts_with("names") { format!("names/{name}") } else { path.to_owned() };
+        let small = dir.join("small");
+        let mut command = capdump(&["--emit", &path]);
+        run(command.arg("--index").arg(&index).arg("-f").arg(&small).arg(&out), LIMIT).ok();
+        let into = dir.join("into");
+        restore::restore(&small, &into);
+        assert!(fs::read(into.join(&path)).unwrap() == fs::read(dir.join("source").join(&path)).unwrap());
+        fs::remove_dir_all(into).unwrap();
+    }
+}
+
+#[test]
+fn an_incremental_dump_lists_what_it_has() {
+    if !have("makefs") {
+        return skipped("makefs(8) is not there");
+    }
+    let dir = TempDir::new("capdump-index");
+    let source = dir.join("source");
+    tree::mixed(&source);
+    let old = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    for name in ["size8191", "size1", "large", "deep/level0/file"] {
+        File::options().write(true).open(source.join(name)).unwrap().set_modified(old).unwrap();
+    }
+    makefs(&dir.join("image"), &source, 2, (8192, 1024), &[]);
+    let (out, index) = (dir.join("out"), dir.join("index"));
+    let mut command = capdump(&["-1", "-a", "-T", "Thu Jan  1 00:00:00 2004", "-f"]);
+    run(command.arg(&out).arg("--index").arg(&index).arg(dir.join("image")), LIMIT).ok();
+    let lines = assert_right(&index, std::slice::from_ref(&out));
+    let has = |path: &str| lines.iter().any(|line| line.printed == path);
+    // makefs gives all inodes the same time of change, so that what is old is so for both or for none.
+    assert!(has("./size4096") && has("./names"), "{}", lines.len());
+    assert!(read(&index).0.contains("\tlevel=1\t"));
+    // A part of a file system.
+    dump(&["-a", "-f", &out.display().to_string()], &index, &dir.join("image")).ok();
+    let all = read(&index).1.len();
+    let mut command = capdump(&["-0", "-a", "-f"]);
+    let (image, part) = (dir.join("image"), ["deep", "large"]);
+    run(command.arg(&out).arg("--index").arg(&index).arg(image).args(part), LIMIT).ok();
+    let lines = assert_right(&index, &[out]);
+    assert!(lines.len() < all && lines.iter().all(|l| !l.printed.starts_with("./names")));
+}
+
+/// Something that is an index and not that of this dump.
+const OLD: &str = "capdump-index\tversion=1\tdate=5\tlevel=0\tlabel=none\tfilesystem=/old\n";
+
+/// The names in a folder.
+fn names_in(dir: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_full_disk_keeps_the_old_index_and_the_record() {
+    let dir = TempDir::new("capdump-index");
+    let image = image(&dir);
+    if !is_root() {
+        return skipped("mounting a small tmpfs needs root");
+    }
+    let disk = Tmpfs::new(&dir.join("tmpfs"), 300);
+    let (index, dates, out) = (disk.path().join("index"), dir.join("dates"), dir.join("out"));
+    fs::write(&index, OLD).unwrap();
+    fs::write(&dates, "").unwrap();
+    let options = ["-a", "-u", "-D", &dates.display().to_string(), "-f", &out.display().to_string()];
+    let ran = dump(&options, &index, &image);
+    assert_eq!(ran.code(), 3, "{}", ran.stderr);
+    let said = format!("  DUMP: the index {}: No space left on device\n", index.display());
+    assert!(ran.stderr.contains(&said), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("DUMP IS DONE"), "{}", ran.stderr);
+    assert_eq!(fs::read_to_string(&index).unwrap(), OLD);
+    assert_eq!(names_in(disk.path()), ["index"]);
+    assert_eq!(fs::read_to_string(&dates).unwrap(), "");
+    // The dump itself is whole.
+    run(capdump(&["--check"]).arg(&out), LIMIT).ok();
+    // With room it is recorded, and the index is there.
+    let index = dir.join("index");
+    let ran = dump(&options, &index, &image).ok();
+    assert_right(&index, &[out]);
+    assert!(!fs::read_to_string(&dates).unwrap().is_empty());
+    let at = |what: &str| ran.stderr.find(what).unwrap_or_else(|| panic!("{what}: {}", ran.stderr));
+    assert!(at("index of ") < at("level 0 dump on") && at("level 0 dump on") < at("DUMP IS DONE"));
+}
+
+#[test]
+fn a_folder_that_is_gone() {
+    let dir = TempDir::new("capdump-index");
+    small::mixed(&dir.join("image"));
+    fs::create_dir(dir.join("folder")).unwrap();
+    let index = dir.join("folder/index");
+    // The command takes the folder away while the dump runs.
+    let gone = format!("cat >/dev/null; rm -r {}", dir.join("folder").display());
+    let ran = dump(&["-a", "-P", &gone], &index, &dir.join("image"));
+    assert_eq!(ran.code(), 3, "{}", ran.stderr);
+    assert!(ran.stderr.contains("folder/index: No such file or directory"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_is_replaced_keeps_its_permissions() {
+    let dir = TempDir::new("capdump-index");
+    small::mixed(&dir.join("image"));
+    let (index, link) = (dir.join("index"), dir.join("link"));
+    fs::write(&index, OLD).unwrap();
+    fs::set_permissions(&index, fs::Permissions::from_mode(0o600)).unwrap();
+    std::os::unix::fs::symlink("index", &link).unwrap();
+    dump(&["-a", "-f", "/dev/null"], &link, &dir.join("image")).ok();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(fs::metadata(&index).unwrap().permissions().mode() & 0o7777, 0o600);
+    assert!(read(&index).1.len() > 5);
+    assert_eq!(names_in(dir.path()), ["image", "index", "link"]);
+}
+
+#[test]
+fn killed_it_leaves_none() {
+    let dir = TempDir::new("capdump-index");
+    let image = dir.join("image");
+    small::one_file(&image, 4 * MIB);
+    let fifo = dir.join("fifo");
+    mkfifo(&fifo, Mode::from_bits_truncate(0o600)).unwrap();
+    let _reader = File::options().read(true).write(true).open(&fifo).unwrap();
+    for (old, signal) in [(false, Signal::SIGKILL), (true, Signal::SIGKILL), (true, Signal::SIGTERM)] {
+        let folder = dir.join("folder");
+        fs::create_dir_all(&folder).unwrap();
+        let index = folder.join("index");
+        if old {
+            fs::write(&index, OLD).unwrap();
+        }
+        let mut command = capdump(&["-0a", "-f"]);
+        command.arg(&fifo).arg("--index").arg(&index).arg(&image);
+        let mut child = command.stderr(File::create(dir.join("err")).unwrap()).spawn().unwrap();
+        let id = child.id();
+        // It waits for somebody to read.
+        assert!(procs::until(LIMIT, || procs::descendants(id).len() == 4));
+        let unfinished = format!("index.{id}");
+        assert!(names_in(&folder).contains(&unfinished), "{:?}", names_in(&folder));
+        procs::send(id, signal);
+        assert!(program::wait(&mut child, LIMIT).is_some());
+        assert!(procs::until(Duration::from_secs(5), || procs::session(id).is_empty()));
+        let left = names_in(&folder);
+        assert_eq!(left, if old { vec!["index"] } else { vec![] }, "{signal}");
+        if old {
+            assert_eq!(fs::read_to_string(&index).unwrap(), OLD);
+        }
+    }
+}
+
+/// Whenever the end comes, an index that is there is a whole one.
+#[test]
+fn killed_at_any_moment_it_is_whole_or_not_there() {
+    let dir = TempDir::new("capdump-index");
+    let image = image(&dir);
+    let index = dir.join("index");
+    let ran = dump(&["-a", "-f", "/dev/null"], &index, &image).ok();
+    let good = fs::read(&index).unwrap();
+    let mut there = 0;
+    for n in 0..24 {
+        fs::remove_file(&index).ok();
+        let mut command = capdump(&["-0a", "-f", "/dev/null", "--index"]);
+        command.arg(&index).arg(&image).stderr(File::create(dir.join("err")).unwrap());
+        let mut child = command.spawn().unwrap();
+        // The last third is where the index is written.
+        std::thread::sleep(ran.took * (12 + n) / 30);
+        procs::send(child.id(), Signal::SIGKILL);
+        assert!(program::wait(&mut child, LIMIT).is_some());
+        assert!(procs::until(Duration::from_secs(5), || procs::session(child.id()).is_empty()));
+        if index.exists() {
+            there += 1;
+            assert!(fs::read(&index).unwrap() == good);
+        }
+        let left: Vec<String> =
+            names_in(dir.path()).into_iter().filter(|name| name.starts_with("index.")).collect();
+        assert_eq!(left, [""; 0]);
+    }
+    assert!(there < 24);
+}
+
+#[test]
+fn what_is_refused_at_the_start() {
+    let dir = TempDir::new("capdump-index");
+    small::mixed(&dir.join("image"));
+    fs::write(dir.join("old"), OLD).unwrap();
+    fs::write(dir.join("text"), "something else\n").unwrap();
+    fs::create_dir(dir.join("folder")).unwrap();
+    let image = fs::read(dir.join("image")).unwrap();
+    for (options, said) in [
+        (vec!["-S", "--index", "new"], "--index has no meaning here"),
+        (vec!["--index", "new", "-W"], "--index has no meaning here"),
+        (vec!["-f", "out", "--index", "out"], "Cannot write an index to out: the dump goes there"),
+        (vec!["-f", "old", "--index", "./folder/../old"], "old: the dump goes there"),
+        (vec!["-f", "a,b,c", "--index", "b"], "the dump goes there"),
+        (vec!["--volumes-prefix", "-f", "v.", "--index", "v.017"], "the dump goes there"),
+        (vec!["-f", "out", "--index", "image"], "image: it is there, and is no index"),
+        (vec!["-f", "out", "--index", "text"], "text: it is there, and is no index"),
+        (vec!["-f", "out", "--index", "/dev/null"], "/dev/null: it is no regular file"),
+        (vec!["-f", "out", "--index", "folder"], "folder: it is no regular file"),
+        (vec!["-f", "out", "--index", "none/index"], "none/index: No such file or directory"),
+    ] {
+        let mut command = capdump(&["-0"]);
+        let ran = run(command.args(&options).arg("image").current_dir(dir.path()), LIMIT);
+        assert_eq!(ran.code(), 1, "{options:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(said), "{options:?}: {}", ran.stderr);
+    }
+    assert_eq!(names_in(dir.path()), ["folder", "image", "old", "text"]);
+    assert!(fs::read(dir.join("image")).unwrap() == image);
+    // A dump that is not for it may have such a name.
+    let mut command = capdump(&["-0a", "--volumes-prefix", "-f", "v.", "--index", "v.x17", "image"]);
+    run(command.current_dir(dir.path()), LIMIT).ok();
+    assert!(dir.join("v.x17").exists());
+}
+
+#[test]
+fn what_refuses_the_image_leaves_nothing() {
+    let dir = TempDir::new("capdump-index");
+    fs::write(dir.join("image"), vec![7; 200_000]).unwrap();
+    let ran = dump(&["-a", "-f", "/dev/null"], &dir.join("index"), &dir.join("image"));
+    assert_eq!(ran.code(), 1, "{}", ran.stderr);
+    assert!(procs::until(Duration::from_secs(5), || procs::session(ran.id).is_empty()));
+    assert_eq!(names_in(dir.path()), ["image"]);
+}
