@@ -45,6 +45,9 @@ pub struct Head {
     pub label: Vec<u8>,
     /// `c_filesys`.
     pub filesystem: Vec<u8>,
+    /// Where the first file that is no directory begins: the volume, and the bytes before it in its uncompressed stream. What is
+    /// before it is what restore(8) needs of a dump to find a name.
+    pub files: Option<(u32, u64)>,
 }
 
 /// Bytes of `c_label` and `c_filesys` that count (`LBLSIZE`, `NAMELEN`, protocols/dumprestore.h).
@@ -55,7 +58,7 @@ impl Head {
     pub fn new(date: i64, level: i32, label: &[u8], filesystem: &[u8]) -> Head {
         let [label, filesystem] = [(label, COUNT[0]), (filesystem, COUNT[1])]
             .map(|(name, most)| name[..name.len().min(most)].to_vec());
-        Head { date, level, label, filesystem }
+        Head { date, level, label, filesystem, files: None }
     }
 
     /// The line, with its newline.
@@ -65,6 +68,9 @@ impl Head {
         escape_into(&self.label, &mut out);
         out.extend_from_slice(b"\tfilesystem=");
         escape_into(&self.filesystem, &mut out);
+        if let Some((volume, offset)) = self.files {
+            out.extend_from_slice(format!("\tfiles={volume}:{offset}").as_bytes());
+        }
         out.push(b'\n');
         out
     }
@@ -85,6 +91,7 @@ impl Head {
                 b"version" => version = Some(value),
                 b"date" => head.date = number(value).ok_or(Error::Field("date"))?,
                 b"level" => head.level = number(value).ok_or(Error::Field("level"))?,
+                b"files" => head.files = Some(place(value).ok_or(Error::Field("files"))?),
                 b"label" => head.label = unescape(value).ok_or(Error::Field("label"))?,
                 b"filesystem" => head.filesystem = unescape(value).ok_or(Error::Field("filesystem"))?,
                 _ => {}
@@ -158,6 +165,12 @@ impl Line {
             _ => Ok(line),
         }
     }
+}
+
+/// A volume and an offset.
+fn place(text: &[u8]) -> Option<(u32, u64)> {
+    let colon = text.iter().position(|&byte| byte == b':')?;
+    number(&text[..colon]).zip(number(&text[colon + 1..]))
 }
 
 fn number<N: std::str::FromStr>(text: &[u8]) -> Option<N> {

@@ -6,10 +6,11 @@
 //! UTF-8 among them, stand as they are. The first line is a header of fields `name=value`:
 //!
 //! ```text
-//! capdump-index<TAB>version=1<TAB>date=1700000000<TAB>level=0<TAB>label=none<TAB>filesystem=/usr
+//! capdump-index<TAB>version=1<TAB>date=1700000000<TAB>level=0<TAB>label=none<TAB>filesystem=/usr<TAB>files=1:5120
 //! ```
 //!
-//! `date` is `c_date` in seconds since 1970, `filesystem` is `c_filesys`. Readers pass over names that they do not know, and refuse
+//! `date` is `c_date` in seconds since 1970, `filesystem` is `c_filesys`; `files` is the volume of the first file that is no directory
+//! and the offset, as below, of its header; it is not there if there is none. Readers pass over names that they do not know, and refuse
 //! a `version` that is not 1. The lines after it, sorted by the bytes of the path as it is printed, are
 //!
 //! ```text

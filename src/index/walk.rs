@@ -61,7 +61,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The next line.
-    pub fn next(&mut self) -> Option<&Line> {
+    pub fn next_line(&mut self) -> Option<&Line> {
         if self.line.ino == Ino(0) {
             let root = self.places.find(Ino::ROOT)?;
             self.set(root);
@@ -147,8 +147,11 @@ mod tests {
     const DIR: u8 = 4;
     const FILE: u8 = 8;
 
+    /// Inode, `d_type` and name.
+    type Given<'a> = (u32, u8, &'a [u8]);
+
     /// A dump of directories with their entries; the inodes of `more` come behind.
-    fn dump(directories: &[(u32, &[(u32, u8, &[u8])])], more: &[u32]) -> (Tree, Places) {
+    fn dump(directories: &[(u32, &[Given<'_>])], more: &[u32]) -> (Tree, Places) {
         let (mut tree, mut places) = (Tree::default(), Places::default());
         places.begin_volume();
         for (ino, entries) in directories {
@@ -166,7 +169,7 @@ mod tests {
     fn lines(tree: &Tree, places: &Places) -> Vec<(Vec<u8>, u32)> {
         let mut walk = Walk::new(tree, places);
         let mut out = Vec::new();
-        while let Some(line) = walk.next() {
+        while let Some(line) = walk.next_line() {
             out.push((line.key(), line.ino.0));
         }
         out
@@ -221,7 +224,7 @@ mod tests {
         places.end();
         let mut walk = Walk::new(&tree, &places);
         let mut count = 0;
-        while let Some(line) = walk.next() {
+        while let Some(line) = walk.next_line() {
             assert!(line.path.len() <= MOST_PATH);
             count += 1;
         }
@@ -236,11 +239,11 @@ mod tests {
         ) {
             let names: Vec<Vec<u8>> =
                 names.into_iter().filter(|name| !name.contains(&b'/') && !name.contains(&0)).collect();
-            let entries: Vec<(u32, u8, &[u8])> =
+            let entries: Vec<Given<'_>> =
                 names.iter().zip(3..).map(|(name, ino)| (ino, DIR, name.as_slice())).collect();
-            let mut all: Vec<(u32, &[(u32, u8, &[u8])])> = vec![(2, &entries)];
+            let mut all: Vec<(u32, &[Given<'_>])> = vec![(2, &entries)];
             // Each directory has the same names in it.
-            let inner: Vec<(u32, u8, &[u8])> = names.iter().map(|name| (900, FILE, name.as_slice())).collect();
+            let inner: Vec<Given<'_>> = names.iter().map(|name| (900, FILE, name.as_slice())).collect();
             all.extend(entries.iter().map(|entry| (entry.0, inner.as_slice())));
             let (tree, places) = dump(&all, &[900]);
             let found = lines(&tree, &places);

@@ -87,7 +87,7 @@ impl IndexFile {
     ) -> Result<io::Result<u64>, E> {
         let mut text = head.print();
         let mut lines = 0;
-        while let Some(line) = walk.next() {
+        while let Some(line) = walk.next_line() {
             line.print(&mut text);
             lines += 1;
             if text.len() >= AT_ONCE {

@@ -140,6 +140,11 @@ impl Indexing {
         self.is_full
     }
 
+    /// Where the first file that is no directory begins: its volume, and its offset there.
+    pub fn files(&self) -> Option<(u32, u64)> {
+        self.places.place(self.tree.directories()).map(|place| (place.volume, place.offset))
+    }
+
     /// The lines, when the dump is done.
     pub fn walk(&self) -> Walk<'_> {
         Walk::new(&self.tree, &self.places)

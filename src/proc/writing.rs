@@ -3,6 +3,7 @@
 
 mod index;
 mod telling;
+mod verifying;
 
 use std::ffi::OsStr;
 use std::num::NonZeroU64;
@@ -28,11 +29,11 @@ use crate::operator::{
 use crate::os::process::set_title;
 use crate::passes::Notice;
 use crate::ring::order::{InFlight, Next};
-use crate::ring::{Digest, Outcome, Placed, Slots};
+use crate::ring::{Outcome, Slots};
 use crate::sandbox::{self, Role};
 use crate::ufs::FileSystem;
 use crate::units::TP_BSIZE;
-use crate::volume::{Chunk, Ended, Filler};
+use crate::volume::{Ended, Filler};
 
 /// How long workers may take to go when all is done.
 const LEAVE: Duration = Duration::from_secs(2);
@@ -314,48 +315,6 @@ impl<'a, 'd> Writing<'a, 'd> {
             self.verify(medium)?;
         }
         Ok(medium.leave(self.verification.is_some()).map_err(|error| error.to_string()))
-    }
-
-    /// Reads back what is on the medium, with all workers at once. A difference ends the dump.
-    fn verify(&mut self, medium: &Medium) -> Result<(), Stop> {
-        self.started.console.say(Message::Verifying { volume: self.filler.volume() });
-        medium.go_to_start().map_err(Stop::because)?;
-        self.crew.take_medium(medium.fd.as_fd(), medium.kind, None, false)?;
-        self.wait_until_ready()?;
-        self.crew.start_writing()?;
-        self.stopped = None;
-        if let Some(verification) = &mut self.verification {
-            verification.begin_reading();
-        }
-        while let Some(verification) = self.verification.as_mut().filter(|v| v.awaited().is_some()) {
-            let next = if self.crew.has_room() { verification.next_part() } else { None };
-            match next {
-                Some((offset, part)) => {
-                    self.crew.assign_check(medium.start() + offset, part.bytes, part.blocks)?;
-                }
-                None => self.handle_events()?,
-            }
-            if let Some(Outcome::Failed { errno, .. }) = self.stopped {
-                let volume = self.filler.volume();
-                return Err(Stop::because(format_args!("volume {volume}: not read back: {}", reason(errno))));
-            }
-        }
-        self.crew.release_medium()?;
-        self.wait_until_ready()
-    }
-
-    /// A part of the medium was read back.
-    fn checked(&mut self, sequence: u64, bytes: u32, digest: Digest) -> Result<(), Stop> {
-        let Some(verification) = &mut self.verification else { return Ok(()) };
-        let blocks = verification.awaited().map_or(0, |part| part.blocks);
-        verification.read(bytes, digest, self.crew.settled(sequence, blocks)).map_err(Stop::because)
-    }
-
-    /// Notes, for reading it back, what was written.
-    fn note_written(&mut self, chunk: &Chunk, placed: Placed) {
-        if let Some(verification) = self.verification.as_mut().filter(|_| placed.bytes > 0) {
-            verification.wrote(Part::new(chunk, chunk.blocks, placed.bytes, placed.digest));
-        }
     }
 
     /// Records on this medium.

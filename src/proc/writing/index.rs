@@ -41,9 +41,10 @@ impl Writing<'_, '_> {
     pub(super) fn write_index(&mut self) -> Result<(), Stop> {
         let started = self.started;
         let (Some(file), Some(indexing)) = (&started.index, self.indexing.take()) else { return Ok(()) };
-        let name = file.names().name.as_os_str();
+        let name = started.job.index.as_deref().unwrap_or(&file.names().name).as_os_str();
         let identity = &started.identity;
         let head = Head::new(identity.date, identity.level, &identity.label, &identity.filesys);
+        let head = Head { files: indexing.files(), ..head };
         let mut walk = indexing.walk();
         let written = match indexing.is_full() {
             true => Err(io::Error::other("too many names")),
