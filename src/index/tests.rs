@@ -53,7 +53,7 @@ fn what_is_refused() {
     assert_eq!(Head::parse(b"capdump-index\tversion=2"), Err(Error::Version));
     assert_eq!(Head::parse(b"capdump-index"), Err(Error::Version));
     assert_eq!(Head::parse(b"capdump-index\tversion=1\tfiles=5"), Err(Error::Field("files")));
-    assert_eq!(Head::new(0, 0, &[b'l'; 20], &[b'f'; 99]).print().len(), 60 + 15 + 63);
+    assert_eq!(Head::new(0, 0, &[b'l'; 20], &[b'f'; 99]).print().len(), 58 + 15 + 63);
     assert_eq!(Head::parse(b"dump\tversion=1"), Err(Error::NotAnIndex));
     for (line, field) in [
         ("etc\t3\t1\t0\t-\t1", "path"),
