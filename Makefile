@@ -2,7 +2,7 @@
 # For any POSIX make (BSD make and GNU make both). The two commands to try first:
 #	make demo	builds capdump, dumps a sample file system and shows the dump
 #	make test	runs all tests
-# Others: test-amanda lint completions cross bench bindings install uninstall clean port-crates
+# Others: test-amanda lint completions cross fuzz probe bench bindings install uninstall clean port-crates
 
 .POSIX:
 
@@ -14,6 +14,8 @@ CARGO = cargo
 CARGOFLAGS = --locked
 # where `make cross` keeps its FreeBSD SDK; a kept one is used again
 SDK = .sdk
+# seconds for each target of make fuzz
+FUZZ_SECONDS = 10
 
 all:
 	$(CARGO) build --release $(CARGOFLAGS)
@@ -34,7 +36,9 @@ test-amanda: all
 lint:
 	sh scripts/need mandoc shellcheck
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets $(CARGOFLAGS) -- -D warnings
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
+	$(CARGO) clippy --workspace --all-targets --all-features $(CARGOFLAGS) -- -D warnings
+	$(CARGO) clippy --manifest-path fuzz/Cargo.toml --all-targets $(CARGOFLAGS) -- -D warnings
 	sh scripts/lint --man
 	sh scripts/lint --shell
 	sh scripts/lint --self-test
@@ -48,6 +52,15 @@ cross:
 	SDK="$(SDK)" bash scripts/freebsd-sdk
 	"$(SDK)/bin/fbsd-cargo" clippy --workspace --all-targets $(CARGOFLAGS) -- -D warnings
 	"$(SDK)/bin/fbsd-cargo" build --workspace --all-targets $(CARGOFLAGS)
+
+# ten seconds for each fuzz target, or FUZZ_SECONDS, with what was found before
+fuzz:
+	sh scripts/need g++ zstd
+	CARGO="$(CARGO)" sh scripts/fuzz "$(FUZZ_SECONDS)"
+
+# each process tries to get out of the sandbox
+probe:
+	$(CARGO) test $(CARGOFLAGS) --features sandbox-probe --test sandbox_probe
 
 bench: all
 	sh scripts/need strace
@@ -71,4 +84,4 @@ port-crates:
 clean:
 	$(CARGO) clean
 
-.PHONY: all demo test test-amanda lint completions cross bench bindings install uninstall port-crates clean
+.PHONY: all demo test test-amanda lint completions cross fuzz probe bench bindings install uninstall port-crates clean

@@ -23,6 +23,9 @@
 //! - `job`        what is to be done
 //! - `cli`        the command line, made into a job
 
+#[cfg(all(feature = "sandbox-probe", not(debug_assertions)))]
+compile_error!("the feature sandbox-probe is for tests, never for a release");
+
 pub mod buffer;
 pub mod cli;
 pub mod compress;

@@ -132,7 +132,10 @@ pub fn limit(fd: BorrowedFd<'_>, kind: DescriptorKind) -> Result<(), Error> {
 ///
 /// A kernel without one is told as [`Entered::Unavailable`]: the caller warns once and goes on.
 pub fn enter(role: Role) -> Result<Entered, Error> {
-    crate::os::sandbox::enter(role).map_err(|err| Error::Enter(role, err))
+    let entered = crate::os::sandbox::enter(role).map_err(|err| Error::Enter(role, err))?;
+    #[cfg(feature = "sandbox-probe")]
+    crate::os::probe::attempt(role);
+    Ok(entered)
 }
 
 /// Checks that entering worked, by asking the kernel.

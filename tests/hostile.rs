@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use capdump_support::check::{Rules, decode_and_check};
 use capdump_support::procs;
 use capdump_support::program::{Ran, TempDir, run, without_tty};
 use capdump_support::tree;
@@ -227,6 +228,21 @@ fn an_indirect_block_that_points_to_itself() {
     let ran = image.full();
     assert!(matches!(ran.code(), 0 | 3), "{}", ran.stderr);
     assert_ne!(ran.stderr, "");
+}
+
+/// A file that has more blocks than the file system: what is too much is dumped as holes, so that readers find as much as its size says.
+#[test]
+fn more_blocks_than_the_file_system_has() {
+    let image = Image::new();
+    let double = image.pointer(image.g.inode_at(image.file) + DI_IB + 8);
+    image.put(double * image.g.fsize, &double.to_le_bytes().repeat(512));
+    let blocks = 2 * image.g.ncg * image.g.fpg / image.g.frag();
+    image.inode(image.file, DI_SIZE, blocks * image.g.bsize);
+    let ran = image.full().ok();
+    let said = format!("inode {}: its blocks are more than the file system has", image.file);
+    assert!(ran.stderr.contains(&said), "{}", ran.stderr);
+    let dump = decode_and_check(&[fs::read(image.dir.join("dump")).unwrap()], &Rules::new(10)).unwrap();
+    assert_eq!(dump.files[&image.file].announced, blocks * image.g.bsize / 1024);
 }
 
 #[test]

@@ -37,15 +37,6 @@ impl InodeMap {
         }
     }
 
-    /// Puts `ino` into the set, which grows if it has to, up to 512 MiB for the highest inode number.
-    pub fn insert_growing(&mut self, ino: Ino) {
-        let (word, _) = InodeMap::place_of(ino);
-        if ino.0 != 0 && word >= self.words.len() {
-            self.words.resize((word + 1).next_multiple_of(WORDS_PER_BLOCK as usize), 0);
-        }
-        self.insert(ino);
-    }
-
     /// Puts the inodes of `bits` into the set, which stand for the inodes of word `word`: see [`InodeMap::place_of`].
     /// A word past the end is left out.
     pub fn insert_word(&mut self, word: usize, bits: u64) {

@@ -128,12 +128,18 @@ impl Line {
     /// Appends the line, with its newline.
     pub fn print(&self, out: &mut Vec<u8>) {
         escape_into(&self.path, out);
-        let Line { ino, volume, offset, blocks, .. } = self;
-        let numbers = match self.frame {
-            Some((file, stream)) => format!("\t{ino}\t{volume}\t{offset}\t{file}\t{blocks}\t{stream}\n"),
-            None => format!("\t{ino}\t{volume}\t{offset}\t-\t{blocks}\n"),
-        };
-        out.extend_from_slice(numbers.as_bytes());
+        for number in [self.ino.0.into(), self.volume.into(), self.offset] {
+            field(number, out);
+        }
+        match self.frame {
+            Some((file, _)) => field(file, out),
+            None => out.extend_from_slice(b"\t-"),
+        }
+        field(self.blocks, out);
+        if let Some((_, stream)) = self.frame {
+            field(stream, out);
+        }
+        out.push(b'\n');
     }
 
     /// Reads a line, without its newline. Further fields are passed over.
@@ -165,6 +171,22 @@ impl Line {
             _ => Ok(line),
         }
     }
+}
+
+/// Appends a tab and a number. There are millions of them, so that they do not go through `format!`.
+fn field(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.push(b'\t');
+    out.extend_from_slice(&digits[first..]);
 }
 
 /// A volume and an offset.

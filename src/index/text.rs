@@ -8,6 +8,9 @@ pub(super) fn is_plain(byte: u8) -> bool {
 
 /// Appends `bytes`, escaped, to `out`.
 pub fn escape_into(bytes: &[u8], out: &mut Vec<u8>) {
+    if bytes.iter().all(|&byte| is_plain(byte)) {
+        return out.extend_from_slice(bytes);
+    }
     for &byte in bytes {
         if is_plain(byte) {
             out.push(byte);

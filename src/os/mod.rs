@@ -25,6 +25,8 @@ pub mod event;
 pub mod host;
 pub mod mounts;
 pub mod output;
+#[cfg(feature = "sandbox-probe")]
+pub mod probe;
 pub mod process;
 pub mod provider;
 pub mod sandbox;

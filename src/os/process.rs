@@ -2,6 +2,7 @@
 //! Children held by a descriptor: pdfork(2) on FreeBSD, pidfd on Linux. A child never outlives its parent.
 
 use super::half;
+use std::cell::RefCell;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -130,6 +131,31 @@ pub unsafe fn fork_with(orphan: Orphan) -> io::Result<Fork> {
     match unsafe { half::process::fork(orphan)? } {
         None => Ok(Fork::Child),
         Some((fd, pid)) => Ok(Fork::Parent(Child { fd, pid, owner })),
+    }
+}
+
+/// The most descriptors that [`Inherited::find`] looks at.
+const MOST_INHERITED: i32 = 1024;
+
+/// The descriptors, beyond the standard ones, that the program's caller left open, knowing or not.
+#[derive(Debug)]
+pub struct Inherited(RefCell<Vec<i32>>);
+
+impl Inherited {
+    /// Finds them. Called before the program opens anything of its own but `ours`: all else that is open then is the caller's.
+    pub fn find(ours: Option<BorrowedFd<'_>>) -> Inherited {
+        let ours = ours.map(|fd| fd.as_raw_fd());
+        // SAFETY: F_GETFD takes a number, and touches no memory.
+        let open = |fd: &i32| unsafe { libc::fcntl(*fd, libc::F_GETFD) } >= 0;
+        Inherited(RefCell::new((3..MOST_INHERITED).filter(|&fd| Some(fd) != ours).filter(open).collect()))
+    }
+
+    /// Closes them, once.
+    pub fn close(&self) {
+        for fd in self.0.take() {
+            // SAFETY: it was open before anything here was, so that no value of this program owns it.
+            unsafe { libc::close(fd) };
+        }
     }
 }
 

@@ -63,8 +63,11 @@ pub(super) struct Walker {
     size: u64,
     /// Bytes of the file that no segment has covered.
     left: u64,
-    /// Blocks with an address that were given out: a file that has more of them than the file system is damaged.
+    /// Blocks with an address that were given out.
     given: u64,
+    /// There were more of them than the file system has: what is left of the file counts as holes, since its blocks may go round
+    /// in circles.
+    lost: bool,
     /// Direct blocks done?
     direct: bool,
     /// The level of indirect blocks under way: 0 single, 1 double, 2 triple.
@@ -76,12 +79,13 @@ pub(super) struct Walker {
 impl Walker {
     /// Begins at the start of a file of `size` bytes.
     pub fn new(size: u64) -> Walker {
-        Walker { size, left: size, given: 0, direct: false, level: 0, stack: Vec::new() }
+        Walker { size, left: size, given: 0, lost: false, direct: false, level: 0, stack: Vec::new() }
     }
 
     /// The next segment, or none when the file (or what three levels of indirect blocks can hold) is at its end.
     ///
-    /// An indirect block whose address is wrong counts as a hole, and is told. Errors: the disk cannot be read.
+    /// An indirect block whose address is wrong counts as a hole, as does what is left of a file that has more blocks than the file
+    /// system; both are told. Errors: the disk cannot be read.
     pub fn next<R: ReadAt>(
         &mut self,
         fs: &FileSystem<R>,
@@ -96,13 +100,14 @@ impl Walker {
         if self.left == 0 {
             return Ok(None);
         }
-        if self.given > sb.size.0 / u64::from(sb.frag) {
+        if !self.lost && self.given > sb.size.0 / u64::from(sb.frag) {
             let block = self.block(sb);
             let count = sb.file_blocks(self.left);
             notify(Notice::Damaged(ufs::Error::TooManyBlocks { ino: inode.ino, block, count }));
-            return Ok(None);
+            self.lost = true;
         }
-        let Some(leaf) = self.next_leaf(fs, inode, notify)? else { return Ok(None) };
+        let leaf = if self.lost { Some(None) } else { self.next_leaf(fs, inode, notify)? };
+        let Some(leaf) = leaf else { return Ok(None) };
         if let Some(addresses) = &leaf {
             self.given += addresses.iter().filter(|&&address| address != 0).count() as u64;
         }

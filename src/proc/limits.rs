@@ -10,6 +10,8 @@ use crate::sandbox::{DescriptorKind, Error, limit};
 
 /// Limits every descriptor of the planner that is open when it enters. Those that it makes later are limited where they are made.
 pub fn limit_planner(started: &Started) -> Result<(), Error> {
+    // Names like /dev/fd/5 have been opened by now, or are opened by the monitor.
+    started.inherited.close();
     limit(started.disk.as_fd(), DescriptorKind::Disk)?;
     limit(started.uncached(), DescriptorKind::Disk)?;
     limit(io::stdin().as_fd(), DescriptorKind::Stdio)?;

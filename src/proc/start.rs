@@ -18,6 +18,7 @@ use crate::job::{BadLine, Job, Output, ProgressStyle, inode_list};
 use crate::operator::{Bar, Display, Event, FilesMessage, Message, Operator, Refusal, Remark, Report};
 use crate::os::errno::strerror;
 use crate::os::output::Access;
+use crate::os::process::Inherited;
 use crate::os::{disk, host, output, time, tty};
 
 /// Everything that was opened.
@@ -50,6 +51,8 @@ pub struct Started {
     pub record: Option<Record>,
     /// Where the index is written to.
     pub index: Option<IndexFile>,
+    /// What the caller left open for the program.
+    pub inherited: Inherited,
     /// Whether the first output is a device, which is opened before the passes.
     pub device: bool,
 }
@@ -86,6 +89,7 @@ pub fn start(
     clock: Clock,
     report: Option<OwnedFd>,
 ) -> Result<Started, Refused> {
+    let inherited = Inherited::find(report.as_ref().map(AsFd::as_fd));
     let excluded_inodes = read_inode_lists(&job, &mut operator)?;
     let target = operand::open(&job.operand, job.snapshot, &mut operator);
     let target = target.ok_or(Refused(exit::STARTUP))?;
@@ -133,6 +137,7 @@ pub fn start(
         identity,
         record,
         index,
+        inherited,
         device,
     })
 }

@@ -5,7 +5,8 @@
 //! what is wrong becomes a [`Finding`], and reading goes on at the next header. What is kept in memory is bounded by the dump's
 //! size in inodes and names, not in bytes:
 //!
-//! - four maps of one bit an inode (`TS_CLRI`, `TS_BITS`, what was seen, what is damaged);
+//! - two maps of one bit an inode, as long as they are on the dump (`TS_CLRI`, `TS_BITS`), and two sets that take no more than is
+//!   in them, since a damaged header may name any inode (what was seen, what is damaged);
 //! - [`Names`]: 10 bytes and the name for each entry of a directory on the dump (the growing table takes up to twice 8 of these
 //!   for a moment), 56 bytes for each directory; no more than [`names::MOST_BYTES`] of names.
 //!

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The state machine that takes a dump apart, tape block by tape block.
 
+use roaring::RoaringBitmap;
+
 use super::file::File;
 use super::names::{Directory, Names};
 use super::{Fault, Finding, Place};
@@ -52,8 +54,8 @@ pub struct Reader {
     /// `TS_CLRI` and `TS_BITS`, when they were read.
     pub(super) used: Option<InodeMap>,
     pub(super) dumped: Option<InodeMap>,
-    pub(super) seen: InodeMap,
-    pub(super) suspect: InodeMap,
+    pub(super) seen: RoaringBitmap,
+    pub(super) suspect: RoaringBitmap,
     /// Damage found so far.
     pub(super) damage: u64,
     pub(super) files: u64,
@@ -85,8 +87,8 @@ impl Default for Reader {
             names: Names::default(),
             used: None,
             dumped: None,
-            seen: InodeMap::new(0),
-            suspect: InodeMap::new(0),
+            seen: RoaringBitmap::new(),
+            suspect: RoaringBitmap::new(),
             damage: 0,
             files: 0,
             blocks: 0,
@@ -130,7 +132,7 @@ impl Reader {
         if self.file.as_ref().is_some_and(|file| file.ino == ino) {
             self.finish_file(sink);
         }
-        if self.suspect.contains(ino) {
+        if self.suspect.contains(ino.0) {
             self.tell(sink, None, Some(ino), Fault::Damaged);
         }
     }
@@ -265,10 +267,7 @@ impl Reader {
 
     /// An inode whose content is not sure.
     fn suspect(&mut self, ino: Ino) {
-        if !self.has_room(ino) {
-            return;
-        }
-        self.suspect.insert_growing(ino);
+        self.suspect.insert(ino.0);
     }
 
     fn touch(&mut self, ino: Ino) {
@@ -415,22 +414,13 @@ impl Reader {
             self.here(sink, Some(ino), Fault::InodeOrder(self.last));
         }
         self.last = ino;
-        if self.seen.contains(ino) {
+        if self.seen.contains(ino.0) {
             self.here(sink, Some(ino), Fault::InodeTwice);
         }
         if self.dumped.as_ref().is_some_and(|dumped| !dumped.contains(ino)) {
             self.here(sink, Some(ino), Fault::NotInMap);
         }
-        if self.has_room(ino) {
-            self.seen.insert_growing(ino);
-        }
-    }
-
-    /// Whether the dump's maps have room for an inode. One that is damaged or hostile is no reason to hold a map of all inodes that
-    /// there could be.
-    fn has_room(&self, ino: Ino) -> bool {
-        let room = self.dumped.as_ref().map_or(u64::MAX, |map| u64::from(map.tape_blocks()) * 8192);
-        u64::from(ino.0) <= room
+        self.seen.insert(ino.0);
     }
 
     fn open_file(&mut self, file: File) {

@@ -3,7 +3,6 @@
 
 use super::Fault;
 use super::reader::{Reader, Sink};
-use crate::format::InodeMap;
 use crate::units::Ino;
 
 /// What a whole dump came to.
@@ -33,7 +32,7 @@ impl Reader {
         if let Some(dumped) = self.dumped.take() {
             summary.announced = dumped.len();
             for ino in dumped.iter() {
-                if self.seen.contains(ino) {
+                if self.seen.contains(ino.0) {
                     continue;
                 }
                 summary.lost += u64::from(missing.is_damage());
@@ -41,9 +40,9 @@ impl Reader {
             }
             self.dumped = Some(dumped);
         }
-        let suspect = std::mem::replace(&mut self.suspect, InodeMap::new(0));
-        for ino in suspect.iter() {
-            if self.seen.contains(ino) {
+        let suspect = std::mem::take(&mut self.suspect);
+        for ino in suspect.into_iter().map(Ino) {
+            if self.seen.contains(ino.0) {
                 summary.damaged += 1;
                 self.tell(sink, None, Some(ino), Fault::Damaged);
             }
@@ -72,8 +71,8 @@ impl Reader {
                 (false, false) => self.tell(sink, None, Some(ino), Fault::Nameless),
             }
         }
-        let seen = std::mem::replace(&mut self.seen, InodeMap::new(0));
-        for ino in seen.iter() {
+        let seen = std::mem::take(&mut self.seen);
+        for ino in seen.iter().map(Ino) {
             let is_dir = self.names.directories().binary_search_by_key(&ino, |d| d.ino).is_ok();
             if !is_dir && self.names.entries(ino).next().is_none() {
                 self.tell(sink, None, Some(ino), Fault::Nameless);

@@ -162,7 +162,7 @@ impl fmt::Display for Error {
             Error::TooManyBlocks { ino, block, count } => write!(
                 f,
                 "inode {ino}: its blocks are more than the file system has; {count} from file \
-                 block {block} on are left out"
+                 block {block} on are taken for holes"
             ),
             Error::Address { addr, frags, size } => write!(
                 f,

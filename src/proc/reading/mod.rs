@@ -25,6 +25,7 @@ use crate::operator::{Operator, Refusal, Remark, Results};
 use crate::os::disk::{self, Kind};
 use crate::os::errno::strerror;
 use crate::os::output;
+use crate::os::process::Inherited;
 use crate::os::sandbox::Role;
 use crate::reading::{Fault, Reader, Sink, Summary};
 use crate::sandbox::{self, DescriptorKind};
@@ -54,6 +55,7 @@ struct Opened {
 /// Opens the volumes, the index and the output, and enters the sandbox.
 fn start(reading: &Reading, operator: &mut Operator) -> Result<Opened, Refused> {
     let record = reading.ntrec.map(|ntrec| ntrec as usize * 1024);
+    let inherited = Inherited::find(None);
     let mut inputs = Vec::new();
     for name in &reading.volumes {
         match Input::open(name, record) {
@@ -73,6 +75,7 @@ fn start(reading: &Reading, operator: &mut Operator) -> Result<Opened, Refused> 
         _ => None,
     };
     let opened = Opened { inputs, index, output };
+    inherited.close();
     enter(operator, &opened).map_err(|error| {
         operator.say(Remark(format_args!("{error}")));
         Refused

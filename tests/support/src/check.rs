@@ -62,10 +62,11 @@ fn headers(dump: &Dump) -> impl Iterator<Item = (usize, Header<'_>)> {
 }
 
 fn check_headers(dump: &Dump, rules: &Rules) -> Result<(), String> {
-    let mut order = Order::default();
+    let (mut order, mut starts) = (Order::default(), Vec::new());
     for (at, header) in headers(dump) {
         let wrong = |what: &str| Err(format!("tape block {at} ({:?}): {what}", header.kind()));
-        let earlier = dump.breaks.iter().filter(|b| b.at <= at).count();
+        let earlier = dump.breaks.partition_point(|b| b.at <= at);
+        starts.push(at);
         let numbered = if rules.volumes == Volumes::SizeLimit { earlier } else { 0 };
         if header.u64("c_tapea") != (at + numbered) as u64 {
             return wrong(&format!("c_tapea is {}", header.u64("c_tapea")));
@@ -82,7 +83,7 @@ fn check_headers(dump: &Dump, rules: &Rules) -> Result<(), String> {
     }
     for (n, b) in dump.breaks.iter().enumerate() {
         let header = Header::parse(&b.header).expect("decode() has seen it");
-        check_break(dump, rules, n, b.at, header).map_err(|e| format!("volume {}: {e}", n + 2))?;
+        check_break(dump, rules, n, (b.at, &starts), header).map_err(|e| format!("volume {}: {e}", n + 2))?;
     }
     match order.ends {
         n if n > 0 && n <= rules.ntrec => Ok(()),
@@ -90,8 +91,14 @@ fn check_headers(dump: &Dump, rules: &Rules) -> Result<(), String> {
     }
 }
 
-/// A later volume's header against the blocks that follow it.
-fn check_break(dump: &Dump, rules: &Rules, n: usize, at: usize, h: Header) -> Result<(), String> {
+/// A later volume's header against the blocks that follow it; `starts` is where headers stand.
+fn check_break(
+    dump: &Dump,
+    rules: &Rules,
+    n: usize,
+    (at, starts): (usize, &[usize]),
+    h: Header,
+) -> Result<(), String> {
     check_same(dump.head(), h)?;
     check_zero(h, rules)?;
     let own = if rules.volumes == Volumes::SizeLimit { n } else { 0 };
@@ -103,9 +110,9 @@ fn check_break(dump: &Dump, rules: &Rules, n: usize, at: usize, h: Header) -> Re
     if h.u64("c_volume") != n as u64 + 2 {
         return Err(format!("c_volume is {}", h.u64("c_volume")));
     }
-    let next = headers(dump).find(|x| x.0 >= at).ok_or("no header follows")?;
-    if h.u64("c_count") != (next.0 - at) as u64 {
-        return Err(format!("c_count is {}, but {} blocks", h.count(), next.0 - at));
+    let next = *starts.get(starts.partition_point(|&x| x < at)).ok_or("no header follows")?;
+    if h.u64("c_count") != (next - at) as u64 {
+        return Err(format!("c_count is {}, but {} blocks", h.count(), next - at));
     }
     Ok(())
 }
@@ -201,7 +208,8 @@ fn check_maps(dump: &Dump, rules: &Rules) -> Result<(), String> {
         return Err("TS_BITS lacks the root".to_owned());
     }
     for ino in Dump::inodes(&dump.bits) {
-        if !Dump::has(&dump.clri, ino) {
+        // The root is dumped always, also with the flag nodump, which takes it off the other map.
+        if !Dump::has(&dump.clri, ino) && ino != 2 {
             return Err(format!("inode {ino} is in TS_BITS but not in TS_CLRI"));
         }
         if !dump.files.contains_key(&ino) && !rules.may_miss.contains(&ino) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Decodes a dump of one or more volumes into its maps, files and tree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::directory;
 use crate::header::{BLOCK, Header, Kind};
@@ -114,16 +114,14 @@ impl File {
             let n = self.announced;
             self.announced += 1;
             let is_ext = n >= self.data_blocks() && self.extsize > 0;
-            if entry == 0 {
-                continue;
+            let room = self.extsize.saturating_sub(self.ext.len()).min(BLOCK);
+            match (is_ext, entry) {
+                (true, 0) => self.ext.resize(self.ext.len() + room, 0),
+                (true, _) => self.ext.extend_from_slice(&joined[at..at + room]),
+                (false, 0) => {}
+                (false, _) => self.add_run(n * BLOCK as u64, at),
             }
-            if is_ext {
-                let room = self.extsize.saturating_sub(self.ext.len()).min(BLOCK);
-                self.ext.extend_from_slice(&joined[at..at + room]);
-            } else {
-                self.add_run(n * BLOCK as u64, at);
-            }
-            at += BLOCK;
+            at += if entry == 0 { 0 } else { BLOCK };
         }
     }
 
@@ -272,8 +270,9 @@ impl Dump {
         let size = usize::try_from(file.size).expect("a file that fits into memory");
         let mut out = vec![0; size];
         for run in &file.runs {
-            let at = run.at as usize;
-            let len = run.len.min(size.saturating_sub(at));
+            // A damaged size may be less than what is there.
+            let at = size.min(usize::try_from(run.at).unwrap_or(usize::MAX));
+            let len = run.len.min(size - at);
             out[at..at + len].copy_from_slice(&self.joined[run.stream..run.stream + len]);
         }
         out
@@ -294,17 +293,27 @@ impl Dump {
     /// Errors: a line that names what is wrong with the directory.
     pub fn directory(&self, ino: u32) -> Result<Vec<(Vec<u8>, u32)>, String> {
         let file = self.files.get(&ino).ok_or_else(|| format!("inode {ino} is not on the dump"))?;
+        if file.size > file.announced * BLOCK as u64 {
+            return Err(format!(
+                "inode {ino}: {} bytes of a directory in {} blocks",
+                file.size, file.announced
+            ));
+        }
         directory::entries(&self.content(file)).map_err(|e| format!("inode {ino}: {e}"))
     }
 
     /// All paths from the root, with their inodes. Names of inodes that are not on the dump are left out: an
     /// increment has many, and an inode of an undefined type is never dumped.
     ///
-    /// Errors: a damaged directory, a name twice, directories in a ring.
+    /// Errors: a damaged directory, a name twice, a directory with two names, so also directories in a ring.
     pub fn paths(&self) -> Result<BTreeMap<Vec<u8>, u32>, String> {
         let mut paths = BTreeMap::from([(Vec::new(), 2)]);
         let mut todo = vec![(Vec::new(), 2)];
+        let mut seen = BTreeSet::new();
         while let Some((path, ino)) = todo.pop() {
+            if !seen.insert(ino) {
+                return Err(format!("inode {ino}: a directory with two names"));
+            }
             for (name, child) in self.directory(ino)? {
                 if name == b"." || name == b".." {
                     continue;
@@ -317,7 +326,7 @@ impl Dump {
                     todo.push((full.clone(), child));
                 }
                 if paths.insert(full, child).is_some() || paths.len() > 1_000_000 {
-                    return Err(format!("inode {ino}: a name twice, or directories in a ring"));
+                    return Err(format!("inode {ino}: a name twice, or too many"));
                 }
             }
         }

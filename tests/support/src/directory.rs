@@ -6,7 +6,8 @@ pub const DIRBLK: usize = 512;
 
 /// The names of a directory with their inodes; little endian, as in a dump.
 ///
-/// Errors: an entry that is too short, crosses its block, or has no room for its name.
+/// Errors: an entry that is too short, crosses its block, has no room for its name, or whose name has no NUL behind it (`ufs_dirbadentry`,
+/// ufs/ufs/ufs_lookup.c: readers take it for a string).
 pub fn entries(bytes: &[u8]) -> Result<Vec<(Vec<u8>, u32)>, String> {
     let mut out = Vec::new();
     for (n, block) in bytes.chunks(DIRBLK).enumerate() {
@@ -20,7 +21,8 @@ pub fn entries(bytes: &[u8]) -> Result<Vec<(Vec<u8>, u32)>, String> {
             let ino = u32::from_le_bytes([head[0], head[1], head[2], head[3]]);
             let reclen = usize::from(u16::from_le_bytes([head[4], head[5]]));
             let name = block.get(at + 8..at + 8 + usize::from(head[7])).ok_or_else(bad)?;
-            if reclen < 8 + name.len() || at + reclen > block.len() {
+            let ended = block.get(at + 8 + name.len()) == Some(&0);
+            if reclen < 8 + name.len() || at + reclen > block.len() || ino != 0 && !ended {
                 return Err(bad());
             }
             if ino != 0 {

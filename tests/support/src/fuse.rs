@@ -36,6 +36,10 @@ pub struct Faults {
     /// A write that goes past the offset fails with the error, until the file is opened for the second time: a bad medium, that is
     /// changed then.
     pub write_error_once: Option<(u64, Errno)>,
+    /// A write that begins at or after this takes nothing, and is no error.
+    pub write_zero: Option<u64>,
+    /// The first write that goes past this is broken off by a signal (`EINTR`) before it has taken anything.
+    pub write_interrupted: Option<u64>,
     /// The first sync fails with the error; later ones do not.
     pub sync_error_once: Option<Errno>,
 }
@@ -245,6 +249,13 @@ impl Server {
         let end = offset + data.len() as u64;
         if let Some((_, errno)) = self.faults.write_error_once.filter(|f| self.opens < 2 && end > f.0) {
             return Err(errno);
+        }
+        if self.faults.write_interrupted.is_some_and(|at| end > at) {
+            self.faults.write_interrupted = None;
+            return Err(Errno::EINTR);
+        }
+        if self.faults.write_zero.is_some_and(|at| offset >= at) {
+            return Ok(words(&[0, 0]));
         }
         if let Some((_, errno)) = self.faults.write_error.filter(|f| offset >= f.0) {
             return Err(errno);

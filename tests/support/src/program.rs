@@ -94,15 +94,19 @@ pub fn without_tty(program: &Path) -> Command {
 
 /// Runs a command made by [`without_tty`] to its end, with its output in files, and kills its group at the limit.
 ///
-/// Panics if it doesn't end in time, or can't be started.
+/// Panics if it doesn't end in time, says more than [`MOST_OUTPUT`], or can't be started.
 pub fn run(command: &mut Command, limit: Duration) -> Ran {
     let dir = TempDir::new("capdump-run");
     let file = |name: &str| File::create(dir.join(name)).expect("a file for output");
     command.stdout(file("out")).stderr(file("err"));
     let start = Instant::now();
     let mut child = command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
-    let status = wait(&mut child, limit);
+    let said =
+        || ["out", "err"].map(|name| dir.join(name).metadata().map_or(0, |file| file.len())).iter().sum();
+    let status = wait_while(&mut child, limit, || said() < MOST_OUTPUT);
     let took = start.elapsed();
+    let length: u64 = said();
+    assert!(length < MOST_OUTPUT, "{command:?}: {length} bytes of output at {took:?}");
     let mut stdout = Vec::new();
     let opened = File::open(dir.join("out")).and_then(|mut f| f.read_to_end(&mut stdout));
     opened.expect("the program's output");
@@ -112,14 +116,22 @@ pub fn run(command: &mut Command, limit: Duration) -> Ran {
     Ran { status, stdout, stderr, took, id: child.id() }
 }
 
+/// Bytes that a program may say: the tests' dumps to standard output are far smaller, and temporary files may be in memory.
+const MOST_OUTPUT: u64 = 1 << 30;
+
 /// Waits for a child; at the limit its process group is killed and the answer is `None`.
 pub fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
+    wait_while(child, limit, || true)
+}
+
+/// The same, but no longer than `good` holds.
+fn wait_while(child: &mut Child, limit: Duration, good: impl Fn() -> bool) -> Option<ExitStatus> {
     let end = Instant::now() + limit;
     loop {
         if let Some(status) = child.try_wait().expect("a child to wait for") {
             return Some(status);
         }
-        if Instant::now() > end {
+        if Instant::now() > end || !good() {
             procs::kill_group(child.id());
             child.wait().expect("a child to wait for");
             return None;

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What a process that has been taken over would try: for tests of the sandbox only, never in a release.
+//!
+//! `CAPDUMP_PROBE` names a role and an attempt, as in `Worker ptrace`; the process of that role makes it when it has entered. An attempt
+//! that gets through ends the process with [`THROUGH`]; one that is refused lets it go on, unless the system has killed it.
+
+use super::sandbox::Role;
+use std::fs::File;
+use std::io;
+
+/// The exit code of a process whose attempt got through.
+const THROUGH: i32 = 97;
+
+/// The exit code for an attempt that there is none of.
+const UNKNOWN: i32 = 98;
+
+/// The descriptor that the test leaves open for the program, which nobody in it should have.
+const STRANGE: i32 = 77;
+
+/// Makes the attempt that the environment names, if it is for this role.
+pub fn attempt(role: Role) {
+    let Ok(wanted) = std::env::var("CAPDUMP_PROBE") else { return };
+    let Some((name, what)) = wanted.split_once(' ') else { return };
+    if name == format!("{role:?}") && got_through(what) {
+        super::process::exit_now(THROUGH);
+    }
+}
+
+/// Whether the attempt was let through.
+fn got_through(what: &str) -> bool {
+    // SAFETY, for all calls below: they are given numbers, null, or strings that end in NUL, and take no memory of ours.
+    match what {
+        "nothing" => true,
+        "read a file" => File::open("/etc/passwd").is_ok(),
+        "write a file" => File::create("/tmp/capdump-must-not-be").is_ok(),
+        "connect" => match std::net::TcpStream::connect("127.0.0.1:9") {
+            // Nobody listens there, but it was asked.
+            Err(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+            Ok(_) => true,
+        },
+        "exec" => {
+            let arguments = [c"true".as_ptr(), std::ptr::null()];
+            // SAFETY: see above; it returns only when it was refused.
+            unsafe { libc::execv(c"/usr/bin/true".as_ptr(), arguments.as_ptr()) };
+            false
+        }
+        // SAFETY: see above; the child ends at once.
+        "fork" => match unsafe { libc::fork() } {
+            0 => super::process::exit_now(0),
+            pid => pid > 0,
+        },
+        // SAFETY: see above; signal 0 is sent to nobody.
+        "kill the parent" => unsafe { libc::kill(libc::getppid(), 0) == 0 },
+        "ptrace" => trace(),
+        "mount" => mount(),
+        // SAFETY: see above; one byte is read into a variable of one byte.
+        "read a strange descriptor" => unsafe {
+            let mut byte = 0_u8;
+            libc::read(STRANGE, (&raw mut byte).cast(), 1) >= 0
+        },
+        _ => super::process::exit_now(UNKNOWN),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn trace() -> bool {
+    // SAFETY: asks that the parent may trace this process; no memory is given.
+    unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) == 0 }
+}
+
+#[cfg(target_os = "freebsd")]
+fn trace() -> bool {
+    // SAFETY: asks to trace the parent; no memory is given.
+    unsafe { libc::ptrace(libc::PT_ATTACH, libc::getppid(), std::ptr::null_mut(), 0) == 0 }
+}
+
+#[cfg(target_os = "linux")]
+fn mount() -> bool {
+    let (from, on, kind) = (c"none".as_ptr(), c"/mnt".as_ptr(), c"tmpfs".as_ptr());
+    // SAFETY: three strings that end in NUL, no flags and no data.
+    unsafe { libc::mount(from, on, kind, 0, std::ptr::null()) == 0 }
+}
+
+#[cfg(target_os = "freebsd")]
+fn mount() -> bool {
+    // SAFETY: two strings that end in NUL, no flags and no data.
+    unsafe { libc::mount(c"tmpfs".as_ptr(), c"/mnt".as_ptr(), 0, std::ptr::null_mut()) == 0 }
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Each process of a dump, and the one that reads a dump, tries to get out of the sandbox, from where it stands when it would read the
+//! disk: everything is refused.
+//!
+//! Needs the feature `sandbox-probe`, which builds the attempts into the program (`src/os/probe.rs`): `make probe`.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use capdump_support::procs;
+use capdump_support::program::{Ran, TempDir, run, without_tty};
+use capdump_support::small;
+use nix::fcntl::{FcntlArg, fcntl};
+
+const LIMIT: Duration = Duration::from_secs(20);
+const ROLES: [&str; 4] = ["PlannerForking", "Planner", "Worker", "Reader"];
+
+/// A descriptor that the program was not meant to be given, and inherits all the same; its number is that of `src/os/probe.rs`. Without it,
+/// it would be as if all were closed.
+static STRANGE: LazyLock<i32> = LazyLock::new(|| {
+    let file = File::open("/etc/passwd").unwrap();
+    fcntl(file, FcntlArg::F_DUPFD(77)).unwrap()
+});
+
+/// Runs a dump in which `role` makes an attempt, until it is told how the process ended: the planner may see first that its socket is closed.
+fn attempt(dir: &TempDir, role: &str, what: &str) -> Ran {
+    let mut runs = (0..50).map(|_| attempt_once(dir, role, what));
+    let told = |text: &str| text.contains("was killed by signal") || text.contains("exited with status");
+    runs.find(|ran| ran.code() != 3 || told(&ran.stderr)).expect("an end that is told")
+}
+
+fn attempt_once(dir: &TempDir, role: &str, what: &str) -> Ran {
+    assert_eq!(*STRANGE, 77);
+    let mut command = without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")));
+    match role {
+        "Reader" => command.arg("--check").arg(dir.join("dump")),
+        _ => command.args(["-0a", "--workers", "2", "-f"]).arg(dir.join("out")).arg(dir.join("image")),
+    };
+    command.env("CAPDUMP_PROBE", format!("{role} {what}"));
+    let ran = run(&mut command, LIMIT);
+    assert!(procs::until(Duration::from_secs(1), || procs::session(ran.id).is_empty()), "{role}: {what}");
+    ran
+}
+
+/// Whether the process was killed by the filter of system calls.
+fn killed(ran: &Ran) -> bool {
+    let planner = ran.status.signal() == Some(libc_sigsys());
+    let worker = ran.code() == 3 && ran.stderr.contains(&format!("was killed by signal {}", libc_sigsys()));
+    planner || worker
+}
+
+fn libc_sigsys() -> i32 {
+    nix::sys::signal::Signal::SIGSYS as i32
+}
+
+fn source() -> TempDir {
+    let dir = TempDir::new("capdump-probe");
+    small::one_file(&dir.join("image"), 1 << 20);
+    let mut command = without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")));
+    command.args(["-0a", "-f"]).arg(dir.join("dump")).arg(dir.join("image"));
+    run(&mut command, LIMIT).ok();
+    dir
+}
+
+/// An attempt at nothing gets through, so that it is known that attempts are made.
+#[test]
+fn attempts_are_made() {
+    let dir = source();
+    for role in ROLES {
+        let ran = attempt(&dir, role, "nothing");
+        let told = ran.code() == 97 || ran.stderr.contains("exited with status 97");
+        assert!(told, "{role}: {}: {}", ran.code(), ran.stderr);
+        let ran = attempt(&dir, role, "an attempt that there is none of");
+        assert!(ran.code() == 98 || ran.stderr.contains("exited with status 98"), "{role}: {}", ran.stderr);
+    }
+}
+
+fn refused(what: &str) {
+    let dir = source();
+    for role in ROLES {
+        let ran = attempt(&dir, role, what);
+        let refused = ran.code() == 0 && (role == "Reader" || ran.stderr.contains("DUMP IS DONE"));
+        assert!(refused || killed(&ran), "{role}: {what}: {}: {}", ran.code(), ran.stderr);
+    }
+    assert!(!Path::new("/tmp/capdump-must-not-be").exists());
+}
+
+macro_rules! refused {
+    ($($name:ident: $what:literal,)*) => {
+        $(#[test]
+        fn $name() {
+            refused($what);
+        })*
+    };
+}
+
+refused! {
+    a_file_is_not_read: "read a file",
+    a_file_is_not_written: "write a file",
+    nobody_is_connected_to: "connect",
+    nothing_is_executed: "exec",
+    the_parent_is_not_killed: "kill the parent",
+    nobody_is_traced: "ptrace",
+    nothing_is_mounted: "mount",
+    a_strange_descriptor_is_not_read: "read a strange descriptor",
+}
+
+/// The planner forks its workers in the sandbox; nobody forks after that.
+#[test]
+fn only_the_planner_forks_and_only_at_first() {
+    let dir = source();
+    for role in ["Planner", "Worker", "Reader"] {
+        let ran = attempt(&dir, role, "fork");
+        let ended = killed(&ran) || cfg!(target_os = "freebsd") && ran.code() == 0;
+        assert!(ended, "{role}: {}: {}", ran.code(), ran.stderr);
+    }
+}
