@@ -33,6 +33,8 @@ pub enum DescriptorKind {
     Queue,
     /// The dumpdates file. Held by the planner.
     Dumpdates,
+    /// The index that is written. Held by the planner.
+    Index,
     /// The operator's terminal. Held by the planner.
     Terminal,
     /// Standard input, output or error.
@@ -45,7 +47,7 @@ pub enum DescriptorKind {
 
 impl DescriptorKind {
     /// Every kind.
-    pub const ALL: [DescriptorKind; 15] = [
+    pub const ALL: [DescriptorKind; 16] = [
         DescriptorKind::Disk,
         DescriptorKind::Volume,
         DescriptorKind::TapeDevice,
@@ -57,6 +59,7 @@ impl DescriptorKind {
         DescriptorKind::ProcessDescriptor,
         DescriptorKind::Queue,
         DescriptorKind::Dumpdates,
+        DescriptorKind::Index,
         DescriptorKind::Terminal,
         DescriptorKind::Stdio,
         DescriptorKind::StandardOutput,
@@ -78,6 +81,7 @@ impl DescriptorKind {
             // One queue can be waited on in another.
             DescriptorKind::Queue => &[Kqueue, Event],
             DescriptorKind::Dumpdates => &[Read, Write, Seek, Ftruncate, Flock, Fsync, Fstat],
+            DescriptorKind::Index => &[Write, Fsync],
             DescriptorKind::Terminal | DescriptorKind::Stdio => &[Read, Write, Event, Fstat, Ioctl],
             DescriptorKind::StandardOutput => &[Write, Event, Fstat, Fsync],
         }

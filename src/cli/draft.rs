@@ -111,6 +111,7 @@ impl Draft {
             "compress" => self.compress = Some(level(value)?),
             "f" | "P" => self.set_output(&given.name, value)?,
             "W" | "w" => {
+                self.reading.no_index()?;
                 let only_due = given.name == "w";
                 let dumpdates = std::mem::take(&mut self.dumpdates);
                 return Ok(Some(Request::LastDumps { only_due, dumpdates }));
@@ -184,10 +185,11 @@ impl Draft {
     }
 
     /// The checks that dump makes after the options, in its order. `tape` is the environment's `TAPE`.
-    pub fn finish(self, operands: Vec<OsString>, tape: Option<&OsStr>) -> Result<Job, StartError> {
-        if let Some(option) = self.reading.stray() {
-            return Err(StartError::Stray(option));
+    pub fn finish(mut self, operands: Vec<OsString>, tape: Option<&OsStr>) -> Result<Job, StartError> {
+        if self.estimate_only {
+            self.reading.no_index()?;
         }
+        let index = self.reading.index_to_write()?;
         let mut operands = operands.into_iter();
         let operand = operands.next().ok_or(StartError::NoOperand)?;
         let paths: Vec<OsString> = operands.collect();
@@ -232,6 +234,7 @@ impl Draft {
             workers: self.workers,
             compress: self.compress,
             verify: self.verify,
+            index,
             label,
             selection,
             max_read_errors,

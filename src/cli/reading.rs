@@ -2,6 +2,7 @@
 //! The options that read a dump instead of making one.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use super::args::Given;
 use super::error::StartError;
@@ -17,7 +18,7 @@ pub const FLAGS: &[(&str, &str)] = &[
 /// Options with an argument: its name and what `--help` says.
 pub const VALUES: &[(&str, &str, &str)] = &[
     ("emit", "path", "write a dump of this path of a dump only; may be repeated"),
-    ("index", "file", "with --list, --emit: the index of the dump"),
+    ("index", "file", "write an index of the dump; with --list, --emit: read it"),
 ];
 
 /// What was read of them so far.
@@ -49,13 +50,21 @@ impl ReadingDraft {
         self.check || self.list || !self.paths.is_empty()
     }
 
-    /// The option that makes no sense where a dump is made.
-    pub fn stray(&self) -> Option<&'static str> {
-        match (self.json, &self.index) {
-            (true, _) => Some("json"),
-            (_, Some(_)) => Some("index"),
-            _ => None,
+    /// The index of a dump that is made.
+    ///
+    /// Errors: an option makes no sense there.
+    pub fn index_to_write(&mut self) -> Result<Option<PathBuf>, StartError> {
+        if self.json {
+            return Err(StartError::Stray("json"));
         }
+        Ok(self.index.take().map(PathBuf::from))
+    }
+
+    /// The index that was given so far, where nothing is read or written.
+    ///
+    /// Errors: there is one.
+    pub fn no_index(&self) -> Result<(), StartError> {
+        if self.index.is_some() { Err(StartError::Stray("index")) } else { Ok(()) }
     }
 
     /// The checks of the whole. `output` is `-f`'s argument, `ntrec` that of `-b`.

@@ -9,7 +9,7 @@ use crate::units::{Ino, TP_BSIZE};
 /// The version that is written and read.
 const VERSION: &[u8] = b"1";
 /// What every index begins with.
-const WORD: &[u8] = b"capdump-index";
+pub const WORD: &[u8] = b"capdump-index";
 
 /// Why a line is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,9 +45,22 @@ pub struct Head {
     pub label: Vec<u8>,
     /// `c_filesys`.
     pub filesystem: Vec<u8>,
+    /// Where the first file that is no directory begins: the volume, and the bytes before it in its uncompressed stream. What is
+    /// before it is what restore(8) needs of a dump to find a name.
+    pub files: Option<(u32, u64)>,
 }
 
+/// Bytes of `c_label` and `c_filesys` that count (`LBLSIZE`, `NAMELEN`, protocols/dumprestore.h).
+const COUNT: [usize; 2] = [15, 63];
+
 impl Head {
+    /// The first line of the index of a dump whose headers are of this: names are cut as they are there.
+    pub fn new(date: i64, level: i32, label: &[u8], filesystem: &[u8]) -> Head {
+        let [label, filesystem] = [(label, COUNT[0]), (filesystem, COUNT[1])]
+            .map(|(name, most)| name[..name.len().min(most)].to_vec());
+        Head { date, level, label, filesystem, files: None }
+    }
+
     /// The line, with its newline.
     pub fn print(&self) -> Vec<u8> {
         let mut out = format!("capdump-index\tversion=1\tdate={}\tlevel={}\tlabel=", self.date, self.level)
@@ -55,6 +68,9 @@ impl Head {
         escape_into(&self.label, &mut out);
         out.extend_from_slice(b"\tfilesystem=");
         escape_into(&self.filesystem, &mut out);
+        if let Some((volume, offset)) = self.files {
+            out.extend_from_slice(format!("\tfiles={volume}:{offset}").as_bytes());
+        }
         out.push(b'\n');
         out
     }
@@ -75,6 +91,7 @@ impl Head {
                 b"version" => version = Some(value),
                 b"date" => head.date = number(value).ok_or(Error::Field("date"))?,
                 b"level" => head.level = number(value).ok_or(Error::Field("level"))?,
+                b"files" => head.files = Some(place(value).ok_or(Error::Field("files"))?),
                 b"label" => head.label = unescape(value).ok_or(Error::Field("label"))?,
                 b"filesystem" => head.filesystem = unescape(value).ok_or(Error::Field("filesystem"))?,
                 _ => {}
@@ -111,12 +128,18 @@ impl Line {
     /// Appends the line, with its newline.
     pub fn print(&self, out: &mut Vec<u8>) {
         escape_into(&self.path, out);
-        let Line { ino, volume, offset, blocks, .. } = self;
-        let numbers = match self.frame {
-            Some((file, stream)) => format!("\t{ino}\t{volume}\t{offset}\t{file}\t{blocks}\t{stream}\n"),
-            None => format!("\t{ino}\t{volume}\t{offset}\t-\t{blocks}\n"),
-        };
-        out.extend_from_slice(numbers.as_bytes());
+        for number in [self.ino.0.into(), self.volume.into(), self.offset] {
+            field(number, out);
+        }
+        match self.frame {
+            Some((file, _)) => field(file, out),
+            None => out.extend_from_slice(b"\t-"),
+        }
+        field(self.blocks, out);
+        if let Some((_, stream)) = self.frame {
+            field(stream, out);
+        }
+        out.push(b'\n');
     }
 
     /// Reads a line, without its newline. Further fields are passed over.
@@ -148,6 +171,28 @@ impl Line {
             _ => Ok(line),
         }
     }
+}
+
+/// Appends a tab and a number. There are millions of them, so that they do not go through `format!`.
+fn field(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.push(b'\t');
+    out.extend_from_slice(&digits[first..]);
+}
+
+/// A volume and an offset.
+fn place(text: &[u8]) -> Option<(u32, u64)> {
+    let colon = text.iter().position(|&byte| byte == b':')?;
+    number(&text[..colon]).zip(number(&text[colon + 1..]))
 }
 
 fn number<N: std::str::FromStr>(text: &[u8]) -> Option<N> {

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The index of a dump: one line for each name, with the place of its header; parse and print, pure.
+//! The index of a dump: one line for each name, with the place of its header; gathered, sorted, printed and parsed, pure.
 //!
 //! It is text of lines that end in a newline, and of fields that are parted by tabs. Bytes that would get in the way (all below
 //! 0x21 but the blank, 0x7f and the backslash) stand as a backslash and three octal digits, as vis(3) writes them; all others,
 //! UTF-8 among them, stand as they are. The first line is a header of fields `name=value`:
 //!
 //! ```text
-//! capdump-index<TAB>version=1<TAB>date=1700000000<TAB>level=0<TAB>label=none<TAB>filesystem=/usr
+//! capdump-index<TAB>version=1<TAB>date=1700000000<TAB>level=0<TAB>label=none<TAB>filesystem=/usr<TAB>files=1:5120
 //! ```
 //!
-//! `date` is `c_date` in seconds since 1970, `filesystem` is `c_filesys`. Readers pass over names that they do not know, and refuse
+//! `date` is `c_date` in seconds since 1970, `filesystem` is `c_filesys`; `files` is the volume of the first file that is no directory
+//! and the offset, as below, of its header; it is not there if there is none. Readers pass over names that they do not know, and refuse
 //! a `version` that is not 1. The lines after it, sorted by the bytes of the path as it is printed, are
 //!
 //! ```text
@@ -26,10 +27,16 @@
 //! 7. only where field 5 is a number: the offset, in the volume's uncompressed stream, of the first byte of that frame.
 
 mod line;
+mod places;
 mod text;
+mod tree;
+mod walk;
 
-pub use line::{Error, Head, Line};
+pub use line::{Error, Head, Line, WORD};
+pub use places::{HeaderPlace, Places, PlacesMark};
 pub use text::{escape, escape_into, unescape};
+pub use tree::{Entry, Tree, TreeMark};
+pub use walk::{MOST_PATH, Walk};
 
 use std::io::{self, Write};
 

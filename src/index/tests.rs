@@ -31,7 +31,7 @@ proptest! {
 
 #[test]
 fn the_documented_lines() {
-    let head = Head { date: 1_700_000_000, level: 0, label: b"none".to_vec(), filesystem: b"/usr".to_vec() };
+    let head = Head { files: Some((1, 5120)), ..Head::new(1_700_000_000, 0, b"none", b"/usr") };
     let line = Line {
         path: b"./etc/a\tb".to_vec(),
         ino: Ino(4711),
@@ -42,7 +42,7 @@ fn the_documented_lines() {
     };
     let mut out = Vec::new();
     print(&mut out, &head, [line]).unwrap();
-    let want = "capdump-index\tversion=1\tdate=1700000000\tlevel=0\tlabel=none\tfilesystem=/usr\n\
+    let want = "capdump-index\tversion=1\tdate=1700000000\tlevel=0\tlabel=none\tfilesystem=/usr\tfiles=1:5120\n\
                 ./etc/a\\011b\t4711\t1\t73728\t-\t3\n";
     assert_eq!(String::from_utf8(out).unwrap(), want);
     assert_eq!(Head::parse(want.lines().next().unwrap().as_bytes()), Ok(head));
@@ -52,6 +52,8 @@ fn the_documented_lines() {
 fn what_is_refused() {
     assert_eq!(Head::parse(b"capdump-index\tversion=2"), Err(Error::Version));
     assert_eq!(Head::parse(b"capdump-index"), Err(Error::Version));
+    assert_eq!(Head::parse(b"capdump-index\tversion=1\tfiles=5"), Err(Error::Field("files")));
+    assert_eq!(Head::new(0, 0, &[b'l'; 20], &[b'f'; 99]).print().len(), 58 + 15 + 63);
     assert_eq!(Head::parse(b"dump\tversion=1"), Err(Error::NotAnIndex));
     for (line, field) in [
         ("etc\t3\t1\t0\t-\t1", "path"),

@@ -2,12 +2,15 @@
 //! Bytes that would break a line, written as a backslash and three octal digits.
 
 /// Whether a byte stands as it is.
-fn is_plain(byte: u8) -> bool {
+pub(super) fn is_plain(byte: u8) -> bool {
     byte >= b' ' && byte != 0x7f && byte != b'\\'
 }
 
 /// Appends `bytes`, escaped, to `out`.
 pub fn escape_into(bytes: &[u8], out: &mut Vec<u8>) {
+    if bytes.iter().all(|&byte| is_plain(byte)) {
+        return out.extend_from_slice(bytes);
+    }
     for &byte in bytes {
         if is_plain(byte) {
             out.push(byte);

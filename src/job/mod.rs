@@ -67,6 +67,8 @@ pub struct Job {
     pub compress: Option<Level>,
     /// Read each volume back when it is written; only with outputs that have names here.
     pub verify: bool,
+    /// Where an index of the dump is written to.
+    pub index: Option<PathBuf>,
 }
 
 /// Most bytes of a label: the header's field has 16, the last of them NUL (`LBLSIZE`, protocols/dumprestore.h).

@@ -36,6 +36,8 @@ pub enum Refusal<'a> {
     BadInodeList { name: &'a OsStr, line: usize, text: &'a str },
     /// The descriptor for progress cannot be written to.
     ProgressDescriptor { descriptor: i32, reason: &'a str },
+    /// An index cannot be written there.
+    CannotIndex { name: &'a OsStr, reason: &'a str },
     /// The tape drive does not take records as long as `-b` wants them, in bytes.
     RecordTooLong { name: &'a OsStr, record: u32, most: u32 },
     /// A tape is to take a compressed dump.
@@ -79,6 +81,9 @@ impl fmt::Display for Refusal<'_> {
             }
             Refusal::ProgressDescriptor { descriptor, reason } => {
                 write!(f, "progress to descriptor {descriptor}: {reason}")
+            }
+            Refusal::CannotIndex { name, reason } => {
+                write!(f, "Cannot write an index to {}: {reason}", name.display())
             }
             Refusal::CannotVerify(name) => {
                 write!(f, "{}: it cannot be read back, as --verify would", name.display())

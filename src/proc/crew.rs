@@ -315,7 +315,7 @@ impl Crew {
     }
 
     /// The chunk that the ring stopped in.
-    pub fn stopped_in(&self) -> Option<&Chunk> {
+    pub fn stopped_in(&self) -> Option<&InFlight> {
         self.order.first()
     }
 

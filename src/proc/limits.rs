@@ -34,6 +34,9 @@ pub fn limit_planner(started: &Started) -> Result<(), Error> {
         limit(outside.socket().as_fd(), DescriptorKind::RingSocket)?;
         limit(outside.child().as_fd(), DescriptorKind::ProcessDescriptor)?;
     }
+    if let Some(index) = &started.index {
+        limit(index.descriptor(), DescriptorKind::Index)?;
+    }
     if let Some(record) = &started.record {
         limit(record.descriptor(), DescriptorKind::Dumpdates)?;
     }

@@ -5,6 +5,8 @@ pub mod clock;
 pub mod console;
 pub mod crew;
 pub mod history;
+pub mod index_file;
+pub mod indexing;
 pub mod limits;
 pub mod listing;
 pub mod loader;

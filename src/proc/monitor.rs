@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The monitor: opens outputs, runs the `-P` command, the remote shell and the volume script, tells the operator group; outside
+//! The monitor: opens outputs, names the index, runs the `-P` command, the remote shell and the volume script, tells the operator group; outside
 //! the sandbox.
 //!
 //! It knows the names of the command line and does nothing with any other. When the planner is gone, so is it, and what it runs.
@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::index_file::IndexNames;
 use super::loader::{self, Loader};
 use super::request::{Reply, Request};
 use crate::event::{Child, Event, EventQueue, ExitStatus};
@@ -48,9 +49,11 @@ pub struct Monitor<'a> {
     pub job: &'a Job,
     /// Whether outputs are also read.
     pub access: Access,
+    /// The index that is being written.
+    pub index: Option<&'a IndexNames>,
 }
 
-struct State {
+struct State<'a> {
     queue: EventQueue,
     /// The command or remote shell that runs now.
     command: Option<Child>,
@@ -65,13 +68,24 @@ struct State {
     /// The volume script that runs now.
     script: Option<Child>,
     loader: Loader,
+    /// Whether the index has its name.
+    kept: &'a mut bool,
 }
 
 impl Monitor<'_> {
-    /// Serves the planner until that is gone.
+    /// Serves the planner until that is gone. An index that did not get its name is removed.
     ///
     /// Errors: a system call failed, or the planner asked for what there is not.
     pub fn serve(&self) -> io::Result<()> {
+        let mut kept = false;
+        let result = self.serve_planner(&mut kept);
+        if let (false, Some(index)) = (kept, self.index) {
+            index.discard();
+        }
+        result
+    }
+
+    fn serve_planner(&self, kept: &mut bool) -> io::Result<()> {
         let mut queue = EventQueue::new()?;
         queue.add_readable(self.planner, PLANNER)?;
         let mut state = State {
@@ -83,6 +97,7 @@ impl Monitor<'_> {
             fifo: None,
             script: None,
             loader: Loader::default(),
+            kept,
         };
         let mut events = Vec::new();
         let result = loop {
@@ -99,7 +114,7 @@ impl Monitor<'_> {
     }
 
     /// The planner is gone, but what it told the operator group last is still to be shown.
-    fn let_walls_end(&self, state: &mut State) -> io::Result<()> {
+    fn let_walls_end(&self, state: &mut State<'_>) -> io::Result<()> {
         state.queue.remove(self.planner)?;
         let end = Instant::now() + LAST_WALLS;
         let mut events = Vec::new();
@@ -113,7 +128,7 @@ impl Monitor<'_> {
         }
     }
 
-    fn on_event(&self, state: &mut State, event: Event) -> io::Result<()> {
+    fn on_event(&self, state: &mut State<'_>, event: Event) -> io::Result<()> {
         match event {
             Event::Readable { key: PLANNER } => {
                 let mut bytes = [0; MAX_FRAME];
@@ -143,7 +158,7 @@ impl Monitor<'_> {
         }
     }
 
-    fn on_request(&self, state: &mut State, request: Request) -> io::Result<()> {
+    fn on_request(&self, state: &mut State<'_>, request: Request) -> io::Result<()> {
         match request {
             Request::Open(volume) => self.open(state, volume),
             Request::Close => {
@@ -156,6 +171,16 @@ impl Monitor<'_> {
                 state.loader.wait_for(name, self.job.autoload.unwrap_or(0));
                 self.look_for_medium(state)
             }
+            Request::KeepIndex => {
+                let Some(index) = self.index else { return Err(io::ErrorKind::InvalidInput.into()) };
+                match index.keep() {
+                    Ok(()) => {
+                        *state.kept = true;
+                        self.reply(Reply::Kept, None)
+                    }
+                    Err(error) => self.reply(Reply::Failed(error.raw_os_error().unwrap_or(libc::EIO)), None),
+                }
+            }
             Request::Broadcast(text) => {
                 // A broadcast that cannot be made is no reason to stop.
                 if let Ok(child) = wall(&text) {
@@ -167,7 +192,7 @@ impl Monitor<'_> {
         }
     }
 
-    fn answer_close(&self, state: &mut State) -> io::Result<()> {
+    fn answer_close(&self, state: &mut State<'_>) -> io::Result<()> {
         if !state.closing || state.command.is_some() {
             return Ok(());
         }
@@ -177,7 +202,7 @@ impl Monitor<'_> {
     }
 
     /// Runs the volume script, as `--volume-script` says, with the device and the number of the volume that is complete.
-    fn run_script(&self, state: &mut State, volume: u32) -> io::Result<()> {
+    fn run_script(&self, state: &mut State<'_>, volume: u32) -> io::Result<()> {
         let Some(script) = &self.job.volume_script else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
@@ -195,14 +220,14 @@ impl Monitor<'_> {
     }
 
     /// Looks whether the autoloader has brought a medium; if not, later again until its time is over.
-    fn look_for_medium(&self, state: &mut State) -> io::Result<()> {
+    fn look_for_medium(&self, state: &mut State<'_>) -> io::Result<()> {
         match state.loader.look() {
             Some(loaded) => self.reply(Reply::Loaded(loaded), None),
             None => state.queue.add_timer(LOADER, loader::EVERY, false),
         }
     }
 
-    fn open(&self, state: &mut State, volume: u32) -> io::Result<()> {
+    fn open(&self, state: &mut State<'_>, volume: u32) -> io::Result<()> {
         let opened = match &self.job.output {
             Output::Stdout => Err(io::ErrorKind::InvalidInput.into()),
             Output::Names(names) => {
@@ -233,7 +258,7 @@ impl Monitor<'_> {
     }
 
     /// Opens a FIFO; if nobody reads it yet, it is tried again, so that the end of the planner is seen meanwhile.
-    fn open_fifo(&self, state: &mut State, name: OsString) -> io::Result<()> {
+    fn open_fifo(&self, state: &mut State<'_>, name: OsString) -> io::Result<()> {
         match output::open_fifo(Path::new(&name)) {
             Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {
                 state.fifo = Some(name);
@@ -278,7 +303,7 @@ fn open_name(name: &OsString, access: Access) -> io::Result<(OwnedFd, Kind, Opti
 
 /// Runs a program that reads what is written to the descriptor, and for a remote tape answers there.
 fn start(
-    state: &mut State,
+    state: &mut State<'_>,
     words: &[OsString],
     environment: &[(&str, String)],
     kind: Kind,

@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::indexing::Indexing;
 use super::limits::limit_planner;
 use super::selecting::find_wanted;
 use super::source::Source;
@@ -117,10 +118,11 @@ fn dump(started: &Started) -> Result<u8, Stop> {
             .map_or(slots, |blocks| slots.with_chunks(blocks)),
     };
     let shape = Shape { record_blocks: slots.record_blocks, chunk_blocks: slots.chunk_blocks, limit };
+    let indexing = started.index.as_ref().map(|_| Indexing::new(mapped.maps.dump.len()));
     let no_access_time = started.job.rsync_friendly >= 2;
     let stream = Stream::new(Rc::new(mapped.maps), fs.superblock().max_inodes(), no_access_time);
     let filler = Filler::new(Encoder::new(&started.identity), shape, stream);
-    Writing::start(started, volumes, &fs, &disk, slots, filler, estimate.blocks, &mut queue)?.run()
+    Writing::start(started, volumes, &fs, &disk, slots, filler, indexing, estimate.blocks, &mut queue)?.run()
 }
 
 /// What a volume takes. How much of a compressed dump it takes only the worker knows who writes it.

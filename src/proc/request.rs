@@ -22,6 +22,8 @@ pub enum Request {
     Script(u32),
     /// To wait until the autoloader has brought the medium of this volume, from 2. Answered by [`Reply::Loaded`].
     Load(u32),
+    /// To give the index, which is whole, its name. Answered by [`Reply::Kept`] or [`Reply::Failed`].
+    KeepIndex,
     /// To tell the operator group. Not answered.
     Broadcast(String),
 }
@@ -36,7 +38,7 @@ pub enum Reply {
         /// Bytes of the largest record that it takes, where that is known.
         most: Option<u32>,
     },
-    /// It could not be opened (errno).
+    /// It could not be opened, or not be given its name (errno).
     Failed(i32),
     /// The command ended: its exit status, or 128 and the signal that killed it.
     Closed(u32),
@@ -44,6 +46,8 @@ pub enum Reply {
     Scripted(u32),
     /// Whether a medium is there.
     Loaded(bool),
+    /// The index has its name.
+    Kept,
 }
 
 /// A message that is none of these.
@@ -68,6 +72,8 @@ const SCRIPT: u32 = 7;
 const SCRIPTED: u32 = 8;
 const LOAD: u32 = 9;
 const LOADED: u32 = 10;
+const KEEP_INDEX: u32 = 11;
+const KEPT: u32 = 12;
 
 fn pack(tag: u32, number: u32) -> Vec<u8> {
     [tag.to_ne_bytes(), number.to_ne_bytes()].concat()
@@ -88,6 +94,7 @@ impl Request {
             Request::Close => pack(CLOSE, 0),
             Request::Script(volume) => pack(SCRIPT, *volume),
             Request::Load(volume) => pack(LOAD, *volume),
+            Request::KeepIndex => pack(KEEP_INDEX, 0),
             Request::Broadcast(text) => {
                 let end = (0..=TEXT_BYTES.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
                 let text = &text[..end.unwrap_or(0)];
@@ -105,6 +112,7 @@ impl Request {
         match unpack(bytes) {
             Some((OPEN, volume, [])) if volume > 0 => Ok(Request::Open(volume)),
             Some((CLOSE, 0, [])) => Ok(Request::Close),
+            Some((KEEP_INDEX, 0, [])) => Ok(Request::KeepIndex),
             Some((SCRIPT, volume, [])) if volume > 0 => Ok(Request::Script(volume)),
             Some((LOAD, volume, [])) if volume > 1 => Ok(Request::Load(volume)),
             Some((BROADCAST, length, text)) if text.len() == length as usize => {
@@ -128,6 +136,7 @@ impl Reply {
             Reply::Closed(status) => pack(CLOSED, status),
             Reply::Scripted(status) => pack(SCRIPTED, status),
             Reply::Loaded(loaded) => pack(LOADED, loaded.into()),
+            Reply::Kept => pack(KEPT, 0),
         }
     }
 
@@ -146,6 +155,7 @@ impl Reply {
             Some((CLOSED, status, [])) if status < 512 => Ok(Reply::Closed(status)),
             Some((SCRIPTED, status, [])) if status < 512 => Ok(Reply::Scripted(status)),
             Some((LOADED, loaded @ 0..=1, [])) => Ok(Reply::Loaded(loaded == 1)),
+            Some((KEPT, 0, [])) => Ok(Reply::Kept),
             _ => Err(bad),
         }
     }
@@ -159,7 +169,8 @@ mod tests {
     #[test]
     fn messages_come_back_as_they_were() {
         let text = Request::Broadcast("\x07é".repeat(700));
-        for request in [Request::Open(1), Request::Close, Request::Script(1), Request::Load(2), text] {
+        let volumes = [Request::Open(1), Request::Script(1), Request::Load(2)];
+        for request in volumes.into_iter().chain([Request::Close, Request::KeepIndex, text]) {
             assert_eq!(Request::decode(&request.encode()), Ok(request));
         }
         for reply in [
@@ -169,6 +180,7 @@ mod tests {
             Reply::Closed(137),
             Reply::Scripted(1),
             Reply::Loaded(true),
+            Reply::Kept,
         ] {
             assert_eq!(Reply::decode(&reply.encode()), Ok(reply));
         }

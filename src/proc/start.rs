@@ -10,6 +10,7 @@ use super::clock::Clock;
 use super::console::Console;
 use super::exit;
 use super::history::{self, Record};
+use super::index_file::{IndexFile, IndexNames};
 use super::operand::{self, Target};
 use super::outside::Outside;
 use crate::format::Identity;
@@ -48,6 +49,8 @@ pub struct Started {
     pub identity: Identity,
     /// Where the dump is entered when it is done; none without `-u`.
     pub record: Option<Record>,
+    /// Where the index is written to.
+    pub index: Option<IndexFile>,
     /// What the caller left open for the program.
     pub inherited: Inherited,
     /// Whether the first output is a device, which is opened before the passes.
@@ -99,11 +102,15 @@ pub fn start(
     let (base, record) = history::open(&job, &target.disk, identity.date, &console)?;
     identity.ddate = if job.rsync_friendly > 0 { 0 } else { base.date };
     announce(&job, &console, &identity, base.level, &target);
-    if !job.estimate_only && (job.notify || !matches!(job.output, Output::Stdout)) {
+    let index = make_index(&job, &console)?;
+    let names = index.as_ref().map(IndexFile::names);
+    let has_monitor = job.notify || names.is_some() || !matches!(job.output, Output::Stdout);
+    if !job.estimate_only && has_monitor {
         let access = if job.verify { Access::WriteAndRead } else { Access::Write };
-        match Outside::start(&job, access) {
+        match Outside::start(&job, access, names) {
             Ok(outside) => console.set_outside(outside),
             Err(error) => {
+                names.into_iter().for_each(IndexNames::discard);
                 console.say(Remark(format_args!("the monitor: {error}")));
                 return Err(Refused(exit::STARTUP));
             }
@@ -129,8 +136,18 @@ pub fn start(
         excluded_inodes,
         identity,
         record,
+        index,
         inherited,
         device,
+    })
+}
+
+/// Makes the file of the index.
+fn make_index(job: &Job, console: &Console) -> Result<Option<IndexFile>, Refused> {
+    let Some(name) = &job.index else { return Ok(None) };
+    IndexFile::make(name, &job.output).map(Some).map_err(|reason| {
+        console.operator().refuse(Refusal::CannotIndex { name: name.as_os_str(), reason: &reason });
+        Refused(exit::STARTUP)
     })
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Passes III and IV: keeps the ring busy, and sees the volumes through.
 
+mod index;
 mod telling;
+mod verifying;
 
 use std::ffi::OsStr;
 use std::num::NonZeroU64;
@@ -10,6 +12,7 @@ use std::time::Duration;
 
 use super::Stop;
 use super::crew::{Crew, News};
+use super::indexing::Indexing;
 use super::medium::Medium;
 use super::planner::{on_signal, reason, stopped};
 use super::source::Source;
@@ -26,11 +29,11 @@ use crate::operator::{
 use crate::os::process::set_title;
 use crate::passes::Notice;
 use crate::ring::order::{InFlight, Next};
-use crate::ring::{Digest, Outcome, Placed, Slots};
+use crate::ring::{Outcome, Slots};
 use crate::sandbox::{self, Role};
 use crate::ufs::FileSystem;
 use crate::units::TP_BSIZE;
-use crate::volume::{Chunk, Ended, Filler};
+use crate::volume::{Ended, Filler};
 
 /// How long workers may take to go when all is done.
 const LEAVE: Duration = Duration::from_secs(2);
@@ -55,6 +58,8 @@ pub struct Writing<'a, 'd> {
     frames: SeekTable,
     /// With `--verify`, what is to be read back.
     verification: Option<Verification>,
+    /// With `--index`, what it will say.
+    indexing: Option<Indexing>,
     /// Bytes on media before this one.
     bytes_before: u64,
     /// Why the ring stopped writing to this medium.
@@ -93,6 +98,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         disk: &Disk<'_>,
         slots: Slots,
         filler: Filler,
+        indexing: Option<Indexing>,
         estimate: i64,
         queue: &'a mut EventQueue,
     ) -> Result<Writing<'a, 'd>, Stop> {
@@ -116,6 +122,7 @@ impl<'a, 'd> Writing<'a, 'd> {
             bytes: 0,
             frames: SeekTable::default(),
             verification: started.job.verify.then(|| Verification::new(started.job.ntrec)),
+            indexing,
             bytes_before: 0,
             stopped: None,
             clock_started: false,
@@ -146,6 +153,7 @@ impl<'a, 'd> Writing<'a, 'd> {
             // A volume that fails is written again from here.
             let losses = self.started.console.losses().clone();
             let checkpoint = (self.filler.clone(), self.written);
+            let mark = self.indexing.as_ref().map(Indexing::mark);
             match self.write_volume(in_step)? {
                 VolumeEnd::Dump => return Ok(()),
                 VolumeEnd::Full => {
@@ -156,6 +164,9 @@ impl<'a, 'd> Writing<'a, 'd> {
                 VolumeEnd::Failed(failure) => {
                     self.ask_to_rewrite(failure)?;
                     (self.filler, self.written) = checkpoint;
+                    if let (Some(indexing), Some(mark)) = (&mut self.indexing, mark) {
+                        indexing.go_back(mark);
+                    }
                     *self.started.console.losses() = losses;
                     in_step = true;
                 }
@@ -206,6 +217,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         if let Some(verification) = &mut self.verification {
             verification.begin_volume(volume);
         }
+        self.indexing.iter_mut().for_each(Indexing::begin_volume);
         let job = &self.started.job;
         let limit = job.compress.and(job.byte_limit()).and_then(NonZeroU64::new);
         let keep_room = job.compress.is_some() && medium.can_be_cut();
@@ -305,48 +317,6 @@ impl<'a, 'd> Writing<'a, 'd> {
         Ok(medium.leave(self.verification.is_some()).map_err(|error| error.to_string()))
     }
 
-    /// Reads back what is on the medium, with all workers at once. A difference ends the dump.
-    fn verify(&mut self, medium: &Medium) -> Result<(), Stop> {
-        self.started.console.say(Message::Verifying { volume: self.filler.volume() });
-        medium.go_to_start().map_err(Stop::because)?;
-        self.crew.take_medium(medium.fd.as_fd(), medium.kind, None, false)?;
-        self.wait_until_ready()?;
-        self.crew.start_writing()?;
-        self.stopped = None;
-        if let Some(verification) = &mut self.verification {
-            verification.begin_reading();
-        }
-        while let Some(verification) = self.verification.as_mut().filter(|v| v.awaited().is_some()) {
-            let next = if self.crew.has_room() { verification.next_part() } else { None };
-            match next {
-                Some((offset, part)) => {
-                    self.crew.assign_check(medium.start() + offset, part.bytes, part.blocks)?;
-                }
-                None => self.handle_events()?,
-            }
-            if let Some(Outcome::Failed { errno, .. }) = self.stopped {
-                let volume = self.filler.volume();
-                return Err(Stop::because(format_args!("volume {volume}: not read back: {}", reason(errno))));
-            }
-        }
-        self.crew.release_medium()?;
-        self.wait_until_ready()
-    }
-
-    /// A part of the medium was read back.
-    fn checked(&mut self, sequence: u64, bytes: u32, digest: Digest) -> Result<(), Stop> {
-        let Some(verification) = &mut self.verification else { return Ok(()) };
-        let blocks = verification.awaited().map_or(0, |part| part.blocks);
-        verification.read(bytes, digest, self.crew.settled(sequence, blocks)).map_err(Stop::because)
-    }
-
-    /// Notes, for reading it back, what was written.
-    fn note_written(&mut self, chunk: &Chunk, placed: Placed) {
-        if let Some(verification) = self.verification.as_mut().filter(|_| placed.bytes > 0) {
-            verification.wrote(Part::new(chunk, chunk.blocks, placed.bytes, placed.digest));
-        }
-    }
-
     /// Records on this medium.
     fn records(&self) -> u64 {
         self.on_volume / u64::from(self.started.job.ntrec)
@@ -397,8 +367,9 @@ impl<'a, 'd> Writing<'a, 'd> {
         Ok(VolumeEnd::Dump)
     }
 
-    /// Enters the dump in the dumpdates file, with `-u`.
+    /// All is safe: writes the index, with `--index`, and enters the dump in the dumpdates file, with `-u`.
     fn record(&mut self) -> Result<(), Stop> {
+        self.write_index()?;
         let started = self.started;
         match &started.record {
             Some(record) => record.write(&started.console, &mut |time| self.handle_events_within(Some(time))),
@@ -533,11 +504,12 @@ impl<'a, 'd> Writing<'a, 'd> {
         while self.stopped.is_none() {
             match self.crew.settle() {
                 None => break,
-                Some(Next::Written(InFlight { mut chunk, faults, first_record, .. }, placed)) => {
+                Some(Next::Written(InFlight { sequence, mut chunk, faults, first_record, .. }, placed)) => {
                     self.tell_notices(std::mem::take(&mut chunk.notices));
                     self.start_clock();
                     self.note_losses(&chunk, first_record, &faults);
                     self.tell_faults(&faults)?;
+                    self.note_indexed(sequence, &chunk);
                     self.count(chunk.blocks, placed.bytes.into());
                     self.note_written(&chunk, placed);
                     if self.started.job.compress.is_some() && chunk.blocks > 0 {
@@ -573,12 +545,13 @@ impl<'a, 'd> Writing<'a, 'd> {
 
     /// Notes what of the chunk that the medium ended in is on it.
     fn note_stopped(&mut self, outcome: Outcome) {
-        if let (Outcome::EndOfMedium { records, digest }, Some(chunk)) = (outcome, self.crew.stopped_in()) {
-            let blocks = records * self.started.job.ntrec;
-            let part = Part::new(chunk, blocks, blocks * TP_BSIZE as u32, digest);
-            if let Some(verification) = self.verification.as_mut().filter(|_| blocks > 0) {
-                verification.wrote(part);
-            }
+        let Outcome::EndOfMedium { records, digest } = outcome else { return };
+        let blocks = records * self.started.job.ntrec;
+        self.note_indexed_part(blocks);
+        if let (Some(verification), Some(stopped)) =
+            (self.verification.as_mut().filter(|_| blocks > 0), self.crew.stopped_in())
+        {
+            verification.wrote(Part::new(&stopped.chunk, blocks, blocks * TP_BSIZE as u32, digest));
         }
     }
 }

@@ -2,7 +2,6 @@
 //! A directory, entry by entry as its tape blocks come.
 
 use super::Fault;
-use super::names::Names;
 use crate::format::Block;
 use crate::ufs::{ByteOrder, dir_entries};
 use crate::units::{Ino, TP_BSIZE};
@@ -42,9 +41,15 @@ impl Scan {
         self.seen = self.seen.max(2);
     }
 
-    /// The next tape block: its names go into `names`, and what is wrong is told. `known` says of an inode whether the maps
-    /// have room for it, and whether it is in use.
-    pub fn block(&mut self, block: &Block, names: &mut Names, known: impl Fn(Ino) -> (bool, bool)) -> Told {
+    /// The next tape block: its entries go to `take`, with inode, `d_type` and a name of at most 255 bytes, which says whether there
+    /// was room for them; what is wrong is told. `known` says of an inode whether the maps have room for it, and whether it is in
+    /// use.
+    pub fn block(
+        &mut self,
+        block: &Block,
+        mut take: impl FnMut(Ino, u8, &[u8]) -> bool,
+        known: impl Fn(Ino) -> (bool, bool),
+    ) -> Told {
         let left = self.size.saturating_sub(self.at).min(TP_BSIZE as u64) as usize;
         let mut told = Told::new();
         for entry in dir_entries(&block[..left], self.order, self.old) {
@@ -63,7 +68,7 @@ impl Scan {
                     told.push(Fault::Name(self.at));
                 } else if !inside {
                     told.push(Fault::PastEnd(entry.ino));
-                } else if !names.entry(entry.ino, entry.kind, name) {
+                } else if !take(entry.ino, entry.kind, name) {
                     told.push(Fault::TooManyNames);
                 } else if !used {
                     told.push(Fault::Unused(entry.ino));

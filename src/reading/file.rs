@@ -3,8 +3,8 @@
 
 use super::Fault;
 use super::dir::Scan;
-use crate::format::{Header, InodeFields};
-use crate::ufs::FileType;
+use crate::format::{Decoded, Dialect, Header, InodeFields};
+use crate::ufs::{ByteOrder, FileType};
 use crate::units::{Ino, TP_BSIZE, TP_NINDIR};
 
 /// Tape blocks that a file may have over what its size asks for: UFS1 dumps whole fragments, of at most 64 KiB.
@@ -34,11 +34,23 @@ pub struct File {
 impl File {
     /// The file that a `TS_INODE` begins.
     pub fn new(header: &Header) -> File {
+        File::begin(header, None)
+    }
+
+    /// The directory that a `TS_INODE` begins, with its entries to be read.
+    pub fn directory(decoded: &Decoded) -> File {
+        let header = &decoded.header;
+        let order = if decoded.swapped { ByteOrder::FOREIGN } else { ByteOrder::HOST };
+        let old = decoded.dialect == (Dialect::Ufs1 { old_inodes: true });
+        File::begin(header, Some(Scan::new(header.inumber, header.inode.size, order, old)))
+    }
+
+    fn begin(header: &Header, scan: Option<Scan>) -> File {
         let mut file = File {
             ino: header.inumber,
             inode: header.inode.clone(),
             damaged: false,
-            scan: None,
+            scan,
             foreign: false,
             before: 0,
             count: 0,

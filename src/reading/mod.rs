@@ -22,6 +22,7 @@ mod reader;
 mod verdict;
 mod volume;
 
+pub use file::File;
 pub use finding::{Fault, Finding, Place};
 pub use names::Names;
 pub use reader::{Reader, Sink};

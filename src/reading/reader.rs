@@ -3,13 +3,12 @@
 
 use roaring::RoaringBitmap;
 
-use super::dir::Scan;
 use super::file::File;
 use super::names::{Directory, Names};
 use super::{Fault, Finding, Place};
 use crate::format::decode::decode;
 use crate::format::{Block, DecodeError, Decoded, Dialect, Identity, InodeMap, RecordType};
-use crate::ufs::{ByteOrder, FileType};
+use crate::ufs::FileType;
 use crate::units::{Ino, TapeBlock};
 
 /// Who is told what is read. All but findings may be passed over.
@@ -391,17 +390,11 @@ impl Reader {
             self.here(sink, Some(ino), Fault::Mode(inode.mode));
         }
         self.check_place(ino, is_dir, sink);
-        let mut file = File::new(&header.header);
-        if is_dir && !self.names.is_closed() {
+        let has_names = is_dir && !self.names.is_closed();
+        let file = if has_names { File::directory(header) } else { File::new(&header.header) };
+        if has_names {
             let owner = (inode.uid, inode.gid);
             self.names.directory(Directory::new(ino, inode.mode, owner, inode.size, inode.mtime.0));
-            let order = if header.swapped { ByteOrder::FOREIGN } else { ByteOrder::HOST };
-            let old = header.dialect == (Dialect::Ufs1 { old_inodes: true });
-            let mut scan = Scan::new(ino, inode.size, order, old);
-            if header.header.count > 0 && header.header.addr[0] == 0 {
-                scan.hole();
-            }
-            file.scan = Some(scan);
         } else if !is_dir {
             self.close_names(sink);
             self.check_type(ino, inode.mode, sink);
@@ -473,7 +466,8 @@ impl Reader {
                     used.as_ref().or(dumped.as_ref()).map_or(u64::MAX, |m| u64::from(m.tape_blocks()) * 8192);
                 (u64::from(ino.0) <= last, used.as_ref().is_none_or(|used| used.contains(ino)))
             };
-            for fault in scan.block(block, &mut self.names, known) {
+            let names = &mut self.names;
+            for fault in scan.block(block, |ino, kind, name| names.entry(ino, kind, name), known) {
                 file.damaged |= fault.is_damage();
                 self.here(sink, Some(file.ino), fault);
             }

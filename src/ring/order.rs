@@ -241,8 +241,8 @@ impl Order {
     }
 
     /// The oldest chunk under way.
-    pub fn first(&self) -> Option<&Chunk> {
-        self.in_flight.front().map(|in_flight| &in_flight.chunk)
+    pub fn first(&self) -> Option<&InFlight> {
+        self.in_flight.front()
     }
 
     /// What is to be told of the oldest chunk when `blocks` tape blocks of it are on the medium.

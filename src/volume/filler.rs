@@ -40,8 +40,8 @@ pub struct Piece {
 pub enum What {
     /// The header of a volume.
     VolumeHeader,
-    /// Another header; it is in the buffer.
-    Header,
+    /// Another header, of this type; it is in the buffer.
+    Header(RecordType),
     /// A block of a map or the text of a link; it is in the buffer.
     Bytes,
     /// Zeros; they are in the buffer.
@@ -187,7 +187,7 @@ impl Filler {
         let mut blocks = 0;
         for leftover in &self.leftovers {
             match leftover.bytes {
-                Left::Header(_) => return blocks,
+                Left::Header(..) => return blocks,
                 Left::Notice(_) => {}
                 Left::Bytes(_) => blocks += 1,
                 Left::Zeros(n) | Left::Disk { blocks: n, .. } => blocks += u64::from(n),
@@ -265,7 +265,7 @@ impl Filler {
 
     /// The number of the first leftover block: all of them come right before the next block that is not one.
     fn number_of(&self, first: &Leftover) -> TapeBlock {
-        if let Left::Header(block) = &first.bytes
+        if let Left::Header(_, block) = &first.bytes
             && let Ok(decoded) = decode::decode(block)
         {
             return decoded.place.tapea;
@@ -278,10 +278,10 @@ impl Filler {
         let Leftover { ino, bytes } = leftover;
         let at = chunk.blocks as usize;
         match bytes {
-            Left::Header(mut block) => {
+            Left::Header(kind, mut block) => {
                 move_to_volume(&mut block, &self.place);
                 blocks[at] = *block;
-                self.push(chunk, 1, ino, What::Header);
+                self.push(chunk, 1, ino, What::Header(kind));
             }
             Left::Notice(notice) => chunk.notices.push((chunk.blocks, notice)),
             Left::Bytes(block) => {
@@ -314,7 +314,7 @@ impl Filler {
             Step::Header => {
                 self.place_header(&mut blocks[at]);
                 self.to_follow = u64::from(self.stream.header().blocks_that_follow());
-                self.push(chunk, 1, ino, What::Header);
+                self.push(chunk, 1, ino, What::Header(self.stream.header().kind));
             }
             Step::Bytes(bytes) => {
                 blocks[at] = *bytes;
@@ -350,7 +350,7 @@ impl Filler {
         let headers = record - chunk.blocks % record;
         for _ in 0..headers {
             self.place_header(&mut blocks[chunk.blocks as usize]);
-            self.push(chunk, 1, ino, What::Header);
+            self.push(chunk, 1, ino, What::Header(RecordType::End));
         }
         // Dump makes a record's worth of them, and says so in its count.
         self.uncounted = u64::from(record - headers);

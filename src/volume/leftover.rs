@@ -2,7 +2,6 @@
 //! Tape blocks that an end of medium kept from being written.
 
 use super::filler::{Chunk, What};
-use crate::format::decode::decode;
 use crate::format::{Block, RecordType};
 use crate::passes::Notice;
 use crate::units::{ByteOffset, Ino, TP_BSIZE};
@@ -19,8 +18,8 @@ pub struct Leftover {
 /// The blocks themselves.
 #[derive(Clone, Debug)]
 pub(super) enum Left {
-    /// A header, encoded; its volume has to be set anew.
-    Header(Box<Block>),
+    /// A header of this type, encoded; its volume has to be set anew.
+    Header(RecordType, Box<Block>),
     /// A block of a map or the text of a link.
     Bytes(Box<Block>),
     /// Zeros in the place of data whose address was wrong.
@@ -34,10 +33,7 @@ pub(super) enum Left {
 impl Leftover {
     /// Whether it is a `TS_END` header.
     pub(super) fn is_end(&self) -> bool {
-        match &self.bytes {
-            Left::Header(block) => decode(block).is_ok_and(|decoded| decoded.header.kind == RecordType::End),
-            _ => false,
-        }
+        matches!(self.bytes, Left::Header(RecordType::End, _))
     }
 }
 
@@ -46,7 +42,7 @@ impl Left {
     pub(super) fn blocks(&self) -> u64 {
         match self {
             Left::Notice(_) => 0,
-            Left::Header(_) | Left::Bytes(_) => 1,
+            Left::Header(..) | Left::Bytes(_) => 1,
             Left::Zeros(blocks) | Left::Disk { blocks, .. } => u64::from(*blocks),
         }
     }
@@ -72,7 +68,7 @@ pub(super) fn of_chunk(chunk: &Chunk, buffer: &[u8], from: u32) -> Vec<Leftover>
                 blocks,
             },
             What::Zeros => Left::Zeros(blocks),
-            What::Header => Left::Header(copy(buffer, first)),
+            What::Header(kind) => Left::Header(kind, copy(buffer, first)),
             What::Bytes => Left::Bytes(copy(buffer, first)),
             // The header of a volume that is over is not written again.
             What::VolumeHeader => continue,

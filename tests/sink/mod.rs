@@ -7,8 +7,11 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use capdump::format::RecordType;
+use capdump::format::decode::decode;
 use capdump::format::{Encoder, Identity};
 use capdump::passes::{self, Criteria, Maps, MarkDirs, MarkFiles, Notice, Stream};
+use capdump::proc::indexing::Indexing;
 use capdump::ufs::{self, FileSystem, FileType, ReadAt, ReadError, Superblock};
 use capdump::units::{ByteOffset, Ino, TP_BSIZE};
 use capdump::volume::{Chunk, Ended, Filler, Limit, Shape, What};
@@ -189,10 +192,12 @@ fn write(
     let mut filler = Filler::new(Encoder::new(&identity(options)), shape, stream);
     let mut buffer = vec![0; shape.chunk_blocks as usize * TP_BSIZE];
     let mut ends = options.ends.iter();
+    let mut indexing = Indexing::new(0);
     let (mut blocks, mut ended) = (0, Ended::Volume);
     while ended != Ended::Dump && blocks < options.most_blocks {
         if ended == Ended::Volume {
             filler.begin_volume();
+            indexing.begin_volume();
             dumped.volumes.push(Vec::new());
         }
         let mut chunk = Chunk::default();
@@ -206,6 +211,7 @@ fn write(
             let fresh = dumped.volumes.last().is_some_and(Vec::is_empty);
             taken = (*room).max(u32::from(fresh)) * ntrec;
         }
+        indexing.wrote(&chunk, taken, &buffer, None);
         if taken < chunk.blocks {
             filler.give_back(chunk.leftovers(&buffer, taken));
             ended = Ended::Volume;
@@ -218,7 +224,20 @@ fn write(
         blocks += u64::from(taken);
     }
     dumped.whole = ended == Ended::Dump;
+    check_index(&indexing, &dumped.volumes);
     Ok(())
+}
+
+/// The index of a dump, whatever names and inodes are on it: each line leads to a header of its inode.
+///
+/// Panics if not.
+fn check_index(indexing: &Indexing, volumes: &[Vec<u8>]) {
+    let mut walk = indexing.walk();
+    while let Some(line) = walk.next_line() {
+        let (volume, block) = (line.volume as usize - 1, line.offset as usize / TP_BSIZE);
+        let header = decode(&volumes[volume].as_chunks::<TP_BSIZE>().0[block]).expect("a header");
+        assert_eq!((header.header.kind, header.header.inumber), (RecordType::Inode, line.ino), "{line:?}");
+    }
 }
 
 /// What a worker does: reads the data of a chunk.

@@ -44,6 +44,8 @@ pub enum Message<'a> {
     Compressed { blocks: u64, bytes: u64 },
     /// Seconds of writing, and tape blocks written in them.
     Finished { seconds: i64, blocks: u64 },
+    /// The index is written. dump has no such line.
+    Indexed { lines: u64, name: &'a OsStr },
     /// The dump is in the dumpdates file.
     Recorded { level: i32, date: Option<&'a str> },
     /// A volume is closed.
@@ -103,6 +105,10 @@ impl fmt::Display for Message<'_> {
             Finished { seconds, blocks } => {
                 let rate = blocks / seconds.unsigned_abs();
                 write!(f, "finished in {seconds} seconds, throughput {rate} KBytes/sec")
+            }
+            Indexed { lines, name } => {
+                let plural = if lines == 1 { "" } else { "s" };
+                write!(f, "index of {lines} name{plural} in {}", name.display())
             }
             Recorded { level, date } => {
                 write!(f, "level {level} dump on {}", epoch(date))

@@ -9,6 +9,7 @@ pub mod directory;
 pub mod fuse;
 pub mod golden;
 pub mod header;
+pub mod index;
 pub mod listing;
 pub mod makefs;
 pub mod messages;

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! `--verify` of a dump under way: what is noted as it is written, and its reading back.
+
+use std::os::fd::AsFd;
+
+use super::Writing;
+use crate::operator::Message;
+use crate::proc::Stop;
+use crate::proc::medium::Medium;
+use crate::proc::planner::reason;
+use crate::proc::verify::Part;
+use crate::ring::{Digest, Outcome, Placed};
+use crate::volume::Chunk;
+
+impl Writing<'_, '_> {
+    /// Reads back what is on the medium, with all workers at once. A difference ends the dump.
+    pub(super) fn verify(&mut self, medium: &Medium) -> Result<(), Stop> {
+        self.started.console.say(Message::Verifying { volume: self.filler.volume() });
+        medium.go_to_start().map_err(Stop::because)?;
+        self.crew.take_medium(medium.fd.as_fd(), medium.kind, None, false)?;
+        self.wait_until_ready()?;
+        self.crew.start_writing()?;
+        self.stopped = None;
+        if let Some(verification) = &mut self.verification {
+            verification.begin_reading();
+        }
+        while let Some(verification) = self.verification.as_mut().filter(|v| v.awaited().is_some()) {
+            let next = if self.crew.has_room() { verification.next_part() } else { None };
+            match next {
+                Some((offset, part)) => {
+                    self.crew.assign_check(medium.start() + offset, part.bytes, part.blocks)?;
+                }
+                None => self.handle_events()?,
+            }
+            if let Some(Outcome::Failed { errno, .. }) = self.stopped {
+                let volume = self.filler.volume();
+                return Err(Stop::because(format_args!("volume {volume}: not read back: {}", reason(errno))));
+            }
+        }
+        self.crew.release_medium()?;
+        self.wait_until_ready()
+    }
+
+    /// A part of the medium was read back.
+    pub(super) fn checked(&mut self, sequence: u64, bytes: u32, digest: Digest) -> Result<(), Stop> {
+        let Some(verification) = &mut self.verification else { return Ok(()) };
+        let blocks = verification.awaited().map_or(0, |part| part.blocks);
+        verification.read(bytes, digest, self.crew.settled(sequence, blocks)).map_err(Stop::because)
+    }
+
+    /// Notes, for reading it back, what was written.
+    pub(super) fn note_written(&mut self, chunk: &Chunk, placed: Placed) {
+        if let Some(verification) = self.verification.as_mut().filter(|_| placed.bytes > 0) {
+            verification.wrote(Part::new(chunk, chunk.blocks, placed.bytes, placed.digest));
+        }
+    }
+}
