@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use crate::media::Kind;
@@ -34,6 +34,8 @@ enum Start {
     File(u64),
     /// A tape, whose drive counts its records: the number of our first.
     Tape(u32),
+    /// A tape of which only the driver counts the files: the number of ours.
+    TapeFile(u32),
 }
 
 /// Why a medium that has taken all records is not safe.
@@ -69,7 +71,7 @@ impl Medium {
             let _ = tape::errors(fd.as_fd());
         }
         let start = match kind {
-            Kind::Tape => tape::position(fd.as_fd()).map_or(Start::Unknown, Start::Tape),
+            Kind::Tape => start_of_tape(fd.as_fd()),
             Kind::File => output::position(fd.as_fd()).map_or(Start::Unknown, Start::File),
             _ => Start::Unknown,
         };
@@ -140,7 +142,7 @@ impl Medium {
             return Ok(());
         }
         let wound = match (&self.start, at_the_end(&self.name)) {
-            (Start::Tape(0), _) | (Start::Unknown, Some(_)) => tape::op(fd, MtOp::Rewind, 1),
+            (Start::Tape(0) | Start::TapeFile(0), _) | (Start::Unknown, Some(_)) => tape::op(fd, MtOp::Rewind, 1),
             // Behind other files of the tape: back over the filemark before ours, and over it again.
             _ => tape::op(fd, MtOp::BackFiles, 2).and_then(|()| tape::op(fd, MtOp::ForwardFiles, 1)),
         };
@@ -180,6 +182,15 @@ impl Medium {
         };
         let counted = now.wrapping_sub(*start);
         if u64::from(counted) == written { Ok(()) } else { Err(Unsafe::Records { counted, written }) }
+    }
+}
+
+/// Where a tape stands; not every drive can say which record that is (`MTIOCRDSPOS`).
+fn start_of_tape(fd: BorrowedFd<'_>) -> Start {
+    let file = || tape::status(fd).ok().and_then(|status| status.file);
+    match tape::position(fd) {
+        Ok(record) => Start::Tape(record),
+        Err(_) => file().map_or(Start::Unknown, Start::TapeFile),
     }
 }
 
