@@ -22,6 +22,10 @@ pub const DEFAULT_TAPE: &str = "/dev/sa0";
 const NTREC: u32 = 10;
 /// Tape blocks in a record at 6250 bpi and more (`HIGHDENSITYTREC`, protocols/dumprestore.h).
 const HIGHDENSITYTREC: u32 = 32;
+/// Processes that read the disk, as dump's (`SLAVES`, sbin/dump/tape.c).
+const WORKERS: u8 = 3;
+/// The same when they compress as well: while some wait for their turn, the others keep the processors busy.
+const COMPRESSING: u8 = 6;
 /// Tenths of an inch in a foot.
 const TENTHS_PER_FOOT: i64 = 120;
 
@@ -48,7 +52,7 @@ pub struct Draft {
     since: Since,
     rsync_friendly: u8,
     estimate_only: bool,
-    workers: u8,
+    workers: Option<u8>,
     compress: Option<Level>,
     verify: bool,
     reading: ReadingDraft,
@@ -76,7 +80,7 @@ impl Default for Draft {
             since: Since::Dumpdates,
             rsync_friendly: 0,
             estimate_only: false,
-            workers: 3,
+            workers: None,
             compress: None,
             verify: false,
             reading: ReadingDraft::default(),
@@ -167,7 +171,7 @@ impl Draft {
             "s" => {
                 self.tsize = number(value, "tape size", 1, 0)?.saturating_mul(TENTHS_PER_FOOT);
             }
-            "workers" => self.workers = small(number(value, "number of workers", 1, 16)?),
+            "workers" => self.workers = Some(small(number(value, "number of workers", 1, 16)?)),
             _ => return Err(StartError::Usage),
         }
         Ok(())
@@ -231,7 +235,7 @@ impl Draft {
             estimate_only: self.estimate_only,
             notify: self.notify,
             snapshot: self.snapshot,
-            workers: self.workers,
+            workers: self.workers.unwrap_or(if self.compress.is_some() { COMPRESSING } else { WORKERS }),
             compress: self.compress,
             verify: self.verify,
             index,

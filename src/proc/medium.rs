@@ -142,7 +142,9 @@ impl Medium {
             return Ok(());
         }
         let wound = match (&self.start, at_the_end(&self.name)) {
-            (Start::Tape(0) | Start::TapeFile(0), _) | (Start::Unknown, Some(_)) => tape::op(fd, MtOp::Rewind, 1),
+            (Start::Tape(0) | Start::TapeFile(0), _) | (Start::Unknown, Some(_)) => {
+                tape::op(fd, MtOp::Rewind, 1)
+            }
             // Behind other files of the tape: back over the filemark before ours, and over it again.
             _ => tape::op(fd, MtOp::BackFiles, 2).and_then(|()| tape::op(fd, MtOp::ForwardFiles, 1)),
         };
