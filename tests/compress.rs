@@ -239,7 +239,7 @@ fn a_worker_that_dies_takes_the_dump_along() {
     let out = File::create(dir.join("err")).unwrap();
     let mut command = command(&["--compress", "zstd:19", "-a", "-f", "out"], &dir.join("image"));
     let mut child = command.current_dir(dir.path()).stderr(out).spawn().unwrap();
-    assert!(procs::until(LIMIT, || procs::descendants(child.id()).len() == 4));
+    assert!(procs::until(LIMIT, || procs::descendants(child.id()).len() == 7));
     procs::send(procs::descendants(child.id())[2], Signal::SIGKILL);
     assert_eq!(child.wait().unwrap().code(), Some(3));
     let said = fs::read_to_string(dir.join("err")).unwrap();
