@@ -204,3 +204,28 @@ fn an_error_in_syncing_the_last_volume() {
     assert!(ran.stderr.contains("fsync: Input/output error"), "{}", ran.stderr);
     assert!(!ran.stderr.contains("tape blocks on") && !ran.stderr.contains("DONE"), "{}", ran.stderr);
 }
+
+/// Sectors that cannot be read, in what goes on each of three volumes: they are counted once, though the second volume is written twice
+/// (and ends within a chunk, what is behind it being filled twice as well).
+#[test]
+fn what_is_lost_is_counted_once() {
+    if !available() {
+        return;
+    }
+    let failing = Failing::new(eio_once());
+    let image = failing.dir.join("image");
+    // The file is some hundred kilobytes into the image, in one piece.
+    let bad = [MIB, 5 * MIB / 2, 9 * MIB / 2].map(|at| at..at + 512).to_vec();
+    let faults = Faults { read_eio: bad, ..Faults::default() };
+    let disk = Served::new(&failing.dir.join("disk"), &image, faults);
+    let list: Vec<String> = failing.names.iter().map(|name| name.display().to_string()).collect();
+    let mut command = Session::command(Path::new(env!("CARGO_BIN_EXE_capdump")));
+    command.args(["-0", "--strict", "-B", "2000", "-f"]).arg(list.join(",")).arg(disk.path());
+    let mut session = Session::start(command);
+    session.expect("Do you want to restart?", LIMIT);
+    session.send("yes");
+    let (status, shown) = session.finish(LIMIT);
+    assert_eq!(status.and_then(|s| s.code()), Some(4), "{shown}");
+    let (_, summary) = shown.split_once("DUMP IS DONE").expect("the end");
+    assert!(summary.contains(": 1536 bytes could not be read, zeros stand for them"), "{summary}");
+}
