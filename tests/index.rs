@@ -4,40 +4,29 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
+mod indexed;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
 
 use capdump_support::decode::{Dump, S_IFDIR};
 use capdump_support::fuse::{self, Faults, Served};
 use capdump_support::header::{Header, Kind};
 use capdump_support::index::{Line, read};
 use capdump_support::makefs::makefs;
-use capdump_support::program::{Ran, TempDir, have, run, skipped, without_tty};
+use capdump_support::program::{TempDir, have, run, skipped, without_tty};
 use capdump_support::pty::Session;
 use capdump_support::ufs_writer::content::{Content, Fill};
 use capdump_support::ufs_writer::geometry::Geometry;
 use capdump_support::ufs_writer::inode::{Attrs, What};
 use capdump_support::ufs_writer::{ROOT, Writer};
 use capdump_support::{restore, small, tree};
+use indexed::{LIMIT, capdump, dump};
 use nix::errno::Errno;
 
-const LIMIT: Duration = Duration::from_secs(60);
 const MIB: u64 = 1 << 20;
-
-fn capdump(options: &[&str]) -> Command {
-    let mut command = without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")));
-    command.env("SOURCE_DATE_EPOCH", "1700000000").args(options);
-    command
-}
-
-/// A dump of `image` with an index.
-fn dump(options: &[&str], index: &Path, image: &Path) -> Ran {
-    run(capdump(&["-0"]).args(options).arg("--index").arg(index).arg(image), LIMIT)
-}
 
 fn list(names: &[PathBuf]) -> String {
     names.iter().map(|name| name.display().to_string()).collect::<Vec<_>>().join(",")

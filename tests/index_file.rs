@@ -4,36 +4,25 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
+mod indexed;
+
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use capdump_support::index::read;
 use capdump_support::mounts::Tmpfs;
-use capdump_support::program::{self, Ran, TempDir, is_root, run, skipped, without_tty};
+use capdump_support::program::{self, TempDir, is_root, run, skipped};
 use capdump_support::ufs_writer::content::Content;
 use capdump_support::ufs_writer::geometry::Geometry;
 use capdump_support::ufs_writer::inode::{Attrs, What};
 use capdump_support::ufs_writer::{ROOT, Writer};
 use capdump_support::{procs, small};
+use indexed::{LIMIT, capdump, dump};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-
-const LIMIT: Duration = Duration::from_secs(60);
-
-fn capdump(options: &[&str]) -> Command {
-    let mut command = without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")));
-    command.env("SOURCE_DATE_EPOCH", "1700000000").args(options);
-    command
-}
-
-/// A dump of `image` with an index.
-fn dump(options: &[&str], index: &Path, image: &Path) -> Ran {
-    run(capdump(&["-0"]).args(options).arg("--index").arg(index).arg(image), LIMIT)
-}
 
 /// An image of many names.
 fn image(dir: &TempDir) -> PathBuf {

@@ -106,8 +106,13 @@ impl Walker {
             notify(Notice::Damaged(ufs::Error::TooManyBlocks { ino: inode.ino, block, count }));
             self.lost = true;
         }
-        let leaf = if self.lost { Some(None) } else { self.next_leaf(fs, inode, notify)? };
-        let Some(leaf) = leaf else { return Ok(None) };
+        let leaf = match self.lost {
+            true => None,
+            false => match self.next_leaf(fs, inode, notify)? {
+                Some(leaf) => leaf,
+                None => return Ok(None),
+            },
+        };
         if let Some(addresses) = &leaf {
             self.given += addresses.iter().filter(|&&address| address != 0).count() as u64;
         }

@@ -75,7 +75,9 @@ impl Indexing {
                 What::Header(kind) => self.header(kind, piece.ino, bytes),
                 What::Bytes | What::Zeros | What::Disk(_) => {
                     self.places.blocks(end - piece.at);
-                    bytes.iter().for_each(|block| self.data(block));
+                    if self.directory.is_some() {
+                        bytes.iter().for_each(|block| self.data(block));
+                    }
                 }
             }
         }
