@@ -18,7 +18,7 @@ complete -c capdump -l max-read-errors -d 'ask after so many read errors, 0 for 
 complete -c capdump -l progress -d 'none, plain, bar or json [default: bar on a terminal, else plain]' -r
 complete -c capdump -l progress-fd -d 'where lines of JSON go' -r
 complete -c capdump -l volume-script -d 'run between volumes, with device and number of the one that is full' -r
-complete -c capdump -l workers -d 'processes that read the disk, 1 to 16 [default: 3; 6 with --compress]' -r
+complete -c capdump -l workers -d 'processes that read the disk, 1 to 16 [default: 2 or 3; 6 with --compress]' -r
 complete -c capdump -l emit -d 'write a dump of this path of a dump only; may be repeated' -r
 complete -c capdump -l index -d 'write an index of the dump; with --list, --emit: read it' -r -F
 complete -c capdump -s 0 -d 'full dump; digits add up to the level: -10 is level 10'

@@ -69,7 +69,7 @@ const LONG_VALUES: &[(&str, &str, &str)] = &[
     ("progress", "style", "none, plain, bar or json [default: bar on a terminal, else plain]"),
     ("progress-fd", "descriptor", "where lines of JSON go"),
     ("volume-script", "command", "run between volumes, with device and number of the one that is full"),
-    ("workers", "N", "processes that read the disk, 1 to 16 [default: 3; 6 with --compress]"),
+    ("workers", "N", "processes that read the disk, 1 to 16 [default: 2 or 3; 6 with --compress]"),
 ];
 
 /// Options whose argument is the name of a file here, for the shells' completions.

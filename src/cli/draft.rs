@@ -22,10 +22,6 @@ pub const DEFAULT_TAPE: &str = "/dev/sa0";
 const NTREC: u32 = 10;
 /// Tape blocks in a record at 6250 bpi and more (`HIGHDENSITYTREC`, protocols/dumprestore.h).
 const HIGHDENSITYTREC: u32 = 32;
-/// Processes that read the disk, as dump's (`SLAVES`, sbin/dump/tape.c).
-const WORKERS: u8 = 3;
-/// The same when they compress as well: while some wait for their turn, the others keep the processors busy.
-const COMPRESSING: u8 = 6;
 /// Tenths of an inch in a foot.
 const TENTHS_PER_FOOT: i64 = 120;
 
@@ -235,7 +231,7 @@ impl Draft {
             estimate_only: self.estimate_only,
             notify: self.notify,
             snapshot: self.snapshot,
-            workers: self.workers.unwrap_or(if self.compress.is_some() { COMPRESSING } else { WORKERS }),
+            workers: self.workers,
             compress: self.compress,
             verify: self.verify,
             index,

@@ -61,11 +61,19 @@ fn the_defaults() {
         estimate_only: false,
         notify: false,
         snapshot: false,
-        workers: 3,
+        workers: None,
         ..extras()
     };
     assert_eq!(job("/usr"), want);
     assert_eq!(job("-0 /usr"), want);
+}
+
+#[test]
+fn workers_are_no_more_than_processors_where_it_matters() {
+    let workers = |line, processors| job(line).workers(processors);
+    assert_eq!([1, 2, 3, 64].map(|processors| workers("/usr", processors)), [2, 2, 3, 3]);
+    assert_eq!([1, 64].map(|processors| workers("--compress zstd /usr", processors)), [6, 6]);
+    assert_eq!([1, 64].map(|processors| workers("--compress zstd --workers 1 /usr", processors)), [1, 1]);
 }
 
 #[test]
@@ -86,7 +94,7 @@ fn every_option_has_its_effect() {
         estimate_only: true,
         notify: true,
         snapshot: true,
-        workers: 16,
+        workers: Some(16),
         compress: Level::parse("zstd:7"),
         verify: true,
         ..extras()
@@ -370,7 +378,7 @@ proptest::proptest! {
         match parse(&args, None, date) {
             Ok(Request::Dump(job)) => {
                 assert!((1..=1000).contains(&job.ntrec));
-                assert!((1..=16).contains(&job.workers));
+                assert!(job.workers.is_none_or(|workers| (1..=16).contains(&workers)));
                 assert!((0..=10).contains(&job.honor_level));
                 assert!(job.level >= 0 && (job.rsync_friendly == 0 || job.level == 0));
                 assert!(!(job.update_dumpdates && job.since != Since::Dumpdates));

@@ -45,8 +45,8 @@ pub struct Job {
     pub notify: bool,
     /// Dump a snapshot of a mounted file system.
     pub snapshot: bool,
-    /// Processes that read the disk, 1 to 16.
-    pub workers: u8,
+    /// Processes that read the disk, 1 to 16; see [`Job::workers`] if there is none.
+    pub workers: Option<u8>,
     /// What the headers call the dump (`c_label`), at most [`MOST_LABEL`] bytes.
     pub label: OsString,
     /// The part of the file system that is dumped.
@@ -73,6 +73,13 @@ pub struct Job {
 
 /// Most bytes of a label: the header's field has 16, the last of them NUL (`LBLSIZE`, protocols/dumprestore.h).
 pub const MOST_LABEL: usize = 15;
+
+/// Most workers unless the command line says otherwise, as dump has (`SLAVES`, sbin/dump/tape.c).
+const WORKERS: usize = 3;
+/// Fewest: while one waits for the disk or the medium, another goes on.
+const FEWEST: usize = 2;
+/// Workers that compress: while some wait for their turn, the others keep the processors busy.
+const COMPRESSING: u8 = 6;
 
 /// What of the file system is dumped. Paths are as on the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,6 +114,15 @@ impl Job {
     /// Whether files with the nodump flag are left out at this level.
     pub fn honors_nodump(&self) -> bool {
         self.level >= self.honor_level
+    }
+
+    /// Processes that read the disk, where so many processors run them: as many, as far as that is sensible. With two processors a
+    /// third worker has to wait for one whenever its turn comes, and the whole ring with it.
+    pub fn workers(&self, processors: usize) -> u8 {
+        self.workers.unwrap_or(match self.compress {
+            Some(_) => COMPRESSING,
+            None => processors.clamp(FEWEST, WORKERS) as u8,
+        })
     }
 
     /// Records that a volume takes; none for as many as its medium does.

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The machine's name.
+//! The machine: its name, its processors.
 
 use std::io;
 
 /// What gethostname(3) says. Bytes that are no UTF-8 are replaced.
 pub fn hostname() -> io::Result<String> {
     Ok(nix::unistd::gethostname()?.to_string_lossy().into_owned())
+}
+
+/// Processors that this process may run on, 1 or more; 1 if that cannot be known. Opens files of the system.
+pub fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ fn dump(started: &Started) -> Result<u8, Stop> {
     }
 
     let limit = limit(&started.job);
-    let slots = Slots::new(started.job.workers.into(), started.job.ntrec);
+    let slots = Slots::new(started.workers.into(), started.job.ntrec);
     let slots = match started.job.compress {
         None => slots,
         Some(_) => compress::chunk_blocks(started.job.byte_limit(), slots.record_blocks, slots.chunk_blocks)

@@ -25,6 +25,8 @@ use crate::os::{disk, host, output, time, tty};
 pub struct Started {
     /// What is to be done.
     pub job: Job,
+    /// Processes that read the disk.
+    pub workers: u8,
     /// The way to the operator.
     pub console: Console,
     /// The clock.
@@ -123,6 +125,7 @@ pub fn start(
     let Target { fd, sector, media, device: provider, disk: disk_name, mount_point, .. } = target;
     let uncached = disk::open_uncached(fd.as_fd());
     Ok(Started {
+        workers: job.workers(host::processors()),
         job,
         console,
         clock,
