@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Every byte of the superblock, the first group, the root's inode, a file's inode, a directory and an indirect block, set to five
-//! values in turn: a dump that keeps the rules, or a named error; and in bounded time.
+//! values in turn: a dump that keeps the rules, or a named error; and in bounded time and memory.
 //!
 //! All dumps are made within this process (see `sink`), for it is tens of thousands of them on UFS2 alone. There each stream that is unlike
 //! those before it in what `restore -t` looks at is listed by that, if its directories hold no other names than they did. Of the other file
@@ -25,12 +25,15 @@ use capdump_support::listing::ContentHash;
 use capdump_support::program::{TempDir, run, without_tty};
 use capdump_support::restore;
 use capdump_support::target::{SINCE, Target, VARIANTS, make};
+use nix::sys::resource::{UsageWho, getrusage};
 use sink::{Dumped, Options, Refused, dump};
 
 const VALUES: [u8; 5] = [0, 1, 0x7f, 0x80, 0xff];
 const NTREC: u32 = 2;
 /// The longest that one dump may take, with a machine that does other things too.
 const LIMIT: Duration = Duration::from_secs(5);
+/// The most memory that a dump may take, the tests' own included: KiB.
+const MEMORY: i64 = 48 << 10;
 /// Tape blocks that a dump may have: a file's size can be made to be gigabytes of holes, which are headers on the tape.
 const MOST_BLOCKS: u64 = 4096;
 
@@ -50,6 +53,11 @@ fn places(target: &Target) -> Vec<(&'static str, Range<usize>)> {
     places
 }
 
+/// The most memory that this process, or one of its children, has had by now: KiB.
+fn peak(who: UsageWho) -> i64 {
+    getrusage(who).unwrap().max_rss()
+}
+
 fn options(since: Option<i64>) -> Options {
     Options { since, ntrec: NTREC, honor_nodump: true, most_blocks: MOST_BLOCKS, ..Options::default() }
 }
@@ -59,6 +67,7 @@ fn checked(image: &[u8], options: &Options, what: &str) -> Option<Dumped> {
     let start = Instant::now();
     let result = dump(image, options);
     assert!(start.elapsed() < LIMIT, "{what}: {:?}", start.elapsed());
+    assert!(peak(UsageWho::RUSAGE_SELF) < MEMORY, "{what}: {} KiB", peak(UsageWho::RUSAGE_SELF));
     match result {
         Ok(dumped) if dumped.whole => {
             let rules = Rules { may_miss: dumped.may_miss.clone(), ..Rules::new(NTREC as usize) };
@@ -173,6 +182,7 @@ fn run_program(dir: &TempDir, image: &[u8], options: &Options, what: &str, whole
     assert!(matches!(ran.code(), 0 | 1 | 3), "{what}: {}: {}", ran.code(), ran.stderr);
     assert_eq!(ran.code() == 0, whole, "{what}: {}", ran.stderr);
     assert!(!ran.stderr.contains("panicked"), "{what}: {}", ran.stderr);
+    assert!(peak(UsageWho::RUSAGE_CHILDREN) < MEMORY, "{what}: {} KiB", peak(UsageWho::RUSAGE_CHILDREN));
 }
 
 /// How much of a sweep is given to other programs.
@@ -206,9 +216,11 @@ fn sweep_with(variant: usize, step: usize, dumps: &[Option<i64>], samples: &Samp
     });
     assert!(cases > 1000 && whole > 0 && whole < cases);
     println!(
-        "{}: {cases} cases, {whole} whole, {} unlike each other, {read} read",
+        "{}: {cases} cases, {whole} whole, {} unlike each other, {read} read; {} and {} KiB at most",
         VARIANTS[variant],
-        seen.len()
+        seen.len(),
+        peak(UsageWho::RUSAGE_SELF),
+        peak(UsageWho::RUSAGE_CHILDREN),
     );
 }
 

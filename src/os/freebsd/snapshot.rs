@@ -31,7 +31,7 @@ pub fn create(directory: &Path, name: &Path) -> Result<OwnedFd, Failure> {
     let _helper = helper.map_err(Failure::Create)?;
     drop(theirs);
     take(ours.as_fd()).unwrap_or_else(|error| {
-        // The helper was killed, and could not do it.
+        // The helper was killed, and could not do it; mksnap_ffs has ended too, or the socket would still be open.
         let _ = remove_file(name);
         Err(Failure::Create(error))
     })
@@ -72,7 +72,7 @@ fn help(directory: &Path, name: &Path, socket: BorrowedFd<'_>) -> io::Result<()>
     let lock = File::open(directory).and_then(|directory| {
         Flock::lock(directory, FlockArg::LockExclusive).map_err(|(_, error)| error.into())
     });
-    let made = lock.map_err(|error| answer(NOT_RUN, errno(&error))).and_then(|_lock| make(name));
+    let made = lock.map_err(|error| answer(NOT_RUN, errno(&error))).and_then(|_lock| make(name, socket));
     match made {
         Ok(fd) => send_frame(socket, &answer(OPENED, 0), Some(fd.as_fd())),
         Err(answer) => send_frame(socket, &answer, None),
@@ -80,10 +80,14 @@ fn help(directory: &Path, name: &Path, socket: BorrowedFd<'_>) -> io::Result<()>
 }
 
 /// Makes and opens the snapshot. Whatever comes of it, the name is gone after.
-fn make(name: &Path) -> Result<OwnedFd, Answer> {
+///
+/// mksnap_ffs holds the socket open, as its standard input: whoever waits for an answer knows that nothing makes a snapshot any more.
+fn make(name: &Path, socket: BorrowedFd<'_>) -> Result<OwnedFd, Answer> {
     // Left by a dump that was killed; mksnap_ffs tells if it cannot be removed.
     let _ = remove_file(name);
-    let status = Command::new(MKSNAP_FFS).arg(name).stdin(Stdio::null()).stdout(Stdio::null()).status();
+    let status = socket
+        .try_clone_to_owned()
+        .and_then(|socket| Command::new(MKSNAP_FFS).arg(name).stdin(socket).stdout(Stdio::null()).status());
     let opened = match status {
         Ok(status) if status.success() => {
             open_snapshot(name).map_err(|error| answer(NOT_OPENED, errno(&error)))
