@@ -115,26 +115,46 @@ fn killed_it_leaves_none() {
     let fifo = dir.join("fifo");
     mkfifo(&fifo, Mode::from_bits_truncate(0o600)).unwrap();
     let _reader = File::options().read(true).write(true).open(&fifo).unwrap();
-    for (old, signal) in [(false, Signal::SIGKILL), (true, Signal::SIGKILL), (true, Signal::SIGTERM)] {
+    // The planner, the monitor, and what removes an index when that cannot.
+    let kills = [
+        (0, false, Signal::SIGKILL),
+        (1, false, Signal::SIGKILL),
+        (0, true, Signal::SIGKILL),
+        (0, true, Signal::SIGTERM),
+        (1, true, Signal::SIGKILL),
+        (2, true, Signal::SIGKILL),
+    ];
+    for (whom, old, signal) in kills {
         let folder = dir.join("folder");
         fs::create_dir_all(&folder).unwrap();
         let index = folder.join("index");
         if old {
             fs::write(&index, OLD).unwrap();
         }
-        let mut command = capdump(&["-0a", "-f"]);
+        let mut command = capdump(&["-0a", "--workers", "3", "-f"]);
         command.arg(&fifo).arg("--index").arg(&index).arg(&image);
         let mut child = command.stderr(File::create(dir.join("err")).unwrap()).spawn().unwrap();
         let id = child.id();
         // It waits for somebody to read.
-        assert!(procs::until(LIMIT, || procs::descendants(id).len() == 4));
+        assert!(procs::until(LIMIT, || procs::descendants(id).len() == 5));
         let unfinished = format!("index.{id}");
         assert!(names_in(&folder).contains(&unfinished), "{:?}", names_in(&folder));
-        procs::send(id, signal);
-        assert!(program::wait(&mut child, LIMIT).is_some());
+        let parent = |of: u32| procs::status(of, "PPid").and_then(|id| id.parse().ok()).unwrap_or(0);
+        let remover = procs::descendants(id).into_iter().find(|other| parent(*other) != id).unwrap();
+        match whom {
+            0 => procs::send(id, signal),
+            1 => procs::send(parent(remover), signal),
+            _ => {
+                procs::send(remover, signal);
+                assert!(procs::until(LIMIT, || !procs::is_alive(remover)));
+                procs::send(id, Signal::SIGTERM);
+            }
+        }
+        let status = program::wait(&mut child, LIMIT);
+        assert!(status.is_some_and(|status| !status.success()), "{status:?}");
         assert!(procs::until(Duration::from_secs(5), || procs::session(id).is_empty()));
         let left = names_in(&folder);
-        assert_eq!(left, if old { vec!["index"] } else { vec![] }, "{signal}");
+        assert_eq!(left, if old { vec!["index"] } else { vec![] }, "{whom} {signal}");
         if old {
             assert_eq!(fs::read_to_string(&index).unwrap(), OLD);
         }

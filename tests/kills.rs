@@ -24,6 +24,8 @@ const LIMIT: Duration = Duration::from_secs(20);
 #[derive(Clone, Copy, Debug)]
 enum Output {
     File,
+    /// A file, and an index beside it.
+    Indexed,
     TwoVolumes,
     /// A FIFO that is open for reading and never read.
     HeldFifo,
@@ -35,8 +37,9 @@ enum Output {
     Remote,
 }
 
-const OUTPUTS: [Output; 7] = [
+const OUTPUTS: [Output; 8] = [
     Output::File,
+    Output::Indexed,
     Output::TwoVolumes,
     Output::HeldFifo,
     Output::LonelyFifo,
@@ -120,6 +123,9 @@ impl Run {
         command.env("TMPDIR", dir.path());
         match output {
             Output::File => drop(command.args(["-a", "-f"]).arg(&out)),
+            Output::Indexed => {
+                command.args(["-a", "-f"]).arg(&out).arg("--index").arg(dir.join("index"));
+            }
             Output::TwoVolumes => {
                 command.args(["-B", "1500", "-f"]).arg(format!("{},{}", name(&out), name(&two)));
                 volumes.push(two);
@@ -191,7 +197,7 @@ impl Run {
         let entered = dates.starts_with(BEFORE) && dates.lines().count() == 2 && dates.ends_with('\n');
         assert!(if status.success() { entered } else { entered || dates == BEFORE }, "{what}: {dates}");
         assert!(!entered || done || killed || said.contains("average throughput"), "{what}: {said}");
-        let known = ["dumpdates", "err", "fifo", "out", "rsh", "two"];
+        let known = ["dumpdates", "err", "fifo", "index", "out", "rsh", "two"];
         let mut left = fs::read_dir(self.dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
         let strange = left.find(|name| !known.iter().any(|known| name == known));
         assert_eq!(strange, None, "{what}");

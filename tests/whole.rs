@@ -16,7 +16,6 @@ use capdump::units::{Ino, TP_BSIZE};
 use capdump::volume::Limit;
 use capdump_support::check::{Rules, Volumes, decode_and_check};
 use capdump_support::listing::Listing;
-use capdump_support::program::TempDir;
 use capdump_support::target::{SINCE, VARIANTS, make};
 use sink::{Options, dump};
 
@@ -75,13 +74,13 @@ fn read_back(volumes: &[Vec<u8>]) -> Told {
 
 /// Every way of dumping a variant holds the same, and the reader has nothing to say of it.
 fn every_way(variant: usize, since: Option<i64>) {
-    let dir = TempDir::new("capdump-whole");
-    let target = make(&dir.join("image"), variant);
+    let name = format!("capdump-whole-{}-{variant}-{}", std::process::id(), since.is_some());
+    let target = make(&std::env::temp_dir().join(name), variant);
     let mut first: Option<Listing> = None;
     for (options, volumes) in ways() {
         let what = format!("{}, {since:?}, {volumes:?}, {:?}", VARIANTS[variant], options.limit);
         let options = Options { since, ..options };
-        let dumped = dump(&target.image, &options).unwrap();
+        let dumped = dump(&target.image, &options).unwrap_or_else(|refused| panic!("{what}: {refused}"));
         let several = options.limit != Limit::Unlimited || !options.ends.is_empty();
         let passes = matches!(dumped.notices[..], [Notice::DumpingDirectories, Notice::DumpingFiles]);
         assert!(dumped.whole && passes, "{what}: {:?}", dumped.notices);

@@ -292,7 +292,7 @@ mod tests {
     fn a_flipped_bit_is_found() {
         let header = Header::new(RecordType::End, Ino(9));
         let good = encoded(&header, &Place { volume: 1, tapea: TapeBlock(4), firstrec: TapeBlock(0) });
-        for byte in 0..good.len() {
+        for byte in (0..good.len()).step_by(if cfg!(miri) { 97 } else { 1 }) {
             let mut bad = good;
             bad[byte] ^= 0x10;
             assert!(decode(&bad).is_err(), "byte {byte}");

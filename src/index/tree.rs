@@ -143,6 +143,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "megabytes of names, each byte of them interpreted")]
     fn entries_come_back_and_marks_hold() {
         let mut tree = Tree::default();
         let empty = tree.mark();

@@ -131,6 +131,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "a million steps, each of them interpreted")]
     fn there_is_an_end_to_what_is_kept() {
         let mut links = Links::default();
         for _ in 0..MOST_LINKS {

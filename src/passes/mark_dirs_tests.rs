@@ -66,7 +66,7 @@ fn passes(bytes: &[u8], honor_nodump: bool, by_rounds: bool) -> (Maps, i64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 200 }))]
     #[test]
     fn links_and_rounds_decide_alike(
         dirs in prop::collection::vec(

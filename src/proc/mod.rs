@@ -19,6 +19,7 @@ pub mod planner;
 pub mod reader;
 pub mod reading;
 pub mod remote;
+pub mod remover;
 pub mod request;
 pub mod selecting;
 pub mod snapshot;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::index_file::IndexNames;
 use super::loader::{self, Loader};
+use super::remover::Remover;
 use super::request::{Reply, Request};
 use crate::event::{Child, Event, EventQueue, ExitStatus};
 use crate::job::{Job, Output, Remote};
@@ -77,11 +78,14 @@ impl Monitor<'_> {
     ///
     /// Errors: a system call failed, or the planner asked for what there is not.
     pub fn serve(&self) -> io::Result<()> {
+        // Where there can be none the monitor does without.
+        let remover = self.index.and_then(|index| Remover::start(index).ok());
         let mut kept = false;
         let result = self.serve_planner(&mut kept);
         if let (false, Some(index)) = (kept, self.index) {
             index.discard();
         }
+        remover.into_iter().for_each(Remover::dismiss);
         result
     }
 

@@ -292,6 +292,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "megabytes of names, each byte of them interpreted")]
     fn names_fill_many_pieces() {
         let mut names = Names::default();
         names.directory(directory(2));

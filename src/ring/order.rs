@@ -328,6 +328,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "asks zstd, which is C")]
     fn a_compressed_chunk_has_the_bytes_it_can_have() {
         let mut order = Order::new(Slots::new(3, 64), true);
         order.begin_epoch();

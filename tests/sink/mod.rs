@@ -5,6 +5,7 @@
 //! "no" would. Shared by the tests and by the fuzz targets (fuzz/).
 
 use std::cell::Cell;
+use std::fmt;
 use std::rc::Rc;
 
 use capdump::format::RecordType;
@@ -112,6 +113,15 @@ pub enum Refused {
     Superblock(ufs::Error),
     /// A pass (exit code 3).
     Pass(passes::Error),
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refused::Superblock(error) => error.fmt(f),
+            Refused::Pass(error) => error.fmt(f),
+        }
+    }
 }
 
 impl From<passes::Error> for Refused {
