@@ -2,7 +2,7 @@
 # For any POSIX make (BSD make and GNU make both). The two commands to try first:
 #	make demo	builds capdump, dumps a sample file system and shows the dump
 #	make test	runs all tests
-# Others: test-amanda lint completions cross fuzz probe bench bindings install uninstall clean port-crates
+# Others: test-amanda lint completions cross fuzz miri probe bench bindings install uninstall clean port-crates
 
 .POSIX:
 
@@ -59,6 +59,10 @@ fuzz:
 	sh scripts/need g++ zstd
 	CARGO="$(CARGO)" sh scripts/fuzz "$(FUZZ_SECONDS)"
 
+# what is pure, in an interpreter that sees undefined behaviour; wants a nightly compiler with miri
+miri:
+	CARGO="$(CARGO)" sh scripts/miri
+
 # each process tries to get out of the sandbox
 probe:
 	$(CARGO) test $(CARGOFLAGS) --features sandbox-probe --test sandbox_probe
@@ -85,4 +89,4 @@ port-crates:
 clean:
 	$(CARGO) clean
 
-.PHONY: all demo test test-amanda lint completions cross fuzz probe bench bindings install uninstall port-crates clean
+.PHONY: all demo test test-amanda lint completions cross fuzz miri probe bench bindings install uninstall port-crates clean

@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn any_bytes_do_no_harm() {
         let mut text = TEXT.as_bytes().to_vec();
-        for at in 0..text.len() {
+        for at in (0..text.len()).step_by(if cfg!(miri) { 41 } else { 1 }) {
             let kept = text[at];
             text[at] = (at % 251) as u8;
             let fstab = Fstab::parse(&text, None);

@@ -9,7 +9,7 @@ mod indexed;
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use capdump_support::index::read;
 use capdump_support::mounts::Tmpfs;
@@ -167,7 +167,7 @@ fn killed_at_any_moment_it_is_whole_or_not_there() {
     let dir = TempDir::new("capdump-index");
     let image = image(&dir);
     let index = dir.join("index");
-    let ran = dump(&["-a", "-f", "/dev/null"], &index, &image).ok();
+    dump(&["-a", "-f", "/dev/null"], &index, &image).ok();
     let good = fs::read(&index).unwrap();
     let mut there = 0;
     for n in 0..24 {
@@ -175,8 +175,14 @@ fn killed_at_any_moment_it_is_whole_or_not_there() {
         let mut command = capdump(&["-0a", "-f", "/dev/null", "--index"]);
         command.arg(&index).arg(&image).stderr(File::create(dir.join("err")).unwrap());
         let mut child = command.spawn().unwrap();
-        // The last third is where the index is written.
-        std::thread::sleep(ran.took * (12 + n) / 30);
+        // When so much of it is written, or it has its name.
+        let unfinished = dir.join(&format!("index.{}", child.id()));
+        let part = good.len() as u64 * n / 24 + 1;
+        let written = || fs::metadata(&unfinished).is_ok_and(|meta| meta.len() >= part) || index.exists();
+        let end = Instant::now() + LIMIT;
+        while !written() {
+            assert!(Instant::now() < end, "{n}");
+        }
         procs::send(child.id(), Signal::SIGKILL);
         assert!(program::wait(&mut child, LIMIT).is_some());
         assert!(procs::until(Duration::from_secs(5), || procs::session(child.id()).is_empty()));

@@ -167,7 +167,8 @@ fn hostile_files() {
     assert_eq!(parse(&fits).entries().count(), 1);
     let with_nul = parse("a\0b 0 Mon May  3 00:00:00 2021\n");
     assert_eq!(with_nul.entries().count(), 0);
-    let full = vec![b'\n'; MAX_FILE];
+    // A million lines take an interpreter too long.
+    let full = vec![b'\n'; if cfg!(miri) { 1000 } else { MAX_FILE }];
     assert!(Dumpdates::parse(&full, parse_date).is_ok());
     let over = vec![b'\n'; MAX_FILE + 1];
     assert_eq!(Dumpdates::parse(&over, parse_date), Err(DumpdatesError::TooLarge));
