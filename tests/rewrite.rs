@@ -22,8 +22,9 @@ const MIB: u64 = 1 << 20;
 
 /// A dump of 5 MiB on three volumes, of which the second fails once.
 struct Failing {
-    dir: TempDir,
+    // Unmounted before the folder is removed: fields go in their order.
     served: Served,
+    dir: TempDir,
     names: Vec<PathBuf>,
 }
 
