@@ -151,6 +151,7 @@ FNR == 601 && !generated { fail("length", "more than 600 lines: one thing each?"
 	if (!product) next
 
 	if (has_word(text, "unwrap") && text ~ /\.unwrap\(\)/) fail("unwrap", "expect with the reason, or an error")
+	if (text ~ /(^|[^A-Za-z0-9_])thread::(spawn|scope|Builder)/) fail("thread", "every process has one thread, so that it can fork")
 	if (module != "operator" && text ~ /(^|[^A-Za-z0-9_])(e?println?|e?print|dbg)!/) fail("print", "only operator speaks")
 
 	# a use may go on over lines: judge it whole, named by its first line

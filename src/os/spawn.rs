@@ -20,7 +20,7 @@ const NOT_FOUND: i32 = 127;
 /// Signals that a terminal sends to the whole group do nothing to it: its parent looks after it. It makes an event queue of its
 /// own. Errors: those of fork(2).
 pub fn spawn(keep: &[BorrowedFd<'_>], orphan: Orphan, body: impl FnOnce() -> i32) -> io::Result<Child> {
-    // SAFETY: this process has one thread. Nothing in this program starts another: scripts/lint refuses std::thread.
+    // SAFETY: this process has one thread. Nothing in this program starts another: scripts/lint refuses it.
     match unsafe { fork_with(orphan)? } {
         Fork::Parent(child) => Ok(child),
         Fork::Child => {
