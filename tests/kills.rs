@@ -213,7 +213,7 @@ fn remote(command: &mut Command, dir: &TempDir, out: &Path) {
     command.args(["-a", "-f"]).arg(format!("host:{}", out.display()));
 }
 
-/// The planner's children, oldest first: the monitor, then the workers.
+/// The planner's children, oldest first: what removes an index, if there is one; the monitor, then the workers.
 fn children(planner: u32) -> Vec<u32> {
     let mut found = procs::descendants(planner);
     found.retain(|id| procs::status(*id, "PPid") == Some(planner.to_string()));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The file that an index is written to: made under a name of its own beside the one that it will have, and given that one by the
-//! monitor when it is whole. What was there before stays until then.
+//! monitor when it is whole. What was there before stays until then; what does not become whole is removed (see `remover`).
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use super::remover::Remover;
 use crate::index;
 use crate::job::{Names, Output};
 use crate::os::errno::strerror;
@@ -31,6 +32,7 @@ pub struct IndexNames {
 pub struct IndexFile {
     fd: OwnedFd,
     names: IndexNames,
+    remover: Remover,
 }
 
 impl IndexFile {
@@ -55,20 +57,29 @@ impl IndexFile {
         let mut unfinished = name.clone().into_os_string();
         unfinished.push(format!(".{}", std::process::id()));
         let names = IndexNames { name, unfinished: unfinished.into() };
+        let remover = Remover::start(&names).map_err(told)?;
         let file = OpenOptions::new().write(true).create_new(true).mode(0o666).open(&names.unfinished);
-        let file = file.map_err(told)?;
+        let file = match file {
+            Ok(file) => file,
+            Err(error) => {
+                remover.dismiss();
+                return Err(told(error));
+            }
+        };
         if let Some(permissions) = permissions {
-            file.set_permissions(permissions).map_err(|error| {
-                names.discard();
-                strerror(&error)
-            })?;
+            file.set_permissions(permissions).map_err(told)?;
         }
-        Ok(IndexFile { fd: file.into(), names })
+        Ok(IndexFile { fd: file.into(), names, remover })
     }
 
     /// The descriptor, whose rights are to be limited.
     pub fn descriptor(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+
+    /// What removes the file when the planner is gone and it did not get its name.
+    pub fn remover(&self) -> &Remover {
+        &self.remover
     }
 
     /// Its names.

@@ -36,6 +36,10 @@ pub fn limit_planner(started: &Started) -> Result<(), Error> {
     }
     if let Some(index) = &started.index {
         limit(index.descriptor(), DescriptorKind::Index)?;
+        if let Some(socket) = index.remover().socket() {
+            limit(socket, DescriptorKind::RingSocket)?;
+        }
+        limit(index.remover().child().as_fd(), DescriptorKind::ProcessDescriptor)?;
     }
     if let Some(record) = &started.record {
         limit(record.descriptor(), DescriptorKind::Dumpdates)?;

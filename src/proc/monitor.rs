@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use super::index_file::IndexNames;
 use super::loader::{self, Loader};
-use super::remover::Remover;
 use super::request::{Reply, Request};
 use crate::event::{Child, Event, EventQueue, ExitStatus};
 use crate::job::{Job, Output, Remote};
@@ -54,7 +53,7 @@ pub struct Monitor<'a> {
     pub index: Option<&'a IndexNames>,
 }
 
-struct State<'a> {
+struct State {
     queue: EventQueue,
     /// The command or remote shell that runs now.
     command: Option<Child>,
@@ -69,27 +68,13 @@ struct State<'a> {
     /// The volume script that runs now.
     script: Option<Child>,
     loader: Loader,
-    /// Whether the index has its name.
-    kept: &'a mut bool,
 }
 
 impl Monitor<'_> {
-    /// Serves the planner until that is gone. An index that did not get its name is removed.
+    /// Serves the planner until that is gone.
     ///
     /// Errors: a system call failed, or the planner asked for what there is not.
     pub fn serve(&self) -> io::Result<()> {
-        // Where there can be none the monitor does without.
-        let remover = self.index.and_then(|index| Remover::start(index).ok());
-        let mut kept = false;
-        let result = self.serve_planner(&mut kept);
-        if let (false, Some(index)) = (kept, self.index) {
-            index.discard();
-        }
-        remover.into_iter().for_each(Remover::dismiss);
-        result
-    }
-
-    fn serve_planner(&self, kept: &mut bool) -> io::Result<()> {
         let mut queue = EventQueue::new()?;
         queue.add_readable(self.planner, PLANNER)?;
         let mut state = State {
@@ -101,7 +86,6 @@ impl Monitor<'_> {
             fifo: None,
             script: None,
             loader: Loader::default(),
-            kept,
         };
         let mut events = Vec::new();
         let result = loop {
@@ -118,7 +102,7 @@ impl Monitor<'_> {
     }
 
     /// The planner is gone, but what it told the operator group last is still to be shown.
-    fn let_walls_end(&self, state: &mut State<'_>) -> io::Result<()> {
+    fn let_walls_end(&self, state: &mut State) -> io::Result<()> {
         state.queue.remove(self.planner)?;
         let end = Instant::now() + LAST_WALLS;
         let mut events = Vec::new();
@@ -132,7 +116,7 @@ impl Monitor<'_> {
         }
     }
 
-    fn on_event(&self, state: &mut State<'_>, event: Event) -> io::Result<()> {
+    fn on_event(&self, state: &mut State, event: Event) -> io::Result<()> {
         match event {
             Event::Readable { key: PLANNER } => {
                 let mut bytes = [0; MAX_FRAME];
@@ -162,7 +146,7 @@ impl Monitor<'_> {
         }
     }
 
-    fn on_request(&self, state: &mut State<'_>, request: Request) -> io::Result<()> {
+    fn on_request(&self, state: &mut State, request: Request) -> io::Result<()> {
         match request {
             Request::Open(volume) => self.open(state, volume),
             Request::Close => {
@@ -178,10 +162,7 @@ impl Monitor<'_> {
             Request::KeepIndex => {
                 let Some(index) = self.index else { return Err(io::ErrorKind::InvalidInput.into()) };
                 match index.keep() {
-                    Ok(()) => {
-                        *state.kept = true;
-                        self.reply(Reply::Kept, None)
-                    }
+                    Ok(()) => self.reply(Reply::Kept, None),
                     Err(error) => self.reply(Reply::Failed(error.raw_os_error().unwrap_or(libc::EIO)), None),
                 }
             }
@@ -196,7 +177,7 @@ impl Monitor<'_> {
         }
     }
 
-    fn answer_close(&self, state: &mut State<'_>) -> io::Result<()> {
+    fn answer_close(&self, state: &mut State) -> io::Result<()> {
         if !state.closing || state.command.is_some() {
             return Ok(());
         }
@@ -206,7 +187,7 @@ impl Monitor<'_> {
     }
 
     /// Runs the volume script, as `--volume-script` says, with the device and the number of the volume that is complete.
-    fn run_script(&self, state: &mut State<'_>, volume: u32) -> io::Result<()> {
+    fn run_script(&self, state: &mut State, volume: u32) -> io::Result<()> {
         let Some(script) = &self.job.volume_script else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
@@ -224,14 +205,14 @@ impl Monitor<'_> {
     }
 
     /// Looks whether the autoloader has brought a medium; if not, later again until its time is over.
-    fn look_for_medium(&self, state: &mut State<'_>) -> io::Result<()> {
+    fn look_for_medium(&self, state: &mut State) -> io::Result<()> {
         match state.loader.look() {
             Some(loaded) => self.reply(Reply::Loaded(loaded), None),
             None => state.queue.add_timer(LOADER, loader::EVERY, false),
         }
     }
 
-    fn open(&self, state: &mut State<'_>, volume: u32) -> io::Result<()> {
+    fn open(&self, state: &mut State, volume: u32) -> io::Result<()> {
         let opened = match &self.job.output {
             Output::Stdout => Err(io::ErrorKind::InvalidInput.into()),
             Output::Names(names) => {
@@ -262,7 +243,7 @@ impl Monitor<'_> {
     }
 
     /// Opens a FIFO; if nobody reads it yet, it is tried again, so that the end of the planner is seen meanwhile.
-    fn open_fifo(&self, state: &mut State<'_>, name: OsString) -> io::Result<()> {
+    fn open_fifo(&self, state: &mut State, name: OsString) -> io::Result<()> {
         match output::open_fifo(Path::new(&name)) {
             Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {
                 state.fifo = Some(name);
@@ -307,7 +288,7 @@ fn open_name(name: &OsString, access: Access) -> io::Result<(OwnedFd, Kind, Opti
 
 /// Runs a program that reads what is written to the descriptor, and for a remote tape answers there.
 fn start(
-    state: &mut State<'_>,
+    state: &mut State,
     words: &[OsString],
     environment: &[(&str, String)],
     kind: Kind,

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Removes an index that did not get its name, should the monitor be killed and not do it: a process that waits for the monitor's end.
+//! Removes an index that did not get its name: a process that waits until the planner is gone, however that comes about.
 
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use super::index_file::IndexNames;
 use crate::event::{Child, EventQueue};
@@ -10,30 +12,58 @@ use crate::os::process::Orphan;
 use crate::os::socket::{pair, recv_frame};
 use crate::os::spawn::spawn;
 
-/// The process, and the socket whose end it waits for.
+/// How long the planner waits for it when both are done: it has one name to remove.
+const LEAVE: Duration = Duration::from_secs(1);
+
+/// The process, and the socket whose end it waits for. The planner alone holds that.
+///
+/// Dropped, it removes the file, if that has not got its name, and is waited for.
 pub struct Remover {
-    child: Child,
-    _socket: OwnedFd,
+    /// Not killed with the planner: then its work begins.
+    child: ManuallyDrop<Child>,
+    socket: Option<OwnedFd>,
 }
 
 impl Remover {
-    /// Forks it, outside the sandbox.
+    /// Forks it, before the file is made and before the sandbox.
     ///
     /// Errors: those of socketpair(2) and fork(2).
     pub fn start(names: &IndexNames) -> io::Result<Remover> {
-        let (ours, theirs) = pair()?;
+        let (socket, theirs) = pair()?;
         let child = spawn(&[theirs.as_fd()], Orphan::CleansUp, || {
             let waited = wait_for_end(theirs.as_fd());
             names.discard();
             i32::from(waited.is_err())
         })?;
-        Ok(Remover { child, _socket: ours })
+        Ok(Remover { child: ManuallyDrop::new(child), socket: Some(socket) })
     }
 
-    /// Ends it: there is nothing to be removed any more.
+    /// Its socket.
+    pub fn socket(&self) -> Option<BorrowedFd<'_>> {
+        self.socket.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Its process.
+    pub fn child(&self) -> &Child {
+        &self.child
+    }
+
+    /// Ends it: no file was made, and what has that name is somebody else's.
     pub fn dismiss(self) {
-        // One that has been killed already is as good.
+        // It is our child and still waits, so that it can be killed.
         let _ = self.child.kill();
+    }
+}
+
+impl Drop for Remover {
+    fn drop(&mut self) {
+        self.socket = None;
+        let waited = EventQueue::new().and_then(|mut queue| {
+            queue.add_child(&self.child, 0)?;
+            queue.wait(&mut Vec::new(), Some(LEAVE))
+        });
+        // If it does not go it is waiting for a disk; it goes when that lets it.
+        drop(waited);
     }
 }
 

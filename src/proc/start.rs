@@ -10,7 +10,7 @@ use super::clock::Clock;
 use super::console::Console;
 use super::exit;
 use super::history::{self, Record};
-use super::index_file::{IndexFile, IndexNames};
+use super::index_file::IndexFile;
 use super::operand::{self, Target};
 use super::outside::Outside;
 use crate::format::Identity;
@@ -105,14 +105,12 @@ pub fn start(
     identity.ddate = if job.rsync_friendly > 0 { 0 } else { base.date };
     announce(&job, &console, &identity, base.level, &target);
     let index = make_index(&job, &console)?;
-    let names = index.as_ref().map(IndexFile::names);
-    let has_monitor = job.notify || names.is_some() || !matches!(job.output, Output::Stdout);
+    let has_monitor = job.notify || index.is_some() || !matches!(job.output, Output::Stdout);
     if !job.estimate_only && has_monitor {
         let access = if job.verify { Access::WriteAndRead } else { Access::Write };
-        match Outside::start(&job, access, names) {
+        match Outside::start(&job, access, index.as_ref().map(IndexFile::names)) {
             Ok(outside) => console.set_outside(outside),
             Err(error) => {
-                names.into_iter().for_each(IndexNames::discard);
                 console.say(Remark(format_args!("the monitor: {error}")));
                 return Err(Refused(exit::STARTUP));
             }
