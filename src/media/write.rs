@@ -139,7 +139,7 @@ fn write_records(out: &mut impl Writer, bytes: &[u8], record: usize, page: &mut 
 fn write_remote(out: &mut impl Writer, bytes: &[u8], record: usize, ahead: u32) -> Written {
     let mut answers = Answers::default();
     let mut replies = Replies::default();
-    let mut open = 0;
+    let (mut open, mut lost) = (0, None);
     for record in bytes.chunks_exact(record) {
         while open == ahead && answers.stopped.is_none() {
             match answer(out, &mut replies, &mut answers, record.len()) {
@@ -151,7 +151,9 @@ fn write_remote(out: &mut impl Writer, bytes: &[u8], record: usize, ahead: u32) 
             break;
         }
         if let Err(error) = send(out, &rmt::write(record.len())).and_then(|()| send(out, record)) {
-            return Written::Failed(answers.written, errno_of(&error));
+            // The other side takes no more; what it wrote until then is in the answers that are still unread.
+            lost = Some(errno_of(&error));
+            break;
         }
         open += 1;
     }
@@ -162,7 +164,7 @@ fn write_remote(out: &mut impl Writer, bytes: &[u8], record: usize, ahead: u32) 
         }
     }
     match answers.stopped {
-        None => Written::All,
+        None => lost.map_or(Written::All, |errno| Written::Failed(answers.written, errno)),
         // A record that was sent ahead is behind the gap: the volume is of no use.
         Some(_) if answers.gap => Written::Failed(answers.written, libc::ENOSPC),
         Some(Ok(())) => Written::End(answers.written),
@@ -339,6 +341,23 @@ mod tests {
         assert_eq!(remote(Kind::Remote, "A1024\nE5\nbad\nE1\nno\nE1\nno\n"), Written::Failed(1, libc::EIO));
         assert_eq!(remote(Kind::Remote, "A1024\n"), Written::Failed(1, libc::ECONNRESET));
         assert_eq!(remote(Kind::Remote, "what?\n"), Written::Failed(0, libc::EPROTO));
+    }
+
+    /// What is made of a remote tape that takes three records and is gone, and its `replies`.
+    fn remote_gone(replies: &str) -> Written {
+        let mut sizes: Vec<_> = (0..3).flat_map(|_| [Ok(6), Ok(1024)]).collect();
+        sizes.push(errno(libc::EPIPE));
+        let mut out = Told::new(sizes);
+        out.replies = replies.into();
+        write_chunk(&mut out, Kind::Remote, &[0; 4096], 1024, &mut Vec::new())
+    }
+
+    #[test]
+    fn a_remote_tape_that_is_gone_has_written_what_it_answered_for() {
+        assert_eq!(remote_gone(""), Written::Failed(0, libc::ECONNRESET));
+        assert_eq!(remote_gone("A1024\nA1024\n"), Written::Failed(2, libc::ECONNRESET));
+        assert_eq!(remote_gone("A1024\nA1024\nA1024\n"), Written::Failed(3, libc::EPIPE));
+        assert_eq!(remote_gone("A1024\nE5\nbad\nE5\nbad\n"), Written::Failed(1, libc::EIO));
     }
 
     #[test]
