@@ -160,8 +160,12 @@ fn killed_at_any_moment_it_is_whole_or_not_there() {
     let index = dir.join("index");
     dump(&["-a", "-f", "/dev/null"], &index, &image).ok();
     let good = fs::read(&index).unwrap();
-    let mut there = 0;
-    for n in 0..36 {
+    let (mut tries, mut early) = (0, 0);
+    // A busy machine may give us our turn when all is written: then once more.
+    while tries < 36 || early < 12 {
+        assert!(tries < 600, "{early} of {tries} were killed before they were whole");
+        let n = tries % 36;
+        tries += 1;
         fs::remove_file(&index).ok();
         let mut command = capdump(&["-0a", "-f", "/dev/null", "--index"]);
         command.arg(&index).arg(&image).stderr(File::create(dir.join("err")).unwrap());
@@ -178,14 +182,14 @@ fn killed_at_any_moment_it_is_whole_or_not_there() {
         assert!(program::wait(&mut child, LIMIT).is_some());
         assert!(procs::until(Duration::from_secs(5), || procs::session(child.id()).is_empty()));
         if index.exists() {
-            there += 1;
             assert!(fs::read(&index).unwrap() == good);
+        } else {
+            early += 1;
         }
         let left: Vec<String> =
             names_in(dir.path()).into_iter().filter(|name| name.starts_with("index.")).collect();
         assert_eq!(left, [""; 0]);
     }
-    assert!(there < 24, "{there}");
 }
 
 #[test]
