@@ -49,10 +49,13 @@ lint:
 completions:
 	$(CARGO) run $(CARGOFLAGS) --example completions -- completions
 
+# what is linked here is not run, so that nothing is optimized
 cross:
 	SDK="$(SDK)" bash scripts/freebsd-sdk
-	"$(SDK)/bin/fbsd-cargo" clippy --workspace --all-targets $(CARGOFLAGS) -- -D warnings
-	"$(SDK)/bin/fbsd-cargo" build --workspace --all-targets $(CARGOFLAGS)
+	CARGO_PROFILE_DEV_OPT_LEVEL=0 CARGO_PROFILE_DEV_DEBUG=0 \
+		"$(SDK)/bin/fbsd-cargo" clippy --workspace --all-targets $(CARGOFLAGS) -- -D warnings
+	CARGO_PROFILE_DEV_OPT_LEVEL=0 CARGO_PROFILE_DEV_DEBUG=0 \
+		"$(SDK)/bin/fbsd-cargo" build --workspace --all-targets $(CARGOFLAGS)
 
 # ten seconds for each fuzz target, or FUZZ_SECONDS, with what was found before
 fuzz:
