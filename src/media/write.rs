@@ -323,11 +323,17 @@ mod tests {
         assert_eq!(written, Written::Failed(0, libc::EIO));
     }
 
-    fn remote(kind: Kind, replies: &str) -> Written {
-        let sizes = (0..4).flat_map(|_| [Ok(6), Ok(1024)]).collect();
-        let mut out = Told::new(sizes);
+    /// A remote tape with these `replies`, that takes so many records and then is gone.
+    fn remote_until(kind: Kind, taken: usize, replies: &str) -> Written {
+        let mut answers: Vec<_> = (0..taken).flat_map(|_| [Ok(6), Ok(1024)]).collect();
+        answers.push(errno(libc::EPIPE));
+        let mut out = Told::new(answers);
         out.replies = replies.into();
         write_chunk(&mut out, kind, &[0; 4096], 1024, &mut Vec::new())
+    }
+
+    fn remote(kind: Kind, replies: &str) -> Written {
+        remote_until(kind, 4, replies)
     }
 
     #[test]
@@ -343,17 +349,9 @@ mod tests {
         assert_eq!(remote(Kind::Remote, "what?\n"), Written::Failed(0, libc::EPROTO));
     }
 
-    /// What is made of a remote tape that takes three records and is gone, and its `replies`.
-    fn remote_gone(replies: &str) -> Written {
-        let mut sizes: Vec<_> = (0..3).flat_map(|_| [Ok(6), Ok(1024)]).collect();
-        sizes.push(errno(libc::EPIPE));
-        let mut out = Told::new(sizes);
-        out.replies = replies.into();
-        write_chunk(&mut out, Kind::Remote, &[0; 4096], 1024, &mut Vec::new())
-    }
-
     #[test]
     fn a_remote_tape_that_is_gone_has_written_what_it_answered_for() {
+        let remote_gone = |replies| remote_until(Kind::Remote, 3, replies);
         assert_eq!(remote_gone(""), Written::Failed(0, libc::ECONNRESET));
         assert_eq!(remote_gone("A1024\nA1024\n"), Written::Failed(2, libc::ECONNRESET));
         assert_eq!(remote_gone("A1024\nA1024\nA1024\n"), Written::Failed(3, libc::EPIPE));
