@@ -110,8 +110,8 @@ fn restore_reads_it_through_zstdcat() {
     fs::create_dir(&into).unwrap();
     fs::write(&out, stdout(&["--compress=zstd"], &image)).unwrap();
     let mut unpack = Command::new("zstdcat").arg(&out).stdout(Stdio::piped()).spawn().unwrap();
-    let mut command = without_tty(Path::new("restore"));
-    command.args(["-rf", "-", "-T"]).arg(dir.path()).current_dir(&into);
+    let mut command = restore::command(dir.path());
+    command.args(["-rf", "-"]).current_dir(&into);
     run(command.stdin(unpack.stdout.take().unwrap()), LIMIT).ok();
     assert!(unpack.wait().unwrap().success());
     let mut wanted = spec.listing(&geometry());
@@ -244,7 +244,7 @@ fn a_worker_that_dies_takes_the_dump_along() {
     assert_eq!(child.wait().unwrap().code(), Some(3));
     let said = fs::read_to_string(dir.join("err")).unwrap();
     assert!(said.contains("The ENTIRE dump is aborted.") && !said.contains("DONE"), "{said}");
-    assert!(procs::until(Duration::from_secs(2), || procs::session(child.id()).is_empty()));
+    assert!(procs::ended(child.id()));
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn it_has_what_restore_lists() {
     let hard: Vec<&Line> = lines.iter().filter(|line| line.printed.contains("hard")).collect();
     assert!(hard.len() == 3 && hard.iter().all(|line| line.offset == hard[0].offset));
     if restore::available() {
-        let ran = run(without_tty(Path::new("restore")).arg("-tf").arg(&out), LIMIT).ok();
+        let ran = run(restore::command(dir.path()).arg("-tf").arg(&out), LIMIT).ok();
         let text = String::from_utf8(ran.stdout).unwrap();
         let names = text.lines().filter_map(|line| line.split_once('\t'));
         let mut listed: Vec<(u32, String)> =

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use capdump_support::golden::Golden;
 use capdump_support::makefs::makefs;
-use capdump_support::program::{TempDir, have, is_root, run, skipped, without_tty};
+use capdump_support::program::{TempDir, have, run, skipped, without_tty};
+use capdump_support::restore;
 use capdump_support::tree;
 use serde_json::Value;
 
@@ -33,7 +34,7 @@ fn listed(dump: &Path) -> BTreeSet<(String, String)> {
 
 /// The same of `restore -t`, whose lines of an inode, a tab and a path come after some others.
 fn restored(dump: &Path) -> BTreeSet<(String, String)> {
-    let ran = run(without_tty(Path::new("restore")).arg("-tf").arg(dump), LIMIT).ok();
+    let ran = run(restore::command(dump.parent().unwrap()).arg("-tf").arg(dump), LIMIT).ok();
     let text = String::from_utf8_lossy(&ran.stdout).into_owned();
     let entry = |line: &str| {
         let (ino, path) = line.split_once('\t')?;
@@ -45,8 +46,8 @@ fn restored(dump: &Path) -> BTreeSet<(String, String)> {
 #[test]
 fn the_paths_of_restore() {
     let Some(golden) = Golden::find() else { return };
-    if !have("restore") || !is_root() {
-        return skipped("restore(8) is not there, or this does not run as root");
+    if !restore::available() {
+        return;
     }
     let dir = TempDir::new("capdump-list");
     let mut count = 0;

@@ -8,12 +8,11 @@
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use capdump_support::check::{Rules, decode_and_check};
 use capdump_support::fuse::{Faults, Served, available};
-use capdump_support::program::{Ran, TempDir, run, skipped, without_tty};
+use capdump_support::program::{Ran, TempDir, command, run, skipped, without_tty};
 use capdump_support::target::{FRAGMENT, Target, VARIANTS, make};
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -136,7 +135,7 @@ struct Loop(String);
 
 impl Loop {
     fn new(file: &Path, sector: usize) -> Option<Loop> {
-        let mut command = Command::new("losetup");
+        let mut command = command(Path::new("losetup"));
         command.args(["--find", "--show", "--read-only", "--sector-size", &sector.to_string()]).arg(file);
         let output = command.output().ok().filter(|output| output.status.success())?;
         Some(Loop(String::from_utf8(output.stdout).ok()?.trim().to_owned()))
@@ -150,7 +149,7 @@ impl Loop {
 impl Drop for Loop {
     fn drop(&mut self) {
         // If it stays, the kernel lets go of it with its file.
-        let _ = Command::new("losetup").args(["--detach", &self.0]).status();
+        let _ = command(Path::new("losetup")).args(["--detach", &self.0]).status();
     }
 }
 

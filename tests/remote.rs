@@ -18,7 +18,6 @@ use capdump_support::program::{Ran, TempDir, have, is_root, run, skipped, withou
 use capdump_support::{procs, restore, small};
 
 const LIMIT: Duration = Duration::from_secs(20);
-const SECOND: Duration = Duration::from_secs(1);
 
 /// A dump of the small image, in records of 2 KiB.
 fn dump(dir: &TempDir, shell: &str, output: &str, more: &[&str]) -> Ran {
@@ -33,7 +32,7 @@ fn dump(dir: &TempDir, shell: &str, output: &str, more: &[&str]) -> Ran {
         command.env("RMT", rmt);
     }
     let ran = run(&mut command, LIMIT);
-    let gone = procs::until(SECOND, || procs::session(ran.id).is_empty());
+    let gone = procs::ended(ran.id);
     assert!(gone, "{:?} are left: {}", procs::session(ran.id), ran.stderr);
     ran
 }
@@ -150,8 +149,11 @@ impl Drop for Sshd {
 
 #[test]
 fn through_sshd() {
-    if rmt().is_none() || !have("sshd") || !is_root() {
-        return skipped("sshd(8) or rmt(8) is not there, or this does not run as root");
+    if rmt().is_none() || !have("sshd") {
+        return skipped("sshd(8) or rmt(8) is not there");
+    }
+    if !is_root() {
+        return skipped("an sshd(8) of the test's own needs root");
     }
     let dir = TempDir::new("capdump-remote");
     let sshd = Sshd::start(&dir);

@@ -49,7 +49,7 @@ fn assert_restores(dir: &TempDir, dump: &Dump) {
     if !restore::available() {
         return;
     }
-    let mut list = without_tty(Path::new("restore"));
+    let mut list = restore::command(dir.path());
     list.arg("-tf").arg(dir.join("out"));
     let listed = String::from_utf8(run(&mut list, LIMIT).ok().stdout).unwrap();
     let names = listed.lines().filter_map(|line| line.split_once("\t.").map(|(_, name)| name.to_owned()));

@@ -15,6 +15,8 @@ use std::thread::JoinHandle;
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
+use crate::program::{is_root, skipped};
+
 /// Bytes of a request or an answer, at most.
 const LARGEST: usize = (1 << 20) + 4096;
 /// The file's node; the folder's is 1.
@@ -72,11 +74,13 @@ pub struct Served {
 
 /// Whether files can be served here: /dev/fuse is there, and this runs as root.
 pub fn available() -> bool {
-    let there = Path::new("/dev/fuse").exists() && crate::program::is_root();
+    let there = Path::new("/dev/fuse").exists();
     if !there {
-        crate::program::skipped("/dev/fuse is not there, or this does not run as root");
+        skipped("/dev/fuse is not there");
+    } else if !is_root() {
+        skipped("mounting a file system that fails needs root");
     }
-    there
+    there && is_root()
 }
 
 impl Served {

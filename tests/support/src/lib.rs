@@ -19,6 +19,7 @@ pub mod procs;
 pub mod program;
 pub mod pty;
 pub mod restore;
+mod session;
 pub mod small;
 pub mod swap;
 pub mod target;

@@ -3,7 +3,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+use crate::program;
 
 /// A mounted tmpfs; unmounted when dropped.
 #[derive(Debug)]
@@ -15,7 +16,7 @@ impl Tmpfs {
     /// Panics if that fails: it needs root.
     pub fn new(on: &Path, kib: u64) -> Tmpfs {
         fs::create_dir_all(on).expect("a folder to mount on");
-        let mut mount = Command::new("mount");
+        let mut mount = program::command(Path::new("mount"));
         mount.args(["-t", "tmpfs", "-o", &format!("size={kib}k"), "tmpfs"]).arg(on);
         assert!(mount.status().expect("mount(8)").success(), "tmpfs on {}", on.display());
         Tmpfs(on.to_owned())
@@ -39,6 +40,6 @@ impl Tmpfs {
 impl Drop for Tmpfs {
     fn drop(&mut self) {
         // A mount that can't be undone is left; the test has had its answer.
-        let _ = Command::new("umount").arg(&self.0).status();
+        let _ = program::command(Path::new("umount")).arg(&self.0).status();
     }
 }

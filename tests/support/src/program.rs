@@ -2,13 +2,13 @@
 //! Runs programs under test: without a controlling terminal, with a time limit, output kept.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::procs;
+use crate::{procs, session};
 
 /// What a program left.
 #[derive(Debug)]
@@ -83,12 +83,20 @@ impl Drop for TempDir {
     }
 }
 
+/// A command that runs `program`, which is looked for as [`have`] does, with the default action of every signal.
+pub fn command(program: &Path) -> Command {
+    let mut command = Command::new(find(program).as_deref().unwrap_or(program));
+    session::default_signals(&mut command);
+    command
+}
+
 /// A command that runs `program` in a session of its own, so without a controlling terminal.
 ///
 /// The child has the process id that [`Command::spawn`] gives, and is the leader of its group.
 pub fn without_tty(program: &Path) -> Command {
-    let mut command = Command::new("setsid");
-    command.arg(program).stdin(Stdio::null());
+    let mut command = command(program);
+    session::lead(&mut command);
+    command.stdin(Stdio::null());
     command
 }
 
@@ -140,11 +148,19 @@ fn wait_while(child: &mut Child, limit: Duration, good: impl Fn() -> bool) -> Op
     }
 }
 
-/// Whether a program is there to be run.
+/// Whether a program is there to be run: in `PATH`, or where programs for the administrator are.
 pub fn have(program: &str) -> bool {
+    find(Path::new(program)).is_some()
+}
+
+/// The file of a program; of a path, the path.
+fn find(program: &Path) -> Option<PathBuf> {
+    if program.components().count() != 1 {
+        return Some(program.to_owned());
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let dirs = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
-    dirs.into_iter().any(|dir| dir.join(program).is_file())
+    dirs.map(|dir| dir.join(program)).find(|file| file.is_file())
 }
 
 /// Whether this runs as root.
@@ -152,8 +168,33 @@ pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
-/// Says why a test does nothing here.
-#[allow(clippy::print_stdout)]
+/// Reports that the running test, or a part of it, is not done here, and why.
+///
+/// The line goes to the file that the environment variable `CAPDUMP_SKIPPED` names (`scripts/test` counts its lines), behind the test's
+/// name and a tab; without it to standard error, past the test runner, which keeps what a test prints.
 pub fn skipped(why: &str) {
-    println!("skipped: {why}");
+    let line = match std::env::var_os("CAPDUMP_SKIPPED") {
+        None => std::io::stderr().write_all(format!("skipped: {why}\n").as_bytes()),
+        Some(list) => {
+            let line = format!("{}\t{why}\n", test_name());
+            // One write to the end of the file: tests run beside each other.
+            let list = File::options().append(true).create(true).open(list);
+            list.and_then(|mut list| list.write_all(line.as_bytes()))
+        }
+    };
+    line.expect("the list of what is skipped, or standard error");
+}
+
+/// The running test: its program, without the hash, and its name, by which the runner names the thread.
+fn test_name() -> String {
+    let program = std::env::current_exe().unwrap_or_default();
+    let program = program.file_name().unwrap_or_default().to_string_lossy();
+    let program = program.rsplit_once('-').map_or(&*program, |(name, _)| name);
+    // With one thread the runner uses its own; cargo-nextest runs each test so, and says which.
+    let thread = std::thread::current();
+    let name = match thread.name() {
+        Some("main") | None => std::env::var("NEXTEST_TEST_NAME").unwrap_or_default(),
+        Some(name) => name.to_owned(),
+    };
+    format!("{program}::{name}")
 }

@@ -9,8 +9,8 @@ use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::pty::openpty;
-use std::os::fd::AsFd;
+use pty_process::blocking as pty;
+use std::os::fd::{AsFd, OwnedFd};
 
 use crate::program;
 
@@ -25,23 +25,20 @@ pub struct Session {
 }
 
 impl Session {
-    /// A command that runs `program` as the leader of a session; give it arguments, then [`Session::start`] it.
+    /// A command that runs `program`; give it arguments, then [`Session::start`] it.
     pub fn command(program: &Path) -> Command {
-        // setsid(1) makes its standard input the controlling terminal.
-        let mut command = Command::new("setsid");
-        command.arg("-c").arg(program).env("TERM", "dumb");
+        let mut command = program::command(program);
+        command.env("TERM", "dumb");
         command
     }
 
-    /// Starts the command with standard input, output and error at a new terminal.
+    /// Starts the command as the leader of a session, with standard input, output and error at a new terminal that controls it.
     ///
     /// Panics if there is no terminal to be had.
-    pub fn start(mut command: Command) -> Session {
-        let pty = openpty(None, None).expect("a pseudo terminal");
-        let slave = || pty.slave.try_clone().expect("a descriptor");
-        command.stdin(slave()).stdout(slave()).stderr(slave());
-        let child = command.spawn().expect("the program to start");
-        Session { child, master: File::from(pty.master), shown: String::new(), seen: 0 }
+    pub fn start(command: Command) -> Session {
+        let (master, slave) = pty::open().expect("a pseudo terminal");
+        let child = pty::Command::from(command).spawn(slave).expect("the program to start");
+        Session { child, master: File::from(OwnedFd::from(master)), shown: String::new(), seen: 0 }
     }
 
     /// The program's process id.

@@ -13,11 +13,20 @@ use crate::tree;
 
 /// Whether restore can be run here; says so if not.
 pub fn available() -> bool {
-    let there = have("restore") && is_root();
-    if !there {
-        skipped("restore(8) is not there, or this does not run as root");
+    if !have("restore") {
+        skipped("restore(8) is not there");
+    } else if !is_root() {
+        skipped("restore(8) needs root to set owners and to make devices");
     }
-    there
+    have("restore") && is_root()
+}
+
+/// A command that runs restore without a terminal; give it arguments. Its temporary files go to the folder `temporary`, which must be
+/// the caller's own: restore names them by the date of the dump, and does not begin when they are there.
+pub fn command(temporary: &Path) -> Command {
+    let mut command = without_tty(Path::new("restore"));
+    command.env("TMPDIR", temporary);
+    command
 }
 
 /// `restore -rf dump` in the folder `into`, which is made.
@@ -25,10 +34,8 @@ pub fn available() -> bool {
 /// Panics if restore fails.
 pub fn restore(dump: &Path, into: &Path) -> Ran {
     fs::create_dir_all(into).expect("a folder to restore into");
-    let mut command: Command = without_tty(Path::new("restore"));
-    // Its files in /tmp are named by the dump's date, which other tests may share.
-    let temporary = into.parent().expect("a folder above");
-    command.arg("-rf").arg(dump).arg("-T").arg(temporary).current_dir(into);
+    let mut command = command(into.parent().expect("a folder above"));
+    command.arg("-rf").arg(dump).current_dir(into);
     run(&mut command, Duration::from_secs(120)).ok()
 }
 
@@ -40,6 +47,7 @@ pub fn restore_volumes(volumes: &[PathBuf], ntrec: usize, into: &Path) -> String
     const LIMIT: Duration = Duration::from_secs(30);
     fs::create_dir_all(into).expect("a folder to restore into");
     let mut command = Session::command(Path::new("restore"));
+    command.env("TMPDIR", into.parent().expect("a folder above"));
     command.args(["-b", &ntrec.to_string(), "-rf"]).arg(&volumes[0]).current_dir(into);
     let mut session = Session::start(command);
     for (n, volume) in volumes.iter().enumerate().skip(1) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use capdump_support::directory;
 use capdump_support::listing::differences;
-use capdump_support::program::{TempDir, run, without_tty};
+use capdump_support::program::{TempDir, run, skipped, without_tty};
 use capdump_support::pty::Session;
 use capdump_support::{procs, tree};
 
@@ -39,12 +39,59 @@ fn a_question_at_the_terminal_is_answered() {
     assert_eq!(status.unwrap().code(), Some(4), "{shown}");
 }
 
+/// Runs one test of this program again, by a shell that first runs `before`; `inner` is for that test to see.
+fn again(test: &str, before: &str, inner: &Path) {
+    let mut command = shell(&format!("{before}; exec \"$0\" --exact {test} --nocapture"));
+    command.arg(std::env::current_exe().unwrap()).env("CAPDUMP_SUPPORT_INNER", inner);
+    let ran = run(&mut command, LIMIT).ok();
+    assert!(String::from_utf8_lossy(&ran.stdout).contains("1 passed"), "{ran:?}");
+}
+
+#[test]
+fn a_program_ignores_no_signal_that_the_tests_ignore() {
+    if std::env::var_os("CAPDUMP_SUPPORT_INNER").is_none() {
+        return again(
+            "a_program_ignores_no_signal_that_the_tests_ignore",
+            "trap '' HUP INT QUIT TERM",
+            Path::new("/"),
+        );
+    }
+    for signal in ["HUP", "INT", "QUIT", "TERM"] {
+        let script = format!("kill -{signal} $$; echo still there");
+        let mut plain = std::process::Command::new("sh");
+        let plain = plain.args(["-c", &script]).output().unwrap();
+        assert_eq!(plain.stdout, b"still there\n", "{signal} is to be ignored here");
+        let ran = run(&mut shell(&script), LIMIT);
+        assert!(ran.code() > 128 && ran.stdout.is_empty(), "{signal}: {ran:?}");
+        let mut command = Session::command(Path::new("sh"));
+        command.args(["-c", &script]);
+        let (status, shown) = Session::start(command).finish(LIMIT);
+        assert!(status.unwrap().code().is_none() && shown.is_empty(), "{signal}: {shown}");
+    }
+}
+
+#[test]
+fn what_is_skipped_is_listed() {
+    let name = "what_is_skipped_is_listed";
+    if std::env::var_os("CAPDUMP_SUPPORT_INNER").is_some() {
+        skipped("one reason");
+        return skipped("another");
+    }
+    let dir = TempDir::new("capdump-skipped");
+    let list = dir.join("list");
+    again(name, &format!("CAPDUMP_SKIPPED='{}'; export CAPDUMP_SKIPPED", list.display()), &list);
+    let listed = std::fs::read_to_string(list).unwrap();
+    assert_eq!(listed, format!("programs::{name}\tone reason\nprograms::{name}\tanother\n"));
+}
+
 #[test]
 fn children_are_found_and_ended() {
     let mut child = shell("sleep 100 & sleep 100 & wait").spawn().unwrap();
     assert!(procs::until(LIMIT, || procs::descendants(child.id()).len() == 2));
     assert_eq!(procs::session(child.id()).len(), 3);
-    assert_eq!(procs::status(child.id(), "Seccomp").as_deref(), Some("0"));
+    if cfg!(target_os = "linux") {
+        assert_eq!(procs::status(child.id(), "Seccomp").as_deref(), Some("0"));
+    }
     procs::kill_group(child.id());
     child.wait().unwrap();
     assert!(procs::until(LIMIT, || procs::session(child.id()).is_empty()));
