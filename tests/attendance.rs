@@ -27,7 +27,7 @@ fn alone(dir: &TempDir, options: &[&str]) -> Ran {
     let mut command = without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")));
     arguments(&mut command, dir, options);
     let ran = run(&mut command, LIMIT);
-    assert!(procs::until(Duration::from_secs(1), || procs::session(ran.id).is_empty()));
+    assert!(procs::ended(ran.id));
     ran
 }
 

@@ -15,7 +15,6 @@ use capdump_support::pty::Session;
 use capdump_support::{procs, small};
 
 const LIMIT: Duration = Duration::from_secs(20);
-const SECOND: Duration = Duration::from_secs(1);
 
 fn arguments(command: &mut Command, dir: &TempDir, options: &[&str], pipe: &str) {
     let image = dir.join("image");
@@ -29,7 +28,7 @@ fn dump(dir: &TempDir, options: &[&str], pipe: &str) -> Ran {
     let mut command = without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")));
     arguments(&mut command, dir, options, pipe);
     let ran = run(&mut command, LIMIT);
-    let gone = procs::until(SECOND, || procs::session(ran.id).is_empty());
+    let gone = procs::ended(ran.id);
     assert!(gone, "{:?} are left: {}", procs::session(ran.id), ran.stderr);
     ran
 }

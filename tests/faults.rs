@@ -53,7 +53,7 @@ fn dump(disk: &Path, out: &Path) -> Ran {
     let mut command = without_tty(capdump());
     command.args(["-0a", "-f"]).arg(out).arg(disk);
     let ran = run(&mut command, LIMIT);
-    assert!(procs::until(Duration::from_secs(1), || procs::session(ran.id).is_empty()));
+    assert!(procs::ended(ran.id));
     ran
 }
 

@@ -17,8 +17,6 @@ use capdump_support::ufs_writer::geometry::Geometry;
 use capdump_support::ufs_writer::inode::{Attrs, What};
 use capdump_support::ufs_writer::{ROOT, Writer};
 
-const SECOND: Duration = Duration::from_secs(1);
-
 /// Offsets in a superblock (`struct fs`).
 const FS_NCG: u64 = 44;
 const FS_BSIZE: u64 = 48;
@@ -97,7 +95,7 @@ fn dump(image: &Path, args: &[&str], out: &Path) -> Ran {
         assert!(!ran.stderr.contains(word), "{}", ran.stderr);
     }
     assert!(matches!(ran.code(), 0 | 1 | 3), "{}: {}", ran.code(), ran.stderr);
-    assert!(procs::until(SECOND, || procs::session(ran.id).is_empty()), "processes are left");
+    assert!(procs::ended(ran.id), "processes are left");
     ran
 }
 

@@ -9,7 +9,7 @@ mod indexed;
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use capdump_support::index::read;
 use capdump_support::mounts::Tmpfs;
@@ -143,7 +143,7 @@ fn killed_it_leaves_none() {
         procs::send(if whom == "planner" { id } else { children[1] }, signal);
         let status = program::wait(&mut child, LIMIT);
         assert!(status.is_some_and(|status| !status.success()), "{status:?}");
-        assert!(procs::until(Duration::from_secs(5), || procs::session(id).is_empty()));
+        assert!(procs::ended(id));
         let left = names_in(&folder);
         assert_eq!(left, if old { vec!["index"] } else { vec![] }, "{whom} {signal}");
         if old {
@@ -180,7 +180,7 @@ fn killed_at_any_moment_it_is_whole_or_not_there() {
         }
         procs::send(child.id(), Signal::SIGKILL);
         assert!(program::wait(&mut child, LIMIT).is_some());
-        assert!(procs::until(Duration::from_secs(5), || procs::session(child.id()).is_empty()));
+        assert!(procs::ended(child.id()));
         if index.exists() {
             assert!(fs::read(&index).unwrap() == good);
         } else {
@@ -232,6 +232,6 @@ fn what_refuses_the_image_leaves_nothing() {
     fs::write(dir.join("image"), vec![7; 200_000]).unwrap();
     let ran = dump(&["-a", "-f", "/dev/null"], &dir.join("index"), &dir.join("image"));
     assert_eq!(ran.code(), 1, "{}", ran.stderr);
-    assert!(procs::until(Duration::from_secs(5), || procs::session(ran.id).is_empty()));
+    assert!(procs::ended(ran.id));
     assert_eq!(names_in(dir.path()), ["image"]);
 }

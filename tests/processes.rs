@@ -19,7 +19,6 @@ use capdump_support::ufs_writer::{ROOT, Writer};
 use nix::sys::signal::Signal;
 
 const LIMIT: Duration = Duration::from_secs(10);
-const SECOND: Duration = Duration::from_secs(1);
 
 fn image(dir: &TempDir) -> PathBuf {
     let path = dir.join("image");
@@ -74,8 +73,8 @@ impl Held {
     /// Everything goes within a second, without saying that the dump is done.
     fn all_go(mut self) -> (i32, String) {
         let id = self.child.id();
-        let status = program::wait(&mut self.child, SECOND).expect("the end, within a second");
-        let gone = procs::until(SECOND, || procs::session(id).is_empty());
+        let status = program::wait(&mut self.child, procs::GRACE).expect("the end");
+        let gone = procs::ended(id);
         assert!(gone, "{:?} are left", procs::session(id));
         let messages = self.messages();
         assert!(!messages.contains("DUMP IS DONE"), "{messages}");
@@ -117,7 +116,7 @@ fn all_are_sandboxed_while_it_runs() {
     let status = program::wait(&mut held.child, LIMIT).unwrap();
     assert!(status.success() && stream.len() > 30 << 20, "{}", held.messages());
     assert!(held.messages().contains("DUMP IS DONE"));
-    assert!(procs::until(SECOND, || procs::session(id).is_empty()));
+    assert!(procs::ended(id));
 }
 
 #[test]

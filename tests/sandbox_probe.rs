@@ -43,7 +43,7 @@ fn attempt_once(dir: &TempDir, role: &str, what: &str) -> Ran {
     };
     command.env("CAPDUMP_PROBE", format!("{role} {what}"));
     let ran = run(&mut command, LIMIT);
-    assert!(procs::until(Duration::from_secs(1), || procs::session(ran.id).is_empty()), "{role}: {what}");
+    assert!(procs::ended(ran.id), "{role}: {what}");
     ran
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use capdump_support::check::{Rules, decode_and_check};
 use capdump_support::listing;
 use capdump_support::procs;
-use capdump_support::program::{TempDir, without_tty};
+use capdump_support::program::{TempDir, skipped, without_tty};
 use capdump_support::ufs_writer::content::{Content, Fill, Part};
 use capdump_support::ufs_writer::geometry::Geometry;
 use capdump_support::ufs_writer::inode::{Attrs, What};
@@ -32,7 +32,11 @@ fn two_tebibytes() {
     spec.write(&image, &g);
     let maps_kib = 3 * g.ncg * g.ipg / 8 / 1024;
     let most = run_and_weigh(&image, &out);
-    assert!(most > 0 && most < 64 * 1024 + maps_kib, "{most} KiB, {maps_kib} KiB of maps");
+    if cfg!(target_os = "linux") {
+        assert!(most > 0 && most < 64 * 1024 + maps_kib, "{most} KiB, {maps_kib} KiB of maps");
+    } else {
+        skipped("the memory of processes is read from Linux's /proc");
+    }
     let dump = decode_and_check(&[std::fs::read(&out).unwrap()], &Rules::new(64)).unwrap();
     let found = listing::differences(&dump.listing().unwrap(), &spec.listing(&g));
     assert!(found.is_empty(), "{found:#?}");

@@ -63,7 +63,7 @@ impl Source {
 
     /// Holds a run to its promise; whether it was a success.
     fn settle(&self, ran: &Ran, out: &Path, dates: &Path, what: &str) -> bool {
-        let gone = procs::until(Duration::from_secs(1), || procs::session(ran.id).is_empty());
+        let gone = procs::ended(ran.id);
         assert!(gone, "{what}: processes are left");
         let done = ran.stderr.contains("DUMP IS DONE");
         assert_eq!(done, ran.code() == 0, "{what}: {}: {}", ran.code(), ran.stderr);

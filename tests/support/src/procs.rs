@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Looks at processes by /proc: children, sandbox, memory; and ends those that a test has started.
+//! Looks at processes by /proc, or by ps(1) where that is not Linux's: children, sandbox, memory; and ends those that a test has started.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -24,33 +24,67 @@ pub fn send(id: u32, signal: Signal) {
     kill(pid(id), signal).expect("the process to be there");
 }
 
-/// A line of /proc/PID/status, without its name; `None` if the process has gone.
+/// A line of Linux's /proc/PID/status, without its name; `None` if the process has gone.
 pub fn status(id: u32, name: &str) -> Option<String> {
     let text = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     let line = text.lines().find(|l| l.split(':').next() == Some(name))?;
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
-/// All processes whose ids stand in /proc.
-fn all() -> Vec<u32> {
-    let entries = fs::read_dir("/proc").expect("/proc to be mounted");
-    entries.flatten().filter_map(|e| e.file_name().to_str()?.parse().ok()).collect()
+/// A process, as /proc or ps(1) has it.
+#[derive(Clone, Copy, Debug)]
+struct Process {
+    id: u32,
+    parent: u32,
+    session: u32,
+    /// Whether it has not ended: a zombie has.
+    alive: bool,
 }
 
-/// Whether a process is there and has not ended; zombies have.
-pub fn is_alive(id: u32) -> bool {
-    status(id, "State").is_some_and(|s| !s.starts_with(['Z', 'X']))
+impl Process {
+    /// From its number, and the words for its state, its parent, its group and its session.
+    fn new(id: u32, words: &str) -> Option<Process> {
+        let mut words = words.split_whitespace();
+        let alive = !words.next()?.starts_with(['Z', 'X']);
+        let parent = words.next()?.parse().ok()?;
+        Some(Process { id, parent, session: words.nth(1)?.parse().ok()?, alive })
+    }
+}
+
+/// All processes.
+#[cfg(target_os = "linux")]
+fn all() -> Vec<Process> {
+    let entries = fs::read_dir("/proc").expect("/proc to be mounted");
+    let ids = entries.flatten().filter_map(|e| e.file_name().to_str()?.parse().ok());
+    let process = |id: u32| {
+        let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        // After the name in brackets: state, ppid, pgrp, session.
+        Process::new(id, stat.rsplit_once(')')?.1)
+    };
+    ids.filter_map(process).collect()
+}
+
+/// All processes.
+#[cfg(not(target_os = "linux"))]
+fn all() -> Vec<Process> {
+    let words = ["-axo", "pid=", "-o", "state=", "-o", "ppid=", "-o", "pgid=", "-o", "sid="];
+    let output = std::process::Command::new("ps").args(words).output().expect("ps(1)");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let process = |line: &str| {
+        let (id, words) = line.trim().split_once(' ')?;
+        Process::new(id.parse().ok()?, words)
+    };
+    text.lines().filter_map(process).collect()
 }
 
 /// Children and their children, not the process itself.
 pub fn descendants(id: u32) -> Vec<u32> {
-    let parents: Vec<(u32, u32)> =
-        all().into_iter().filter_map(|c| Some((c, status(c, "PPid")?.parse().ok()?))).collect();
+    let all = all();
     let mut found = vec![id];
     let mut n = 0;
     while n < found.len() {
         let parent = found[n];
-        found.extend(parents.iter().filter(|p| p.1 == parent).map(|p| p.0));
+        found.extend(all.iter().filter(|process| process.parent == parent).map(|process| process.id));
         n += 1;
     }
     found.split_off(1)
@@ -58,13 +92,8 @@ pub fn descendants(id: u32) -> Vec<u32> {
 
 /// Live processes of the session that a program runs in; outlives the program's parent links.
 pub fn session(leader: u32) -> Vec<u32> {
-    let in_session = |id: &u32| {
-        let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-        // After the name in brackets: state, ppid, pgrp, session.
-        let rest = stat.rsplit_once(')').map_or("", |x| x.1);
-        rest.split_whitespace().nth(3) == Some(&leader.to_string())
-    };
-    all().into_iter().filter(|id| in_session(id) && is_alive(*id)).collect()
+    let all = all().into_iter().filter(|process| process.session == leader && process.alive);
+    all.map(|process| process.id).collect()
 }
 
 /// Waits until `done` holds; whether it came to hold within `limit`.
@@ -79,7 +108,15 @@ pub fn until(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
     true
 }
 
-/// Memory that is the process's own part (`Pss` of smaps_rollup), in KiB; 0 if it has gone.
+/// How long what is about to end may take beside other work; `tests/kills.rs` holds it to a second.
+pub const GRACE: Duration = Duration::from_secs(15);
+
+/// Waits until no process of a session is left; whether that came within [`GRACE`].
+pub fn ended(leader: u32) -> bool {
+    until(GRACE, || session(leader).is_empty())
+}
+
+/// Memory that is the process's own part (`Pss` of Linux's smaps_rollup), in KiB; 0 if it has gone.
 pub fn pss_kib(id: u32) -> u64 {
     let text = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).unwrap_or_default();
     let line = text.lines().find(|l| l.starts_with("Pss:")).unwrap_or("");
