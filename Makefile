@@ -14,19 +14,23 @@ CARGO = cargo
 CARGOFLAGS = --locked
 # where `make cross` keeps its FreeBSD SDK; a kept one is used again
 SDK = .sdk
+# NEXTEST=no runs the tests by cargo test where cargo-nextest is installed too
+NEXTEST = auto
 # seconds for each target of make fuzz
 FUZZ_SECONDS = 10
 
 all:
 	$(CARGO) build --release $(CARGOFLAGS)
 
-demo: all
+demo:
+	sh scripts/need cc
+	$(CARGO) build --release $(CARGOFLAGS)
 	sh scripts/demo "$${CARGO_TARGET_DIR:-target}/release/capdump"
 
 test:
-	sh scripts/need makefs restore zstd fls rmt-tar sshd ssh
+	sh scripts/need cc makefs restore zstd fls rmt-tar sshd ssh strace
 	sh scripts/test-periodic
-	CARGO="$(CARGO)" CARGOFLAGS="$(CARGOFLAGS)" sh scripts/test
+	CARGO="$(CARGO)" CARGOFLAGS="$(CARGOFLAGS)" NEXTEST="$(NEXTEST)" sh scripts/test
 
 # Amanda's client and server on this machine, with capdump as their dump; root on Debian, where it installs them
 test-amanda:
@@ -59,7 +63,7 @@ cross:
 
 # ten seconds for each fuzz target, or FUZZ_SECONDS, with what was found before
 fuzz:
-	sh scripts/need g++ zstd
+	sh scripts/need cc g++ zstd
 	CARGO="$(CARGO)" sh scripts/fuzz "$(FUZZ_SECONDS)"
 
 # what is pure, in an interpreter that sees undefined behaviour; wants a nightly compiler with miri
@@ -78,7 +82,9 @@ bench: all
 bindings:
 	cd sys && sh bindgen.sh
 
-install: all
+# what `make` built, also where root has no cargo; only what is not built, or older than its sources, is built here
+install:
+	sh scripts/built "$${CARGO_TARGET_DIR:-target}/release/capdump" || $(CARGO) build --release $(CARGOFLAGS)
 	sh scripts/install "$${CARGO_TARGET_DIR:-target}/release/capdump" "$(DESTDIR)" "$(PREFIX)" "$(MANDIR)" "$(BASE)"
 
 uninstall:
