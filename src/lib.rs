@@ -61,6 +61,8 @@ use proc::{exit, listing, planner, reading as restoring, start};
 
 /// Runs the program from the command line to its exit code.
 pub fn run() -> ExitCode {
+    // A file that reaches the limit of its size is then an error of write(2), which is reported.
+    os::signals::ignore_file_size();
     let mut args = std::env::args_os();
     let program = cli::program_name(args.next().as_deref());
     let args: Vec<OsString> = args.collect();
@@ -69,11 +71,12 @@ pub fn run() -> ExitCode {
     match cli::parse(&args, tape.as_deref(), os::time::parse_ctime) {
         Ok(Request::Dump(job)) => dump(*job, operator),
         Ok(Request::Read(reading)) => ExitCode::from(restoring::run(&reading, operator)),
-        Ok(Request::Print(text)) => print(&text),
+        Ok(Request::Print(text)) => print(&text, &mut operator),
         Ok(Request::LastDumps { only_due, dumpdates }) => match clock(&mut operator) {
             Some(clock) => {
                 os::time::warm_up();
-                print(&listing::listing(&dumpdates, only_due, clock.now(), &mut operator))
+                let text = listing::listing(&dumpdates, only_due, clock.now(), &mut operator);
+                print(&text, &mut operator)
             }
             None => ExitCode::from(exit::STARTUP),
         },
@@ -86,10 +89,14 @@ pub fn run() -> ExitCode {
 }
 
 /// Writes a text to standard output.
-fn print(text: &str) -> ExitCode {
+fn print(text: &str, operator: &mut Operator) -> ExitCode {
     match operator::print_out(text) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(exit::STARTUP),
+        Err(error) => {
+            let text = format!("{}: standard output: {}\n", operator.program(), os::errno::strerror(&error));
+            operator.print(&text);
+            ExitCode::from(exit::STARTUP)
+        }
     }
 }
 

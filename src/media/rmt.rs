@@ -12,10 +12,12 @@ const NAME_BYTES: usize = 226;
 /// Most bytes of one line of an answer that are taken: a peer that sends more is none.
 const LINE_BYTES: usize = 512;
 
-/// Opens `name` (`O`). With `create` a peer that knows open flags by name makes the file.
+/// Opens `name` (`O`). A peer that knows open flags by name cuts a file to nothing, and with `create` makes one.
+///
+/// Other peers read the number and ignore what is behind it. Flags as a number would not do: systems number them differently.
 pub fn open(name: &[u8], create: bool) -> Vec<u8> {
     let name = &name[..name.len().min(NAME_BYTES)];
-    let flags: &[u8] = if create { b"2 O_RDWR|O_CREAT" } else { b"2" };
+    let flags: &[u8] = if create { b"2 O_RDWR|O_CREAT|O_TRUNC" } else { b"2 O_RDWR|O_TRUNC" };
     [b"O", name, b"\n", flags, b"\n"].concat()
 }
 
@@ -155,8 +157,8 @@ mod tests {
 
     #[test]
     fn commands_are_dumps() {
-        assert_eq!(open(b"/dev/nsa0", false), b"O/dev/nsa0\n2\n");
-        assert_eq!(open(&[b'x'; 300], false).len(), 1 + 226 + 3);
+        assert_eq!(open(b"/dev/nsa0", false), b"O/dev/nsa0\n2 O_RDWR|O_TRUNC\n");
+        assert_eq!(open(&[b'x'; 300], false).len(), 1 + 226 + 18);
         assert_eq!(write(65536), b"W65536\n");
         assert_eq!(close(), b"C\n");
     }

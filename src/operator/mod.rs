@@ -12,6 +12,8 @@ mod results;
 
 use std::io::{self, Write};
 
+use crate::os::standard;
+
 pub use bar::Bar;
 pub use display::Display;
 pub use message::{BREADEMAX, DiskMessage, FilesMessage, Line, MediaMessage, Message, Remark, StopMessage};
@@ -142,9 +144,7 @@ impl Operator {
 ///
 /// Errors: those of write(2), such as `EPIPE`.
 pub fn print_out(text: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()
+    standard::Output.write_all(text.as_bytes())
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ pub mod signals;
 pub mod snapshot;
 pub mod socket;
 pub mod spawn;
+pub mod standard;
 pub mod tape;
 pub mod time;
 pub mod tty;

@@ -2,7 +2,7 @@
 //! Where the dump goes when it is a file or a pipe; a tape is opened and written the same way.
 
 use super::{check, half, retry};
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
 use nix::unistd::{Whence, lseek};
@@ -19,12 +19,15 @@ pub enum Access {
     WriteAndRead,
 }
 
-/// Opens or makes the output, mode 0666 less the umask. Does not cut it: that is done when the first record is written.
+/// Opens or makes the output, mode 0666 less the umask. Does not cut it: that is done directly before the first record is written.
 pub fn open_output(path: &Path, access: Access) -> io::Result<OwnedFd> {
     let access = match access {
         Access::Write => OFlag::O_WRONLY,
         Access::WriteAndRead => OFlag::O_RDWR,
     };
+    if super::standard::names_closed(path) {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
     let mode = Mode::from_bits_truncate(0o666);
     retry(|| Ok(open(path, access | OFlag::O_CREAT | OFlag::O_CLOEXEC, mode)?))
 }
@@ -61,6 +64,16 @@ pub fn has_room(fd: BorrowedFd<'_>) -> bool {
 /// One read(2), made again when a signal broke it off. 0 at the end.
 pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     retry(|| Ok(nix::unistd::read(fd, buffer)?))
+}
+
+/// Whether each write goes to the end of the file (`O_APPEND`), wherever the descriptor stands.
+pub fn appends(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    Ok(OFlag::from_bits_truncate(fcntl(fd, FcntlArg::F_GETFL)?).contains(OFlag::O_APPEND))
+}
+
+/// Cuts a file off at the place where it is written next. Errors: those of lseek(2) and ftruncate(2).
+pub fn cut_here(fd: BorrowedFd<'_>) -> io::Result<()> {
+    ftruncate(fd, position(fd)?)
 }
 
 /// Cuts or stretches a file to `len` bytes.

@@ -84,6 +84,12 @@ pub fn ignore(sigs: &[Sig]) -> io::Result<()> {
     Ok(())
 }
 
+/// Ignores SIGXFSZ in this process and those that it forks: a write past the limit of a file's size says `EFBIG`.
+pub fn ignore_file_size() {
+    // SAFETY: SIG_IGN runs no code of ours. The signal can be ignored, so that it does not fail.
+    let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
+}
+
 /// In a forked child: gives the signals that the parent's queue took their default action again, and unblocks
 /// all. The parent's queue must not be used any more. Signals that were ignored from the start stay so.
 pub fn reset_in_child() -> io::Result<()> {
@@ -96,9 +102,10 @@ pub fn reset_in_child() -> io::Result<()> {
 }
 
 /// In a child that becomes another program: every signal that this program ignores or takes does again what it does by default,
-/// SIGPIPE, which Rust's runtime ignores, among them.
+/// SIGXFSZ, and SIGPIPE, which Rust's runtime ignores, among them.
 pub fn restore_for_program() -> io::Result<()> {
-    for signal_number in Sig::ALL.map(Sig::signal).into_iter().chain([Signal::SIGPIPE]) {
+    let others = [Signal::SIGPIPE, Signal::SIGXFSZ];
+    for signal_number in Sig::ALL.map(Sig::signal).into_iter().chain(others) {
         // SAFETY: SIG_DFL runs no code of ours.
         unsafe { signal(signal_number, SigHandler::SigDfl)? };
     }

@@ -33,7 +33,7 @@ pub fn columns(fd: BorrowedFd<'_>) -> Option<u16> {
 ///
 /// Errors: `EBADF` when it is not open, or cannot be written to.
 pub fn inherited(descriptor: i32) -> io::Result<OwnedFd> {
-    if descriptor < 0 {
+    if descriptor < 0 || super::standard::was_closed(descriptor) {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
     // SAFETY: whether it is open is what fcntl tells; it is used for nothing else unless it is.

@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 
 use super::start::Started;
 use crate::job::Output;
+use crate::os::disk;
 use crate::sandbox::{DescriptorKind, Error, limit};
 
 /// Limits every descriptor of the planner that is open when it enters. Those that it makes later are limited where they are made.
@@ -17,7 +18,10 @@ pub fn limit_planner(started: &Started) -> Result<(), Error> {
     limit(io::stdin().as_fd(), DescriptorKind::Stdio)?;
     limit(io::stderr().as_fd(), DescriptorKind::Stdio)?;
     let stdout = match started.job.output {
-        Output::Stdout if !started.job.estimate_only => DescriptorKind::StandardOutput,
+        Output::Stdout if !started.job.estimate_only => match disk::kind(io::stdout().as_fd()) {
+            Ok(disk::Kind::Regular) => DescriptorKind::OutputFile,
+            _ => DescriptorKind::StandardOutput,
+        },
         _ => DescriptorKind::Stdio,
     };
     limit(io::stdout().as_fd(), stdout)?;

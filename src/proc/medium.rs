@@ -78,7 +78,7 @@ impl Medium {
         Medium { fd, kind, name, start, unload: false }
     }
 
-    /// Standard output. A file there is not cut: it may hold more than the dump.
+    /// Standard output. Of a file there only what is behind the place where the dump begins is cut off; what is before it is the caller's.
     ///
     /// Errors: it is closed.
     pub fn standard_output() -> io::Result<Medium> {
@@ -88,6 +88,17 @@ impl Medium {
             _ => Kind::Stream,
         };
         Ok(Medium { fd, kind, name: "standard output".into(), start: Start::Unknown, unload: false })
+    }
+
+    /// Cuts a file off where the volume begins, directly before its first byte is written: behind a volume that is not finished, what an
+    /// older and longer file had there would look like the rest of it.
+    ///
+    /// On standard output that is where the caller has left the file; with `appends`, which is its end, there is nothing to cut.
+    pub fn cut_old_tail(&self, appends: bool) -> Result<(), Unsafe> {
+        if self.kind != Kind::File || (appends && !self.can_be_cut()) {
+            return Ok(());
+        }
+        output::cut_here(self.fd.as_fd()).map_err(|error| Unsafe::System("ftruncate", error))
     }
 
     /// Whether what is written can be written over and cut off: so with a file that was opened by its name.
@@ -217,6 +228,27 @@ mod tests {
         assert_eq!(at_the_end(OsStr::new("/dev/esa0")), Some(MtOp::Offline));
         assert_eq!(at_the_end(OsStr::new("/dev/sa0")), Some(MtOp::Rewind));
         assert_eq!(at_the_end(OsStr::new("st0")), Some(MtOp::Rewind));
+    }
+
+    #[test]
+    fn a_file_is_cut_before_the_first_byte() {
+        let path = std::env::temp_dir().join(format!("capdump-medium-old.{}", std::process::id()));
+        let length = || std::fs::metadata(&path).unwrap().len();
+        let opened = |start| {
+            std::fs::write(&path, vec![1; 10_000]).unwrap();
+            let fd = output::open_output(&path, output::Access::Write).unwrap();
+            if matches!(start, Start::Unknown) {
+                output::seek(fd.as_fd(), 3000).unwrap();
+            }
+            Medium { fd, kind: Kind::File, name: path.clone().into(), start, unload: false }
+        };
+        opened(Start::File(0)).cut_old_tail(false).unwrap();
+        assert_eq!(length(), 0);
+        opened(Start::Unknown).cut_old_tail(false).unwrap();
+        assert_eq!(length(), 3000, "standard output: what the caller wrote stays");
+        opened(Start::Unknown).cut_old_tail(true).unwrap();
+        assert_eq!(length(), 10_000);
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Before the sandbox: everything is opened that the dump will need, and nothing of the disk is looked at.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -19,7 +19,7 @@ use crate::operator::{Bar, Display, Event, FilesMessage, Message, Operator, Refu
 use crate::os::errno::strerror;
 use crate::os::output::Access;
 use crate::os::process::Inherited;
-use crate::os::{disk, host, output, time, tty};
+use crate::os::{disk, host, output, standard, time, tty};
 
 /// Everything that was opened.
 pub struct Started {
@@ -55,6 +55,8 @@ pub struct Started {
     pub index: Option<IndexFile>,
     /// What the caller left open for the program.
     pub inherited: Inherited,
+    /// Whether standard output is a file that all is appended to.
+    pub stdout_appends: bool,
     /// Whether the first output is a device, which is opened before the passes.
     pub device: bool,
 }
@@ -92,6 +94,14 @@ pub fn start(
     report: Option<OwnedFd>,
 ) -> Result<Started, Refused> {
     let inherited = Inherited::find(report.as_ref().map(AsFd::as_fd));
+    if matches!(job.output, Output::Stdout)
+        && !job.estimate_only
+        && let Err(error) = standard::check_output()
+    {
+        let name = OsStr::new("standard output");
+        operator.refuse(Refusal::CannotOpen { name, reason: &strerror(&error) });
+        return Err(Refused(exit::STARTUP));
+    }
     let excluded_inodes = read_inode_lists(&job, &mut operator)?;
     let target = operand::open(&job.operand, job.snapshot, &mut operator);
     let target = target.ok_or(Refused(exit::STARTUP))?;
@@ -139,6 +149,7 @@ pub fn start(
         record,
         index,
         inherited,
+        stdout_appends: output::appends(io::stdout().as_fd()).unwrap_or(false),
         device,
     })
 }

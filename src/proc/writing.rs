@@ -223,6 +223,11 @@ impl<'a, 'd> Writing<'a, 'd> {
         let keep_room = job.compress.is_some() && medium.can_be_cut();
         self.crew.take_medium(medium.fd.as_fd(), medium.kind, limit, keep_room)?;
         self.wait_until_ready()?;
+        if let Err(error) = medium.cut_old_tail(self.started.stdout_appends) {
+            self.crew.release_medium()?;
+            self.wait_until_ready()?;
+            return Ok(VolumeEnd::Failed(Failure { reason: error.to_string(), medium: Some(medium) }));
+        }
         self.crew.start_writing()?;
         if volume > 1 {
             self.started.console.say(MediaMessage::VolumeBegins { volume, inode: inode.0.into() });

@@ -6,12 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
+use super::EmitOutput;
 use super::feed::Enough;
 use super::record::Writer;
 use super::sinks::Told;
 use crate::format::{Block, Decoded, Header, Identity, InodeFields, InodeMap, RecordType};
+use crate::os::output;
 use crate::reading::plan::{Plan, parts};
 use crate::reading::{Fault, Finding, Names, Place, Sink};
 use crate::ufs::{ByteOrder, DirWriter, FileType, attributes_to_host};
@@ -39,6 +41,7 @@ pub struct Emit {
     ntrec: u32,
     output: Option<OwnedFd>,
     is_file: bool,
+    appends: bool,
     identity: Option<Identity>,
     /// Inode and attributes of the directories, as long as it is not known which are wanted.
     directories: BTreeMap<Ino, (InodeFields, Vec<u8>)>,
@@ -64,13 +67,14 @@ pub struct Emit {
 
 impl Emit {
     /// A dump of `paths` into `output`, in records of `ntrec` tape blocks.
-    pub fn new(told: Told, paths: Vec<Vec<u8>>, ntrec: u32, output: OwnedFd, is_file: bool) -> Emit {
+    pub fn new(told: Told, paths: Vec<Vec<u8>>, ntrec: u32, output: EmitOutput) -> Emit {
         Emit {
             told,
             paths,
             ntrec,
-            output: Some(output),
-            is_file,
+            output: Some(output.fd),
+            is_file: output.is_file,
+            appends: output.appends,
             identity: None,
             directories: BTreeMap::new(),
             stage: Stage::Reading,
@@ -145,10 +149,14 @@ impl Emit {
         let (Some(dumped), Some(identity)) = (dumped, &self.identity) else { return Err(Stage::Reading) };
         let parts: Vec<Vec<&[u8]>> = self.paths.iter().map(|path| parts(path)).collect();
         self.plan = Plan::new(names, &parts, dumped).map_err(Stage::NotFound)?;
-        let Some(output) = self.output.take() else { return Err(Stage::Reading) };
+        let Some(output_fd) = self.output.take() else { return Err(Stage::Reading) };
         let used = used.unwrap_or(dumped);
         let map = self.plan.map(dumped);
-        let mut writer = Writer::new(output, self.ntrec, identity, used, &map).map_err(Stage::Broken)?;
+        if self.is_file && !self.appends {
+            // Only now that the paths are found; what an older file had behind an unfinished dump would look like the rest of it.
+            output::cut_here(output_fd.as_fd()).map_err(Stage::Broken)?;
+        }
+        let mut writer = Writer::new(output_fd, self.ntrec, identity, used, &map).map_err(Stage::Broken)?;
         for (&ino, node) in &self.plan.directories {
             let Some((inode, attributes)) = self.directories.remove(&ino) else { continue };
             let mut entries = DirWriter::new();

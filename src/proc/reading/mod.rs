@@ -24,7 +24,7 @@ use crate::job::{Purpose, Reading};
 use crate::operator::{Operator, Refusal, Remark, Results};
 use crate::os::disk::{self, Kind};
 use crate::os::errno::strerror;
-use crate::os::output;
+use crate::os::{output, standard};
 use crate::os::process::Inherited;
 use crate::os::sandbox::Role;
 use crate::reading::{Fault, Reader, Sink, Summary};
@@ -48,8 +48,15 @@ struct Refused;
 struct Opened {
     inputs: Vec<Input>,
     index: Option<Input>,
-    /// The output of `--emit`, and whether it is a file that can be cut.
-    output: Option<(OwnedFd, bool)>,
+    output: Option<EmitOutput>,
+}
+
+/// The output of `--emit`.
+struct EmitOutput {
+    fd: OwnedFd,
+    is_file: bool,
+    /// Whether what is written goes to the end of the file.
+    appends: bool,
 }
 
 /// Opens the volumes, the index and the output, and enters the sandbox.
@@ -72,7 +79,12 @@ fn start(reading: &Reading, operator: &mut Operator) -> Result<Opened, Refused> 
             let name = output.as_deref().unwrap_or(OsStr::new("-"));
             Some(open_output(output.as_deref()).map_err(|error| cannot_open(operator, name, &error))?)
         }
-        _ => None,
+        Purpose::Check if !reading.json => None,
+        Purpose::Check | Purpose::List => {
+            let name = OsStr::new("standard output");
+            standard::check_output().map_err(|error| cannot_open(operator, name, &error))?;
+            None
+        }
     };
     let opened = Opened { inputs, index, output };
     inherited.close();
@@ -83,13 +95,17 @@ fn start(reading: &Reading, operator: &mut Operator) -> Result<Opened, Refused> 
     Ok(opened)
 }
 
-fn open_output(name: Option<&OsStr>) -> io::Result<(OwnedFd, bool)> {
+fn open_output(name: Option<&OsStr>) -> io::Result<EmitOutput> {
     let fd = match name {
         Some(name) => output::open_output(Path::new(name), output::Access::Write)?,
-        None => io::stdout().as_fd().try_clone_to_owned()?,
+        None => {
+            standard::check_output()?;
+            io::stdout().as_fd().try_clone_to_owned()?
+        }
     };
-    let is_file = name.is_some() && disk::kind(fd.as_fd())? == Kind::Regular;
-    Ok((fd, is_file))
+    let is_file = disk::kind(fd.as_fd())? == Kind::Regular;
+    let appends = output::appends(fd.as_fd())?;
+    Ok(EmitOutput { fd, is_file, appends })
 }
 
 fn cannot_open(operator: &mut Operator, name: &OsStr, error: &io::Error) -> Refused {
@@ -103,8 +119,8 @@ fn enter(operator: &mut Operator, opened: &Opened) -> Result<(), sandbox::Error>
         sandbox::limit(input.fd(), DescriptorKind::Volume)?;
     }
     match &opened.output {
-        Some((fd, true)) => sandbox::limit(fd.as_fd(), DescriptorKind::OutputFile)?,
-        Some((fd, false)) => sandbox::limit(fd.as_fd(), DescriptorKind::StandardOutput)?,
+        Some(out) if out.is_file => sandbox::limit(out.fd.as_fd(), DescriptorKind::OutputFile)?,
+        Some(out) => sandbox::limit(out.fd.as_fd(), DescriptorKind::StandardOutput)?,
         None => {}
     }
     super::limits::standard_streams()?;
@@ -118,7 +134,7 @@ fn enter(operator: &mut Operator, opened: &Opened) -> Result<(), sandbox::Error>
 
 fn read(reading: &Reading, opened: Opened, operator: Operator) -> u8 {
     let Opened { mut inputs, mut index, output } = opened;
-    let report = Results::new(Box::new(io::stdout()), reading.json);
+    let report = Results::new(Box::new(standard::Output), reading.json);
     let told = Told::new(operator, report, reading.ntrec.unwrap_or(NTREC));
     match &reading.purpose {
         Purpose::Check => {
@@ -133,9 +149,9 @@ fn read(reading: &Reading, opened: Opened, operator: Operator) -> u8 {
             list.0.end_of_list(&summary)
         }
         Purpose::Emit { paths, .. } => {
-            let Some((fd, is_file)) = output else { return exit::STARTUP };
+            let Some(output) = output else { return exit::STARTUP };
             let paths = paths.iter().map(|path| path.as_bytes().to_vec()).collect();
-            let mut emit = Emit::new(told, paths, reading.ntrec.unwrap_or(NTREC), fd, is_file);
+            let mut emit = Emit::new(told, paths, reading.ntrec.unwrap_or(NTREC), output);
             match &mut index {
                 Some(index) => indexed::emit(&mut inputs, index, &mut emit),
                 None => _ = whole(&mut inputs, &mut emit, true),

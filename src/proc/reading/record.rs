@@ -112,7 +112,6 @@ impl Writer {
             self.header(&end)?;
         }
         if is_file {
-            output::ftruncate(self.fd.as_fd(), self.tapea * TP_BSIZE as u64)?;
             output::fsync(self.fd.as_fd())?;
         }
         Ok(self.tapea)
