@@ -55,6 +55,24 @@ pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     retry(|| Ok(nix::unistd::write(fd, bytes)?))
 }
 
+/// What of that which was written to a pipe or a socket has not been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// Nothing, or it cannot be known.
+    Nothing,
+    /// Something.
+    Something,
+    /// Something that will not be read: the reader is gone.
+    Lost,
+}
+
+/// Looks whether the reader of a pipe or a socket has read all that was written. Of anything else nothing is unread.
+///
+/// Errors: those of ioctl(2) and poll(2).
+pub fn unread(fd: BorrowedFd<'_>) -> io::Result<Unread> {
+    half::output::unread(fd)
+}
+
 /// Whether a write would not have to wait: of a pipe, one of `PIPE_BUF` bytes or less.
 pub fn has_room(fd: BorrowedFd<'_>) -> bool {
     let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
@@ -138,6 +156,40 @@ mod tests {
         assert_eq!(write(fd.as_fd(), b"x").unwrap(), 1);
         let err = read(fd.as_fd(), &mut [0]).unwrap_err();
         assert_eq!(err.raw_os_error(), Some(libc::EBADF));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn knows_what_of_a_pipe_is_unread() {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let now = || unread(writer.as_fd()).unwrap();
+        assert_eq!(now(), Unread::Nothing);
+        write(writer.as_fd(), b"four").unwrap();
+        assert_eq!(now(), Unread::Something);
+        std::io::Read::read_exact(&mut reader, &mut [0; 4]).unwrap();
+        assert_eq!(now(), Unread::Nothing);
+        write(writer.as_fd(), b"more").unwrap();
+        drop(reader);
+        assert_eq!(now(), Unread::Lost);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn knows_what_of_a_socket_is_unread() {
+        let (ours, theirs) = super::super::socket::stream_pair().unwrap();
+        let now = || unread(ours.as_fd()).unwrap();
+        write(ours.as_fd(), b"four").unwrap();
+        assert_eq!(now(), Unread::Something);
+        read(theirs.as_fd(), &mut [0; 4]).unwrap();
+        assert_eq!(now(), Unread::Nothing);
+        write(ours.as_fd(), b"more").unwrap();
+        drop(theirs);
+        assert_eq!(now(), Unread::Lost);
+        let (ours, theirs) = super::super::socket::stream_pair().unwrap();
+        write(ours.as_fd(), b"four").unwrap();
+        read(theirs.as_fd(), &mut [0; 4]).unwrap();
+        drop(theirs);
+        assert_eq!(unread(ours.as_fd()).unwrap(), Unread::Nothing, "a reader that has read all may go");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::index_file::IndexNames;
 use super::loader::{self, Loader};
-use super::request::{Reply, Request};
+use super::request::{KILLED, Reply, Request};
 use crate::event::{Child, Event, EventQueue, ExitStatus};
 use crate::job::{Job, Output, Remote};
 use crate::media::Kind;
@@ -182,7 +182,10 @@ impl Monitor<'_> {
             return Ok(());
         }
         state.closing = false;
-        let status = state.ended.take().map_or(0, number);
+        let status = state.ended.take().map_or(0, |ended| match ended {
+            ExitStatus::Signaled(signal) => KILLED + signal.unsigned_abs(),
+            ExitStatus::Exited(_) => number(ended),
+        });
         self.reply(Reply::Closed(status), None)
     }
 

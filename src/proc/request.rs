@@ -11,6 +11,9 @@ use crate::os::socket::MAX_FRAME;
 /// Most bytes of a broadcast's text.
 const TEXT_BYTES: usize = MAX_FRAME - 8;
 
+/// What is added to the number of a signal that killed a command, so that it is no exit status.
+pub const KILLED: u32 = 256;
+
 /// What the planner asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
@@ -40,9 +43,9 @@ pub enum Reply {
     },
     /// It could not be opened, or not be given its name (errno).
     Failed(i32),
-    /// The command ended: its exit status, or 128 and the signal that killed it.
+    /// The command ended: its exit status, or [`KILLED`] and the signal that killed it.
     Closed(u32),
-    /// The volume script ended, as in [`Reply::Closed`].
+    /// The volume script ended: its exit status, or 128 and the signal that killed it, as a shell has it.
     Scripted(u32),
     /// Whether a medium is there.
     Loaded(bool),
@@ -177,7 +180,7 @@ mod tests {
             Reply::Opened { kind: Kind::Tape, most: Some(65536) },
             Reply::Opened { kind: Kind::File, most: None },
             Reply::Failed(2),
-            Reply::Closed(137),
+            Reply::Closed(KILLED + 9),
             Reply::Scripted(1),
             Reply::Loaded(true),
             Reply::Kept,

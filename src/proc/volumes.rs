@@ -8,7 +8,7 @@ use super::console::Console;
 use super::medium::Medium;
 use super::outside::Opened;
 use super::remote;
-use super::request::{Reply, Request};
+use super::request::{KILLED, Reply, Request};
 use super::{Stop, planner};
 use crate::job::{Job, Output};
 use crate::media::Kind;
@@ -209,7 +209,8 @@ impl<'a> Volumes<'a> {
         self.wait_for_command().map(drop)
     }
 
-    fn wait_for_command(&self) -> Result<Result<(), Failure>, Stop> {
+    /// Waits until the command, whose volume is closed, has ended. The inner error is that it failed.
+    pub fn wait_for_command(&self) -> Result<Result<(), Failure>, Stop> {
         if !self.are_safe_at_close() {
             return Ok(Ok(()));
         }
@@ -217,11 +218,7 @@ impl<'a> Volumes<'a> {
             (Reply::Closed(0), _) => Ok(Ok(())),
             // The device's own close was answered for already; what becomes of the connection does not matter.
             (Reply::Closed(_), _) if !self.is_command() => Ok(Ok(())),
-            (Reply::Closed(status), _) => {
-                let name = self.job.output.name();
-                let reason = format!("{}: exit status {status}", name.display());
-                Ok(Err(Failure { reason, medium: None }))
-            }
+            (Reply::Closed(status), _) => Ok(Err(Failure { reason: how_it_ended(status), medium: None })),
             (reply, _) => Err(Stop::because(format_args!("the monitor answered {reply:?} to a close"))),
         }
     }
@@ -270,6 +267,14 @@ impl<'a> Volumes<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// How the command of `-P` ended, in words.
+fn how_it_ended(status: u32) -> String {
+    match status.checked_sub(KILLED) {
+        Some(signal) => format!("killed by signal {signal}"),
+        None => format!("exit status {status}"),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod index;
 mod telling;
+mod unread;
 mod verifying;
 
 use std::ffi::OsStr;
@@ -302,7 +303,7 @@ impl<'a, 'd> Writing<'a, 'd> {
             return Err(Stop::because(format_args!("{} takes not even one chunk", medium.name.display())));
         }
         if let Err(reason) = self.secure(&medium)? {
-            return Ok(VolumeEnd::Failed(Failure { reason, medium: Some(medium) }));
+            return self.name_failure(reason, medium);
         }
         match self.volumes.close_safe(medium)? {
             Ok(()) => Ok(VolumeEnd::Full),
@@ -315,6 +316,9 @@ impl<'a, 'd> Writing<'a, 'd> {
         let safe = medium.make_safe(self.bytes, self.records());
         if let Err(error) = safe {
             return Ok(Err(error.to_string()));
+        }
+        if let Err(errno) = self.wait_until_read(medium)? {
+            return Ok(Err(reason(errno)));
         }
         if self.verification.is_some() {
             self.verify(medium)?;
@@ -338,7 +342,7 @@ impl<'a, 'd> Writing<'a, 'd> {
     /// The last volume: only when it is safe is anything said of success, and the dump recorded.
     fn close_last(&mut self, medium: Medium) -> Result<VolumeEnd, Stop> {
         if let Err(reason) = self.secure(&medium)? {
-            return Ok(VolumeEnd::Failed(Failure { reason, medium: Some(medium) }));
+            return self.name_failure(reason, medium);
         }
         let console = &self.started.console;
         if let Some(verification) = &mut self.verification {
@@ -386,11 +390,14 @@ impl<'a, 'd> Writing<'a, 'd> {
     fn end_of_medium(&mut self, medium: Medium, records: u32) -> Result<VolumeEnd, Stop> {
         let console = &self.started.console;
         self.count_records(records);
-        if self.volumes.is_stdout() {
-            let reason = "End of tape detected".to_owned();
-            return Ok(VolumeEnd::Failed(Failure { reason, medium: Some(medium) }));
-        }
         console.say(MediaMessage::EndOfTape);
+        let full = reason(libc::ENOSPC);
+        if self.volumes.is_stdout() {
+            return Ok(VolumeEnd::Failed(Failure { reason: full, medium: Some(medium) }));
+        }
+        if medium.kind == Kind::File {
+            console.say(Remark(format_args!("{}: {full}", medium.name.display())));
+        }
         if self.on_volume == 0 {
             console.say(MediaMessage::EotAtStart);
             let name = medium.name.display();
@@ -410,7 +417,7 @@ impl<'a, 'd> Writing<'a, 'd> {
             self.started.console.say(StopMessage::BrokenPipe);
             return Err(Stop::Told);
         }
-        Ok(VolumeEnd::Failed(Failure { reason: reason(errno), medium: Some(medium) }))
+        self.name_failure(reason(errno), medium)
     }
 
     fn count(&mut self, blocks: u32, bytes: u64) {

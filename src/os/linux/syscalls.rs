@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Which system calls each role keeps on Linux.
 
+use super::output::{PIPE_BYTES_UNREAD, SOCKET_BYTES_UNREAD};
 use super::sandbox::Rules;
 use super::tape::{MTIOCGET, MTIOCPOS, MTIOCTOP};
 use crate::os::sandbox::Role;
@@ -97,8 +98,9 @@ const PROBES_OLD: &[c_long] =
 #[cfg(not(target_arch = "x86_64"))]
 const PROBES_OLD: &[c_long] = &[];
 
-/// `TCGETS` and `TIOCGWINSZ` (asm-generic/ioctls.h) and the tape's: the only ioctls.
-const IOCTLS: [u32; 5] = [MTIOCTOP, MTIOCGET, MTIOCPOS, 0x5401, 0x5413];
+/// `TCGETS` and `TIOCGWINSZ` (asm-generic/ioctls.h), the tape's, and what tells how much of a pipe or socket is unread: the only ioctls.
+const IOCTLS: [u32; 7] =
+    [MTIOCTOP, MTIOCGET, MTIOCPOS, 0x5401, 0x5413, PIPE_BYTES_UNREAD, SOCKET_BYTES_UNREAD];
 
 /// `PR_GET_SECCOMP` and `PR_GET_NO_NEW_PRIVS` prove the sandbox; the others are harmless to others.
 /// `PR_SET_VMA` is how the C library names its memory.
