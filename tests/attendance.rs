@@ -59,7 +59,7 @@ fn with_batch_a_question_is_the_end() {
     let session = at_terminal(&dir, &["--batch", "-f", "out"]);
     let (status, shown) = session.finish(LIMIT);
     assert_eq!(status.and_then(|s| s.code()), Some(3), "{shown}");
-    assert!(shown.contains(&format!("  DUMP: {READY} (--batch: nobody is asked)\n")), "{shown}");
+    assert!(shown.contains(&format!("  DUMP: {READY} (--batch: not asked, taken as \"no\")\n")), "{shown}");
     assert!(shown.contains("The ENTIRE dump is aborted."), "{shown}");
 }
 

@@ -271,5 +271,5 @@ fn read_errors_are_forgiven_as_often_as_is_said() {
     let ran = dump_with(&served.path(), &dir.join("out"), &["--max-read-errors", "3", "--batch"]);
     assert_eq!(ran.code(), 3, "{}", ran.stderr);
     assert!(ran.stderr.contains("More than 3 block read errors from"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("continue? (--batch: nobody is asked)"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("continue? (--batch: not asked, taken as \"no\")"), "{}", ran.stderr);
 }

@@ -41,6 +41,14 @@ impl Names {
         !matches!(self, Names::List(list) if list.len() < 2)
     }
 
+    /// How many there are; of numbered ones the first.
+    pub fn count(&self) -> u32 {
+        match self {
+            Names::List(list) => u32::try_from(list.len()).unwrap_or(u32::MAX),
+            Names::Numbered(_) => 1,
+        }
+    }
+
     /// All of them, for messages.
     pub fn joined(&self) -> OsString {
         match self {

@@ -40,6 +40,16 @@ impl Question {
     }
 }
 
+impl Question {
+    /// The answer that ends the dump, which is taken where it cannot be asked.
+    pub fn answer_that_aborts(self) -> &'static str {
+        match self {
+            Question::AbortDump | Question::Abort => "yes",
+            Question::Restart | Question::VolumeReady | Question::RetryOpen | Question::Continue => "no",
+        }
+    }
+}
+
 /// What the driver of a question has to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {

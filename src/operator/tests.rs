@@ -134,6 +134,14 @@ fn early_ends() {
         (SignalOnPipe, "Signal on pipe: cannot recover"),
         (RewritingAttempted, "Rewriting attempted as response to unknown signal."),
         (NoTty { reason: REASON }, "fopen on /dev/tty fails: Device not configured"),
+        (
+            NotAsked(Question::VolumeReady),
+            "Is the new volume mounted and ready to go? (--batch: not asked, taken as \"no\")",
+        ),
+        (
+            NotAskedWithoutTty(Question::Abort),
+            "Do you want to abort? (no terminal: not asked, taken as \"yes\")",
+        ),
         (ExcessiveQueries, "excessive operator query failures"),
     ]);
 }

@@ -5,9 +5,10 @@ use super::{check, half, retry};
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
-use nix::unistd::{Whence, lseek};
+use nix::unistd::{AccessFlags, Whence, eaccess, lseek};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 /// Whether the output is also read again later.
@@ -30,6 +31,31 @@ pub fn open_output(path: &Path, access: Access) -> io::Result<OwnedFd> {
     }
     let mode = Mode::from_bits_truncate(0o666);
     retry(|| Ok(open(path, access | OFlag::O_CREAT | OFlag::O_CLOEXEC, mode)?))
+}
+
+/// Looks whether the output could be opened by its name, and does not open it.
+///
+/// Errors: what opening it would say, as `EACCES`, `EISDIR`, `ENOENT` for a missing directory, `EROFS`.
+pub fn examine(path: &Path, access: Access) -> io::Result<()> {
+    if super::standard::names_closed(path) {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
+    let wanted = match access {
+        Access::Write => AccessFlags::W_OK,
+        Access::WriteAndRead => AccessFlags::W_OK | AccessFlags::R_OK,
+    };
+    match std::fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => Err(io::Error::from_raw_os_error(libc::EISDIR)),
+        Ok(meta) if meta.file_type().is_socket() => Err(io::Error::from_raw_os_error(libc::ENXIO)),
+        Ok(_) => Ok(eaccess(path, wanted)?),
+        // What such a link names can be made.
+        Err(_) if path.symlink_metadata().is_ok_and(|meta| meta.is_symlink()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            Ok(eaccess(parent.unwrap_or(Path::new(".")), AccessFlags::W_OK | AccessFlags::X_OK)?)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Opens a FIFO to write to it. Errors: `ENXIO` when nobody reads it; once open it blocks as other outputs do.
@@ -146,6 +172,27 @@ mod tests {
         assert_eq!(read(fd, &mut rest).unwrap(), 4);
         assert_eq!(&rest[..4], b"ew c");
         std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn an_output_is_examined_and_not_made() {
+        let dir = std::env::temp_dir().join(format!("capdump-examine-{}", std::process::id()));
+        std::fs::create_dir(&dir).unwrap();
+        let errno = |name: &str| match examine(&dir.join(name), Access::Write) {
+            Ok(()) => 0,
+            Err(error) => error.raw_os_error().unwrap(),
+        };
+        std::fs::write(dir.join("file"), "").unwrap();
+        std::os::unix::fs::symlink("missing", dir.join("dangling")).unwrap();
+        let expected =
+            [("new", 0), ("file", 0), ("dangling", 0), ("file/x", libc::ENOTDIR), ("no/x", libc::ENOENT)];
+        let _socket = std::os::unix::net::UnixListener::bind(dir.join("socket")).unwrap();
+        assert_eq!(errno("socket"), libc::ENXIO);
+        for (name, expected) in expected.into_iter().chain([("", libc::EISDIR), (".", libc::EISDIR)]) {
+            assert_eq!(errno(name), expected, "{name}");
+        }
+        assert!(!dir.join("new").exists());
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 
     #[test]

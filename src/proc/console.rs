@@ -265,6 +265,7 @@ impl Console {
             Err(error) => {
                 let reason = crate::os::errno::strerror(error);
                 self.say(StopMessage::NoTty { reason: &reason });
+                self.say(StopMessage::NotAskedWithoutTty(question));
                 return Err(Stop::Told);
             }
         };

@@ -149,6 +149,7 @@ impl Monitor<'_> {
     fn on_request(&self, state: &mut State, request: Request) -> io::Result<()> {
         match request {
             Request::Open(volume) => self.open(state, volume),
+            Request::Examine(volume) => self.examine(volume),
             Request::Close => {
                 state.closing = true;
                 self.answer_close(state)
@@ -236,6 +237,17 @@ impl Monitor<'_> {
             Output::Remote(remote) => start(state, &remote_command(remote), &[], Kind::Remote),
         };
         self.answer_open(opened)
+    }
+
+    fn examine(&self, volume: u32) -> io::Result<()> {
+        let examined = match &self.job.output {
+            Output::Names(names) => output::examine(Path::new(&names.of(volume)), self.access),
+            _ => Ok(()),
+        };
+        match examined {
+            Ok(()) => self.reply(Reply::Writable, None),
+            Err(error) => self.reply(Reply::Failed(error.raw_os_error().unwrap_or(libc::ENOENT)), None),
+        }
     }
 
     fn answer_open(&self, opened: io::Result<(OwnedFd, Kind, Option<u32>)>) -> io::Result<()> {

@@ -65,6 +65,9 @@ fn dump(started: &Started) -> Result<u8, Stop> {
     enter_sandbox(started)?;
 
     let mut volumes = Volumes::new(&started.job, console);
+    if !started.job.estimate_only {
+        volumes.examine()?;
+    }
     if started.device
         && let Err(unfit) = volumes.open_ahead()?
     {

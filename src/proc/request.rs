@@ -19,6 +19,9 @@ pub const KILLED: u32 = 256;
 pub enum Request {
     /// To open the output of a volume, from 1. Answered by [`Reply::Opened`] or [`Reply::Failed`].
     Open(u32),
+    /// To look whether the output of a volume, from 1, can be written, without opening it. Answered by [`Reply::Writable`] or
+    /// [`Reply::Failed`].
+    Examine(u32),
     /// To wait for the end of the command that reads the volume. Answered by [`Reply::Closed`].
     Close,
     /// To run the volume script after this volume, from 1. Answered by [`Reply::Scripted`].
@@ -51,6 +54,8 @@ pub enum Reply {
     Loaded(bool),
     /// The index has its name.
     Kept,
+    /// Nothing is known that would keep the output from being opened.
+    Writable,
 }
 
 /// A message that is none of these.
@@ -77,6 +82,8 @@ const LOAD: u32 = 9;
 const LOADED: u32 = 10;
 const KEEP_INDEX: u32 = 11;
 const KEPT: u32 = 12;
+const EXAMINE: u32 = 13;
+const WRITABLE: u32 = 14;
 
 fn pack(tag: u32, number: u32) -> Vec<u8> {
     [tag.to_ne_bytes(), number.to_ne_bytes()].concat()
@@ -94,6 +101,7 @@ impl Request {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Request::Open(volume) => pack(OPEN, *volume),
+            Request::Examine(volume) => pack(EXAMINE, *volume),
             Request::Close => pack(CLOSE, 0),
             Request::Script(volume) => pack(SCRIPT, *volume),
             Request::Load(volume) => pack(LOAD, *volume),
@@ -114,6 +122,7 @@ impl Request {
     pub fn decode(bytes: &[u8]) -> Result<Request, BadMessage> {
         match unpack(bytes) {
             Some((OPEN, volume, [])) if volume > 0 => Ok(Request::Open(volume)),
+            Some((EXAMINE, volume, [])) if volume > 0 => Ok(Request::Examine(volume)),
             Some((CLOSE, 0, [])) => Ok(Request::Close),
             Some((KEEP_INDEX, 0, [])) => Ok(Request::KeepIndex),
             Some((SCRIPT, volume, [])) if volume > 0 => Ok(Request::Script(volume)),
@@ -140,6 +149,7 @@ impl Reply {
             Reply::Scripted(status) => pack(SCRIPTED, status),
             Reply::Loaded(loaded) => pack(LOADED, loaded.into()),
             Reply::Kept => pack(KEPT, 0),
+            Reply::Writable => pack(WRITABLE, 0),
         }
     }
 
@@ -159,6 +169,7 @@ impl Reply {
             Some((SCRIPTED, status, [])) if status < 512 => Ok(Reply::Scripted(status)),
             Some((LOADED, loaded @ 0..=1, [])) => Ok(Reply::Loaded(loaded == 1)),
             Some((KEPT, 0, [])) => Ok(Reply::Kept),
+            Some((WRITABLE, 0, [])) => Ok(Reply::Writable),
             _ => Err(bad),
         }
     }
@@ -172,7 +183,7 @@ mod tests {
     #[test]
     fn messages_come_back_as_they_were() {
         let text = Request::Broadcast("\x07é".repeat(700));
-        let volumes = [Request::Open(1), Request::Script(1), Request::Load(2)];
+        let volumes = [Request::Open(1), Request::Examine(3), Request::Script(1), Request::Load(2)];
         for request in volumes.into_iter().chain([Request::Close, Request::KeepIndex, text]) {
             assert_eq!(Request::decode(&request.encode()), Ok(request));
         }
@@ -184,6 +195,7 @@ mod tests {
             Reply::Scripted(1),
             Reply::Loaded(true),
             Reply::Kept,
+            Reply::Writable,
         ] {
             assert_eq!(Reply::decode(&reply.encode()), Ok(reply));
         }
@@ -192,6 +204,7 @@ mod tests {
     #[test]
     fn wrong_messages_are_refused() {
         assert!(Request::decode(&Request::Open(0).encode()).is_err());
+        assert!(Request::decode(&Request::Examine(0).encode()).is_err());
         assert!(Request::decode(&Request::Script(0).encode()).is_err());
         assert!(Request::decode(&Request::Load(1).encode()).is_err());
         assert!(Request::decode(&[]).is_err());

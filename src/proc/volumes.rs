@@ -78,6 +78,30 @@ impl<'a> Volumes<'a> {
         self.job.output.names().map_or_else(|| self.job.output.name(), |names| names.of(volume))
     }
 
+    /// Looks, before the passes, whether the outputs that have names can be written. As with opening the first one, the operator is asked
+    /// whether to try again while it cannot. A later one may still be mounted: that is a warning.
+    pub fn examine(&self) -> Result<(), Stop> {
+        let Some(names) = self.job.output.names() else { return Ok(()) };
+        while let Err(errno) = self.ask_examine(1)? {
+            self.cannot_open(&names.of(1), &planner::reason(errno))?;
+        }
+        for volume in 2..=names.count() {
+            if let Err(errno) = self.ask_examine(volume)? {
+                let (name, reason) = (names.of(volume), planner::reason(errno));
+                self.console.say(Remark(format_args!("WARNING: {}: {reason}", name.display())));
+            }
+        }
+        Ok(())
+    }
+
+    fn ask_examine(&self, volume: u32) -> Result<Result<(), i32>, Stop> {
+        match self.console.ask_outside(&Request::Examine(volume))? {
+            (Reply::Writable, _) => Ok(Ok(())),
+            (Reply::Failed(errno), _) => Ok(Err(errno)),
+            (reply, _) => Err(Stop::because(format_args!("the monitor answered {reply:?} to a look"))),
+        }
+    }
+
     /// Opens the first volume before its time, to see whether it is fit. The inner error says that not.
     pub fn open_ahead(&mut self) -> Result<Result<(), Unfit>, Stop> {
         let Ok(opened) = self.ask_open(1)? else { return Ok(Ok(())) };

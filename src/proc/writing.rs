@@ -395,7 +395,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         if self.volumes.is_stdout() {
             return Ok(VolumeEnd::Failed(Failure { reason: full, medium: Some(medium) }));
         }
-        if medium.kind == Kind::File {
+        if matches!(medium.kind, Kind::File | Kind::Stream) {
             console.say(Remark(format_args!("{}: {full}", medium.name.display())));
         }
         if self.on_volume == 0 {

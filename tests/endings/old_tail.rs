@@ -41,8 +41,6 @@ fn an_aborted_dump_leaves_nothing_of_the_older_one() {
 fn an_older_dump_and_half_of_a_newer_one_are_no_dump() {
     let place = Place::of_size(4 * MIB);
     place.whole("d");
-    let ran = place.sh("ulimit -f 4000; exec \"$C\" -0a --compress zstd -f z \"$I\"");
-    assert_eq!(ran.code(), 0, "zeros compress well: {}", ran.stderr);
     let ran = place.sh("ulimit -f 4000; exec \"$C\" -0af d \"$I\"");
     assert_eq!((ran.code(), place.check("d")), (3, 3), "{}", ran.stderr);
 }
@@ -53,7 +51,8 @@ fn a_killed_dump_leaves_nothing_of_the_older_one() {
     let mut stopped = 0;
     for round in 0..20 {
         fs::write(place.join("d"), vec![b'o'; 60 << 20]).unwrap();
-        let mut child = place.sh_command("exec \"$C\" -0a --workers 1 -f d \"$I\" 2>/dev/null").spawn().unwrap();
+        let mut child =
+            place.sh_command("exec \"$C\" -0a --workers 1 -f d \"$I\" 2>/dev/null").spawn().unwrap();
         let begun = || fs::metadata(place.join("d")).unwrap().len() < 60 << 20;
         assert!(procs::until(Duration::from_secs(20), begun));
         std::thread::sleep(Duration::from_millis(round));
@@ -107,7 +106,9 @@ fn a_dump_that_is_refused_leaves_the_older_one() {
     let place = Place::new();
     fs::write(place.join("d"), old()).unwrap();
     fs::write(place.join("zeros"), vec![0; 1 << 20]).unwrap();
-    for args in [&["-0af", "d", "zeros"][..], &["-0af", "d", "image", "no/such/path"], &["-S", "-f", "d", "image"]] {
+    for args in
+        [&["-0af", "d", "zeros"][..], &["-0af", "d", "image", "no/such/path"], &["-S", "-f", "d", "image"]]
+    {
         let ran = place.capdump(args);
         assert!(ran.code() == 1 || args[0] == "-S", "{args:?}: {}", ran.stderr);
         assert_eq!(fs::read(place.join("d")).unwrap(), old(), "{args:?}");
@@ -124,7 +125,7 @@ fn a_smaller_dump_is_cut_too() {
     assert_eq!(fs::read(place.join("d")).unwrap(), old());
     for output in ["-f d", "1<>d"] {
         fs::write(place.join("d"), old()).unwrap();
-        let ran = place.sh(&format!("ulimit -f 4000; exec \"$C\" --emit . whole {output}"));
+        let ran = place.sh(&format!("ulimit -f 4000; exec \"$C\" --emit . {output} whole"));
         assert_eq!(ran.code(), 3, "{}", ran.stderr);
         assert!(ran.stderr.contains("File too large"), "{}", ran.stderr);
         assert!(!has_old(&fs::read(place.join("d")).unwrap()));
@@ -146,7 +147,8 @@ fn a_remote_file_is_cut_where_the_other_side_can() {
         let mut file = OpenOptions::new().create(true).append(true).open(place.join("d")).unwrap();
         file.write_all(&old()).unwrap();
         let out = place.join(name);
-        let ran = place.sh(&format!("RSH={} exec \"$C\" -0af host:{} \"$I\"", shell.display(), out.display()));
+        let ran =
+            place.sh(&format!("RSH={} exec \"$C\" -0af host:{} \"$I\"", shell.display(), out.display()));
         assert_eq!(ran.code(), 0, "{}", ran.stderr);
         assert_eq!(fs::metadata(&out).unwrap().len(), whole.len() as u64, "{name}");
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Pipes: a dump is done when it has been read, and a reader that leaves before that makes it fail.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
@@ -17,7 +17,9 @@ use super::{LIMIT, Place};
 #[test]
 fn a_reader_that_leaves_makes_the_dump_fail() {
     let place = Place::new();
-    for (update, wait) in [("-u -D dd", "sleep 0.5"), ("", "sleep 0.5"), ("-u -D dd", "head -c 10240 >/dev/null")] {
+    for (update, wait) in
+        [("-u -D dd", "sleep 0.5"), ("", "sleep 0.5"), ("-u -D dd", "head -c 10240 >/dev/null")]
+    {
         let ran = place.sh(&format!("{{ \"$C\" -0a {update} -f - \"$I\"; echo $? >rc; }} | {wait}"));
         let until = || fs::read_to_string(place.join("rc")).is_ok_and(|status| status == "3\n");
         assert!(procs::until(Duration::from_secs(5), until), "{wait}: {}", ran.stderr);
@@ -81,7 +83,8 @@ fn signals_end_the_wait() {
     let place = Place::new();
     mkfifo(&place.join("fifo"), Mode::from_bits_truncate(0o600)).unwrap();
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        let script = "exec 3<>fifo; exec \"$C\" -0uaD dd -f fifo \"$I\" 2>err";
+        let _reader = File::options().read(true).write(true).open(place.join("fifo")).unwrap();
+        let script = "exec \"$C\" -0uaD dd -f fifo \"$I\" 2>err";
         let mut child = place.sh_command(script).spawn().unwrap();
         let waits = || fs::read_to_string(place.join("err")).is_ok_and(|err| err.contains("regular files"));
         assert!(procs::until(Duration::from_secs(10), waits));
@@ -115,15 +118,4 @@ fn a_command_has_to_read_what_it_is_given() {
     let ran = place.capdump(["-0uaD", "dd", "-P", "sleep 0.4; cat >e", "image"]);
     assert_eq!(ran.code(), 0, "{}", ran.stderr);
     assert!(place.is_recorded());
-}
-
-#[test]
-fn a_smaller_dump_is_waited_for_too() {
-    let place = Place::new();
-    place.whole("d");
-    place.sh("{ \"$C\" --emit . d; echo $? >rc; } | sleep 0.5; sleep 0.2");
-    assert_eq!(fs::read_to_string(place.join("rc")).unwrap(), "3\n");
-    let ran = place.sh("{ \"$C\" --emit . d; echo $? >rc; } | (sleep 0.5; cat >e); sleep 0.2");
-    assert_eq!(fs::read_to_string(place.join("rc")).unwrap(), "0\n", "{}", ran.stderr);
-    assert_eq!(place.check("e"), 0);
 }

@@ -19,8 +19,10 @@ pub enum StopMessage<'a> {
     RewritingAttempted,
     /// There is nobody to ask.
     NoTty { reason: &'a str },
-    /// With `--batch` nobody is asked.
+    /// With `--batch` the operator is not asked.
     NotAsked(Question),
+    /// Follows [`StopMessage::NoTty`]: what would have been asked.
+    NotAskedWithoutTty(Question),
     /// The tty gave no answer too often.
     ExcessiveQueries,
     /// The dump is given up.
@@ -36,9 +38,14 @@ impl fmt::Display for StopMessage<'_> {
             SignalOnPipe => f.write_str("Signal on pipe: cannot recover"),
             RewritingAttempted => f.write_str("Rewriting attempted as response to unknown signal."),
             NoTty { reason } => write!(f, "fopen on /dev/tty fails: {reason}"),
-            NotAsked(question) => write!(f, "{} (--batch: nobody is asked)", question.text()),
+            NotAsked(question) => not_asked(f, question, "--batch"),
+            NotAskedWithoutTty(question) => not_asked(f, question, "no terminal"),
             ExcessiveQueries => f.write_str("excessive operator query failures"),
             Aborted => f.write_str("The ENTIRE dump is aborted."),
         }
     }
+}
+
+fn not_asked(f: &mut fmt::Formatter<'_>, question: Question, why: &str) -> fmt::Result {
+    write!(f, "{} ({why}: not asked, taken as \"{}\")", question.text(), question.answer_that_aborts())
 }

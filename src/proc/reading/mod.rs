@@ -24,9 +24,9 @@ use crate::job::{Purpose, Reading};
 use crate::operator::{Operator, Refusal, Remark, Results};
 use crate::os::disk::{self, Kind};
 use crate::os::errno::strerror;
-use crate::os::{output, standard};
 use crate::os::process::Inherited;
 use crate::os::sandbox::Role;
+use crate::os::{output, standard};
 use crate::reading::{Fault, Reader, Sink, Summary};
 use crate::sandbox::{self, DescriptorKind};
 
@@ -148,7 +148,7 @@ fn read(reading: &Reading, opened: Opened, operator: Operator) -> u8 {
             let summary = whole(&mut inputs, &mut list, true);
             list.0.end_of_list(&summary)
         }
-        Purpose::Emit { paths, .. } => {
+        Purpose::Emit { paths, output: name } => {
             let Some(output) = output else { return exit::STARTUP };
             let paths = paths.iter().map(|path| path.as_bytes().to_vec()).collect();
             let mut emit = Emit::new(told, paths, reading.ntrec.unwrap_or(NTREC), output);
@@ -156,13 +156,13 @@ fn read(reading: &Reading, opened: Opened, operator: Operator) -> u8 {
                 Some(index) => indexed::emit(&mut inputs, index, &mut emit),
                 None => _ = whole(&mut inputs, &mut emit, true),
             }
-            end_of_emit(emit)
+            end_of_emit(emit, name.as_deref().unwrap_or(OsStr::new("standard output")))
         }
     }
 }
 
-/// Ends the smaller dump; gives the exit code.
-fn end_of_emit(mut emit: Emit) -> u8 {
+/// Ends the smaller dump, which goes to `output`; gives the exit code.
+fn end_of_emit(mut emit: Emit, output: &OsStr) -> u8 {
     emit.settle();
     if emit.is_writing() {
         let missing = emit.missing();
@@ -188,7 +188,7 @@ fn end_of_emit(mut emit: Emit) -> u8 {
             exit::ABORTED
         }
         Err((mut told, EmitError::Output(error))) => {
-            told.say(Remark(format_args!("the output: {}", strerror(&error))));
+            told.say(Remark(format_args!("{}: {}", output.display(), strerror(&error))));
             exit::ABORTED
         }
     }

@@ -2,12 +2,10 @@
 //! Writes a dump of one volume, header by header, in whole records.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
+use std::os::fd::{AsFd, OwnedFd};
 
-use crate::event::EventQueue;
 use crate::format::{Block, Encoder, Header, Identity, InodeMap, Place, RecordType};
-use crate::os::output::{self, Unread};
+use crate::os::output;
 use crate::units::{Ino, TP_BSIZE, TP_NINDIR, TapeBlock};
 
 /// The dump that is written.
@@ -113,24 +111,9 @@ impl Writer {
         while !self.record.is_empty() {
             self.header(&end)?;
         }
-        wait_until_read(self.fd.as_fd())?;
         if is_file {
             output::fsync(self.fd.as_fd())?;
         }
         Ok(self.tapea)
-    }
-}
-
-/// How long to wait until a pipe is looked at again.
-const PAUSE: Duration = Duration::from_millis(10);
-
-/// Waits until all that was written to a pipe has been read. Errors: `EPIPE`: its reader is gone.
-fn wait_until_read(fd: BorrowedFd<'_>) -> io::Result<()> {
-    loop {
-        match output::unread(fd)? {
-            Unread::Nothing => return Ok(()),
-            Unread::Lost => return Err(io::Error::from_raw_os_error(libc::EPIPE)),
-            Unread::Something => EventQueue::new()?.wait(&mut Vec::new(), Some(PAUSE))?,
-        }
     }
 }
