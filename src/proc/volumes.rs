@@ -217,10 +217,14 @@ impl<'a> Volumes<'a> {
         self.wait_for_command()
     }
 
+    /// Whether volume `volume` has a name of its own, so that its medium need not be changed.
+    pub fn has_own_name(&self, volume: u32) -> bool {
+        self.job.output.names().is_some_and(|names| names.has_own(volume))
+    }
+
     /// Whether an autoloader has to change the medium for the next volume.
     pub fn is_to_be_unloaded(&self) -> bool {
-        let own = self.job.output.names().is_some_and(|names| names.has_own(self.volume + 1));
-        self.job.autoload.is_some() && !own
+        self.job.autoload.is_some() && !self.has_own_name(self.volume + 1)
     }
 
     /// Closes a medium that is to be written again.
@@ -275,7 +279,7 @@ impl<'a> Volumes<'a> {
 
     /// Has the medium changed for the one of volume `volume`, if that needs the operator. `quiet` leaves out what has to be mounted.
     pub fn change(&self, volume: u32, quiet: bool) -> Result<(), Stop> {
-        if self.job.output.names().is_some_and(|names| names.has_own(volume)) {
+        if self.has_own_name(volume) {
             return Ok(());
         }
         if !quiet {

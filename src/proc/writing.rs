@@ -395,7 +395,10 @@ impl<'a, 'd> Writing<'a, 'd> {
         if self.volumes.is_stdout() {
             return Ok(VolumeEnd::Failed(Failure { reason: full, medium: Some(medium) }));
         }
-        if matches!(medium.kind, Kind::File | Kind::Stream) {
+        // Where another file has a name already the dump goes on by itself.
+        if matches!(medium.kind, Kind::File | Kind::Stream)
+            && !self.volumes.has_own_name(self.filler.volume() + 1)
+        {
             console.say(Remark(format_args!("{}: {full}", medium.name.display())));
         }
         if self.on_volume == 0 {
