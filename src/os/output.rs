@@ -88,8 +88,8 @@ pub enum Unread {
     Nothing,
     /// Something.
     Something,
-    /// Something that will not be read: the reader is gone.
-    Lost,
+    /// So many bytes that will not be read, since the reader is gone; `u64::MAX` where it is not known how many.
+    Lost(u64),
 }
 
 /// Looks whether the reader of a pipe or a socket has read all that was written. Of anything else nothing is unread.
@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(now(), Unread::Nothing);
         write(writer.as_fd(), b"more").unwrap();
         drop(reader);
-        assert_eq!(now(), Unread::Lost);
+        assert_eq!(now(), Unread::Lost(4));
     }
 
     #[test]
@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(now(), Unread::Nothing);
         write(ours.as_fd(), b"more").unwrap();
         drop(theirs);
-        assert_eq!(now(), Unread::Lost);
+        assert_eq!(now(), Unread::Lost(u64::MAX));
         let (ours, theirs) = super::super::socket::stream_pair().unwrap();
         write(ours.as_fd(), b"four").unwrap();
         read(theirs.as_fd(), &mut [0; 4]).unwrap();

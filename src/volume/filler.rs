@@ -152,6 +152,12 @@ impl Filler {
         self.place.tapea.0 + self.uncounted
     }
 
+    /// `TS_END` headers behind the first one, once the dump has ended: a reader need not look at them.
+    pub fn padding(&self) -> u64 {
+        let headers = u64::from(self.shape.record_blocks) - self.uncounted;
+        if self.ended { headers.saturating_sub(1) } else { 0 }
+    }
+
     /// Gives back blocks that the volume under way did not take, in order. The next volume begins with them.
     pub fn give_back(&mut self, leftovers: Vec<Leftover>) {
         for leftover in leftovers.into_iter().rev() {

@@ -14,6 +14,9 @@ use nix::unistd::{Pid, mkfifo};
 
 use super::{LIMIT, Place};
 
+/// The last header's type (protocols/dumprestore.h).
+const TS_END: u32 = 5;
+
 #[test]
 fn a_reader_that_leaves_makes_the_dump_fail() {
     let place = Place::new();
@@ -40,6 +43,24 @@ fn a_reader_that_has_read_all_may_leave() {
         assert_eq!(fs::read_to_string(place.join("rc")).unwrap(), "0\n", "{reader}: {}", ran.stderr);
         assert!(place.is_recorded(), "{reader}");
         assert_eq!(fs::read(place.join("e")).unwrap().len(), whole.len(), "{reader}");
+    }
+}
+
+/// restore(8) without `-b` leaves the end of a long record unread: behind the end of the dump there is nothing for it.
+#[test]
+fn what_fills_the_last_record_need_not_be_read() {
+    let place = Place::new();
+    place.sh("exec \"$C\" -0a -b 64 -f d \"$I\"").ok();
+    let whole = fs::read(place.join("d")).unwrap();
+    let is_end = |block: &&[u8]| block[..4] == TS_END.to_le_bytes();
+    let ends = whole.chunks(1024).rev().take_while(is_end).count();
+    assert!(ends > 2, "{ends}");
+    for (unread, status) in [(0, "0\n"), (1, "0\n"), (ends - 1, "0\n"), (ends, "3\n"), (ends + 1, "3\n")] {
+        let _ = fs::remove_file(place.join("rc"));
+        let read = whole.len() - unread * 1024;
+        let ran = place.sh(&format!("{{ \"$C\" -0a -b 64 -f - \"$I\"; echo $? >rc; }} | head -c {read} >e"));
+        let ended = || fs::read_to_string(place.join("rc")).is_ok_and(|got| got == status);
+        assert!(procs::until(Duration::from_secs(5), ended), "{unread} of {ends}: {}", ran.stderr);
     }
 }
 

@@ -29,19 +29,20 @@ pub fn unread(fd: BorrowedFd<'_>) -> io::Result<Unread> {
         Kind::Fifo => {
             // What is in a pipe stays when its last reader goes, as long as it can be written to. It is counted again behind the look at the
             // reader, who may have read it and gone in between.
-            let is_empty = || bytes(fd, PIPE_BYTES_UNREAD).map(|count| count == 0);
-            Ok(match (is_empty()?, is_broken(fd)?) {
-                (true, _) => Unread::Nothing,
-                (false, false) => Unread::Something,
-                (false, true) if is_empty()? => Unread::Nothing,
-                (false, true) => Unread::Lost,
+            Ok(match (bytes(fd, PIPE_BYTES_UNREAD)?, is_broken(fd)?) {
+                (0, _) => Unread::Nothing,
+                (_, false) => Unread::Something,
+                (_, true) => match bytes(fd, PIPE_BYTES_UNREAD)? {
+                    0 => Unread::Nothing,
+                    count => Unread::Lost(count),
+                },
             })
         }
         Kind::Socket => {
             // What was in it is gone with its reader; then the socket has an error.
             let is_empty = bytes(fd, SOCKET_BYTES_UNREAD)? == 0;
             Ok(match (is_broken(fd)?, is_empty) {
-                (true, _) => Unread::Lost,
+                (true, _) => Unread::Lost(u64::MAX),
                 (false, true) => Unread::Nothing,
                 (false, false) => Unread::Something,
             })
@@ -50,11 +51,17 @@ pub fn unread(fd: BorrowedFd<'_>) -> io::Result<Unread> {
     }
 }
 
-fn bytes(fd: BorrowedFd<'_>, request: u32) -> io::Result<libc::c_int> {
-    let mut count = 0;
+/// Bytes that are unread; 0 where that cannot be told, as for some kinds of sockets.
+fn bytes(fd: BorrowedFd<'_>, request: u32) -> io::Result<u64> {
+    let mut count: libc::c_int = 0;
     // SAFETY: the descriptor is borrowed and so open, and both requests write an int to where one is.
-    check(unsafe { libc::ioctl(fd.as_raw_fd(), request as _, &raw mut count) })?;
-    Ok(count)
+    match check(unsafe { libc::ioctl(fd.as_raw_fd(), request as _, &raw mut count) }) {
+        Ok(_) => Ok(u64::try_from(count).unwrap_or(0)),
+        Err(error) => match error.raw_os_error() {
+            Some(libc::ENOTTY | libc::EINVAL | libc::EOPNOTSUPP) => Ok(0),
+            _ => Err(error),
+        },
+    }
 }
 
 /// Whether poll(2) tells of an error: a pipe without a reader, a socket that was reset.

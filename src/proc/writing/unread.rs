@@ -11,6 +11,7 @@ use crate::os::output::{self, Unread};
 use crate::proc::Stop;
 use crate::proc::medium::Medium;
 use crate::proc::volumes::Failure;
+use crate::units::TP_BSIZE;
 
 /// How long to wait until a pipe is looked at again: there is no event for one that is empty. At first, and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(100));
@@ -23,12 +24,16 @@ impl Writing<'_, '_> {
         if medium.kind != Kind::Stream {
             return Ok(Ok(()));
         }
+        // restore(8) reads records of its own length, and need not read what fills the last one behind the end of the dump.
+        let padding = if self.started.job.compress.is_none() { self.filler.padding() } else { 0 };
+        let padding = padding * TP_BSIZE as u64;
         let mut pause = PAUSE.0;
         loop {
             match output::unread(medium.fd.as_fd())? {
                 Unread::Nothing => return Ok(Ok(())),
-                Unread::Lost if self.volumes.is_command() => return Ok(Err(libc::EPIPE)),
-                Unread::Lost => {
+                Unread::Lost(bytes) if bytes <= padding => return Ok(Ok(())),
+                Unread::Lost(_) if self.volumes.is_command() => return Ok(Err(libc::EPIPE)),
+                Unread::Lost(_) => {
                     self.started.console.say(StopMessage::BrokenPipe);
                     return Err(Stop::Told);
                 }
