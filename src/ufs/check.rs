@@ -117,7 +117,7 @@ pub(super) fn validate(raw: &RawSuperblock<'_>) -> Result<Superblock, Error> {
         soft_updates: flags & DOSOFTDEP != 0,
         group_hashes: !is_ufs1 && flags & METACKHASH != 0 && fields.u32::<1308>() & CK_CYLGRP != 0,
         clean: clean != 0,
-        time: if is_old_layout(raw) { i64::from(fields.i32::<32>()) } else { fields.i64::<1072>() },
+        time: if is_old_layout(raw) { i64::from(fields.u32::<32>()) } else { fields.i64::<1072>() },
         mtime: fields.i64::<1208>(),
         old_inodes,
         old_directories: is_ufs1 && links <= 0,

@@ -216,11 +216,11 @@ impl<'a> RawDinode<'a> {
     );
     field!(
         /// Last change of the data, seconds since 1970 (`di_mtime`).
-        mtime: i64 = i32 24, i64 40
+        mtime: i64 = u32 24, i64 40
     );
     field!(
         /// Last change of the inode, seconds since 1970 (`di_ctime`).
-        ctime: i64 = i32 32, i64 48
+        ctime: i64 = u32 32, i64 48
     );
     field!(
         /// Address of the first indirect block (`di_ib[0]`), not checked; 0 for none. In a short symbolic link it is text.
@@ -246,7 +246,7 @@ impl<'a> RawDinode<'a> {
     }
 }
 
-/// Decodes `struct ufs1_dinode`.
+/// Decodes `struct ufs1_dinode`. Its times are unsigned, as in FreeBSD 15: they end in 2106.
 fn ufs1(ino: Ino, fields: &Fields<'_, 128>, old_inodes: bool) -> Dinode {
     let db = fields.addresses32::<40, 48, NDADDR>();
     let mut short_link = [0; 120];
@@ -266,11 +266,11 @@ fn ufs1(ino: Ino, fields: &Fields<'_, 128>, old_inodes: bool) -> Dinode {
         blocks: fields.u32::<104>().into(),
         uid,
         gid,
-        atime: fields.i32::<16>().into(),
+        atime: fields.u32::<16>().into(),
         atimensec: fields.i32::<20>(),
-        mtime: fields.i32::<24>().into(),
+        mtime: fields.u32::<24>().into(),
         mtimensec: fields.i32::<28>(),
-        ctime: fields.i32::<32>().into(),
+        ctime: fields.u32::<32>().into(),
         ctimensec: fields.i32::<36>(),
         birthtime: 0,
         birthnsec: 0,
@@ -428,7 +428,11 @@ mod tests {
             assert_eq!(inode.file_type(), FileType::Block);
             assert_eq!((inode.size, inode.blocks), (1 << 40, 0xfedc_ba98));
             assert_eq!((inode.uid, inode.gid), (70_000, 0xffff_fffe));
-            assert_eq!((inode.atime, inode.mtime, inode.ctime), (-5, -6, -7));
+            let times = if new { (-5, -6, -7) } else { (0xffff_fffb, 0xffff_fffa, 0xffff_fff9) };
+            assert_eq!((inode.atime, inode.mtime, inode.ctime), times);
+            let (fs, mut buf) = (sample.open(), crate::buffer::Buffer::default());
+            let scanned = fs.inode_table(0, 3, 1, &mut buf).unwrap().list();
+            assert_eq!((scanned[0].mtime(), scanned[0].ctime()), (times.1, times.2));
             assert_eq!((inode.atimensec, inode.mtimensec, inode.ctimensec), (51, 61, 71));
             assert_eq!((inode.birthtime, inode.birthnsec), if new { (-8, 81) } else { (0, 0) });
             assert_eq!((inode.flags, inode.generation, inode.rdev), (0x8000_0001, 99, 0x8123_4567));

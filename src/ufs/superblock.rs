@@ -287,12 +287,12 @@ mod tests {
         sample.sb(1000, 8, 0x1234_5678); // fs_sblockloc had another meaning
         sample.sb(1080, 8, u64::MAX); // so had fs_size
         sample.sb(36, 4, 400); // fs_old_size
-        sample.sb(32, 4, 77); // fs_old_time
+        sample.sb(32, 4, 4_000_000_077); // fs_old_time, unsigned
         sample.sb(1324, 4, u64::from(u32::MAX)); // FS_42INODEFMT
         sample.sb(1320, 4, 0); // fs_maxsymlinklen
         let (sb, warnings) = sample.find().unwrap();
         assert_eq!(warnings, []);
-        assert_eq!((sb.size, sb.time, sb.maxsymlinklen), (FragAddr(400), 77, 0));
+        assert_eq!((sb.size, sb.time, sb.maxsymlinklen), (FragAddr(400), 4_000_000_077, 0));
         assert_eq!(sb.maxfilesize, 0x7fff_ffff);
         assert!(sb.soft_updates && sb.old_inodes && sb.old_directories);
     }

@@ -108,9 +108,9 @@ impl Spec {
 fn entry(attrs: &Attrs, kind: &Kind, g: &Geometry) -> Entry {
     // A snapshot is dumped as an empty file without its flag.
     let snapshot = attrs.flags & SF_SNAPSHOT != 0;
-    // UFS1 keeps 32 bits of seconds, and no time of creation.
+    // UFS1 keeps 32 bits of seconds, unsigned, and no time of creation.
     let time = |t: (i64, i32)| {
-        if g.version == 1 { (i64::from(t.0 as i32), t.1) } else { t }
+        if g.version == 1 { (i64::from(t.0 as u32), t.1) } else { t }
     };
     let mut entry = Entry {
         mode: 0o040_000 | u32::from(attrs.perm),
