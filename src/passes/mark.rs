@@ -4,11 +4,16 @@
 use super::{Criteria, Error, Maps, Notice, damage, estimate};
 use crate::buffer::Buffer;
 use crate::format::InodeMap;
-use crate::ufs::{CylinderGroup, FileSystem, FileType, InodeTable, Look, RawDinode, ReadAt, Superblock};
+use crate::ufs::{
+    CylinderGroup, FileSystem, FileType, InodeTable, Look, RawDinode, ReadAt, Superblock, Warning,
+};
 use crate::units::Ino;
 
 /// Inodes that are read at once: 256 KiB of them, which a processor's cache still holds when they are looked at.
 const INODES_PER_READ: u32 = 1024;
+
+/// Inodes with a wrong check hash that are named; of the others only the number is reported.
+const MOST_NAMED: u64 = 32;
 
 /// Pass I under way. Each [`step`](MarkFiles::step) maps one cylinder group.
 pub struct MarkFiles {
@@ -21,6 +26,8 @@ pub struct MarkFiles {
     pub tape_blocks: i64,
     /// Whether a directory was passed over, so that pass II is needed.
     pub directory_skipped: bool,
+    /// Inodes whose check hash is wrong.
+    wrong_hashes: u64,
 }
 
 impl MarkFiles {
@@ -33,6 +40,7 @@ impl MarkFiles {
             maps: Maps::new(sb.max_inodes()),
             tape_blocks: 0,
             directory_skipped: false,
+            wrong_hashes: 0,
         }
     }
 
@@ -46,6 +54,9 @@ impl MarkFiles {
     ) -> Result<bool, Error> {
         let sb = fs.superblock();
         if self.group >= sb.ncg {
+            if let Some(count) = self.wrong_hashes.checked_sub(MOST_NAMED).filter(|&count| count > 0) {
+                notify(Notice::Warning(Warning::MoreInodeHashes { count }));
+            }
             if !self.maps.dirs.contains(Ino::ROOT) {
                 return Err(Error::NoRoot);
             }
@@ -85,13 +96,25 @@ impl MarkFiles {
         while first < inodes {
             let count = INODES_PER_READ.min(inodes - first);
             match damage(fs.inode_table(group, first, count, &mut buffer))? {
-                Ok(table) => self.scan_table(fs.superblock(), &table),
+                Ok(table) => {
+                    self.scan_table(fs.superblock(), &table);
+                    if fs.superblock().inode_hashes {
+                        self.check_hashes(&table, notify);
+                    }
+                }
                 Err(error) => notify(Notice::Damaged(error)),
             }
             first += count;
         }
         self.buffer = buffer;
         Ok(())
+    }
+
+    /// Reports inodes whose check hash is wrong. They are dumped all the same.
+    fn check_hashes(&mut self, table: &InodeTable<'_>, notify: &mut dyn FnMut(Notice)) {
+        let mut check = Check { wrong: self.wrong_hashes, notify };
+        table.show(&mut check);
+        self.wrong_hashes = check.wrong;
     }
 
     fn scan_table(&mut self, sb: &Superblock, table: &InodeTable<'_>) {
@@ -162,6 +185,24 @@ impl<'b> Look<'b> for Scan<'_> {
                 self.used &= !bit;
             }
             self.directory_skipped = true;
+        }
+    }
+}
+
+/// The comparing of check hashes in a table.
+struct Check<'a> {
+    wrong: u64,
+    notify: &'a mut dyn FnMut(Notice),
+}
+
+impl<'b> Look<'b> for Check<'_> {
+    #[inline(always)]
+    fn look(&mut self, inode: RawDinode<'b>) {
+        if let Some((stored, computed)) = inode.wrong_hash() {
+            self.wrong += 1;
+            if self.wrong <= MOST_NAMED {
+                (self.notify)(Notice::Warning(Warning::InodeHash { ino: inode.ino, stored, computed }));
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::error::Error;
 use super::fields::Fields;
-use super::superblock::{CK_CYLGRP, DOSOFTDEP, FS_LEN, METACKHASH, Superblock, Version};
+use super::superblock::{CK_CYLGRP, CK_INODE, DOSOFTDEP, FS_LEN, METACKHASH, Superblock, UFS2_MAGIC, Version};
 use crate::units::{ByteOffset, FragAddr};
 use std::num::NonZeroU64;
 
@@ -20,6 +20,13 @@ pub(super) struct RawSuperblock<'a> {
 const CG_LEN: i128 = 168;
 
 impl RawSuperblock<'_> {
+    /// Which check hashes are kept (`fs_metackhash`): none unless `fs_flags` says so. NetBSD has none, and uses the flag for quotas.
+    pub fn hashes(&self) -> u32 {
+        let fields = &self.fields;
+        let kept = fields.u32::<1372>() == UFS2_MAGIC && fields.u32::<1312>() & METACKHASH != 0;
+        if kept { fields.u32::<1308>() } else { 0 }
+    }
+
     /// Takes `value` of `field` if `good` holds.
     fn want<T: TryFrom<i128>>(
         &self,
@@ -115,7 +122,8 @@ pub(super) fn validate(raw: &RawSuperblock<'_>) -> Result<Superblock, Error> {
         fsbtodb_shift: sizes.fsbtodb,
         flags,
         soft_updates: flags & DOSOFTDEP != 0,
-        group_hashes: !is_ufs1 && flags & METACKHASH != 0 && fields.u32::<1308>() & CK_CYLGRP != 0,
+        group_hashes: raw.hashes() & CK_CYLGRP != 0,
+        inode_hashes: raw.hashes() & CK_INODE != 0,
         clean: clean != 0,
         time: if is_old_layout(raw) { i64::from(fields.u32::<32>()) } else { fields.i64::<1072>() },
         mtime: fields.i64::<1208>(),

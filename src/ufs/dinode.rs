@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Inodes (`struct ufs1_dinode`, `struct ufs2_dinode`): a light view for the scan, and the whole.
 
+use super::crc32c;
 use super::error::Error;
 use super::fields::{ByteOrder, Fields};
 use super::superblock::{Superblock, Version};
 use super::{NDADDR, NIADDR, NXADDR};
 use crate::units::{FileBlock, FragAddr, Ino};
+
+/// Offset of `di_ckhash` in a UFS2 inode.
+const CKHASH: usize = 244;
 
 /// What a file is: `di_mode & IFMT` (ufs/ufs/dinode.h).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,6 +239,14 @@ impl<'a> RawDinode<'a> {
     #[inline]
     pub fn file_type(&self) -> FileType {
         FileType::of(self.mode())
+    }
+
+    /// The check hash of a UFS2 inode (`di_ckhash`), as stored and as computed, where they differ. To be asked only where
+    /// [`Superblock::inode_hashes`] says that it is kept; a free inode has none (`ffs_verify_dinode_ckhash`).
+    pub fn wrong_hash(&self) -> Option<(u32, u32)> {
+        let Raw::Ufs2(fields) = &self.raw else { return None };
+        let (stored, computed) = (fields.u32::<CKHASH>(), crc32c::check_hash(fields.bytes, CKHASH));
+        (self.mode() != 0 && stored != computed).then_some((stored, computed))
     }
 
     /// The whole inode.
@@ -484,6 +496,26 @@ mod tests {
         put(&mut sample, &[(4, 2, 0, 0, 501), (6, 2, 0, 0, 20), (112, 4, 0, 0, 7)]);
         let inode = sample.open().inode(Ino(3)).unwrap();
         assert_eq!((inode.uid, inode.gid), (501, 20));
+    }
+
+    #[test]
+    fn a_wrong_check_hash_is_found() {
+        for order in [ByteOrder::Little, ByteOrder::Big] {
+            let mut sample = Sample::new(Version::Ufs2, order);
+            let wrong = |sample: &Sample| {
+                let (fs, mut buf) = (sample.open(), crate::buffer::Buffer::default());
+                fs.inode_table(0, 3, 1, &mut buf).unwrap().list()[0].wrong_hash()
+            };
+            assert_eq!(wrong(&sample), None, "a free inode has none");
+            sample.file(3, 100, &[100], [0; 3]);
+            let base = sample.inode_at(3);
+            let hash = crc32c::check_hash(&sample.bytes[base..base + 256], CKHASH);
+            assert_eq!(wrong(&sample), Some((0, hash)));
+            sample.put(base + CKHASH, 4, hash.into());
+            assert_eq!(wrong(&sample), None);
+            sample.put(base + 255, 1, 1); // di_spare
+            assert!(matches!(wrong(&sample), Some((stored, _)) if stored == hash));
+        }
     }
 
     #[test]

@@ -209,6 +209,20 @@ pub enum Warning {
         /// The hash of the bytes.
         computed: u32,
     },
+    /// An inode's check hash (`di_ckhash`) is not that of its bytes.
+    InodeHash {
+        /// Number of the inode.
+        ino: Ino,
+        /// The hash on disk.
+        stored: u32,
+        /// The hash of the bytes.
+        computed: u32,
+    },
+    /// There are more inodes with a wrong check hash than were named.
+    MoreInodeHashes {
+        /// How many more.
+        count: u64,
+    },
     /// A cylinder group says that it has initialised more inodes than it has (`cg_initediblk`).
     GroupInodes {
         /// Number of the group.
@@ -232,6 +246,12 @@ impl fmt::Display for Warning {
             }
             Warning::GroupHash { cg, stored, computed } => {
                 write!(f, "cylinder group {cg}: check hash is {stored:#010x}, should be {computed:#010x}")
+            }
+            Warning::InodeHash { ino, stored, computed } => {
+                write!(f, "inode {ino}: check hash is {stored:#010x}, should be {computed:#010x}")
+            }
+            Warning::MoreInodeHashes { count } => {
+                write!(f, "{count} more inodes have a wrong check hash")
             }
             Warning::GroupInodes { cg, value, ipg } => {
                 write!(f, "cylinder group {cg}: cg_initediblk is {value}, but a group has {ipg} inodes")

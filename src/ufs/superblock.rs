@@ -66,6 +66,8 @@ pub struct Superblock {
     pub soft_updates: bool,
     /// Cylinder groups carry a check hash that is kept up to date (`CK_CYLGRP`).
     pub group_hashes: bool,
+    /// So do inodes (`CK_INODE`).
+    pub inode_hashes: bool,
     /// The file system was unmounted cleanly (`fs_clean`).
     pub clean: bool,
     /// Last time the file system was written (`fs_time`, seconds since 1970).
@@ -90,18 +92,21 @@ const SBLOCKSIZE: usize = 8192;
 /// Bytes of `struct fs`.
 pub(super) const FS_LEN: usize = 1376;
 
-/// `FS_UFS1_MAGIC`, `FS_UFS2_MAGIC`, `FS_BAD_MAGIC` (ufs/ffs/fs.h).
+/// `FS_UFS1_MAGIC`, `FS_UFS2_MAGIC`, `FS_BAD_MAGIC` (ufs/ffs/fs.h), and NetBSD's `FS_UFS2EA_MAGIC`: UFS2 in which NetBSD
+/// keeps extended attributes.
 const UFS1_MAGIC: u32 = 0x0001_1954;
-const UFS2_MAGIC: u32 = 0x1954_0119;
+pub(super) const UFS2_MAGIC: u32 = 0x1954_0119;
+const UFS2EA_MAGIC: u32 = 0x1901_2038;
 const BAD_MAGIC: u32 = 0x1996_0408;
 
 /// `FS_DOSOFTDEP` and `FS_METACKHASH` in `fs_flags` (ufs/ffs/fs.h).
 pub(super) const DOSOFTDEP: u32 = 0x2;
 pub(super) const METACKHASH: u32 = 0x200;
 
-/// `CK_SUPERBLOCK` and `CK_CYLGRP` in `fs_metackhash` (ufs/ffs/fs.h).
-const CK_SUPERBLOCK: u32 = 0x1;
+/// `CK_SUPERBLOCK`, `CK_CYLGRP` and `CK_INODE` in `fs_metackhash` (ufs/ffs/fs.h).
+pub(super) const CK_SUPERBLOCK: u32 = 0x1;
 pub(super) const CK_CYLGRP: u32 = 0x2;
+pub(super) const CK_INODE: u32 = 0x4;
 
 /// Offset of `fs_ckhash`: the last of `fs_sparecon32` in headers older than FreeBSD 13.
 const CKHASH: usize = 1304;
@@ -174,7 +179,7 @@ fn recognise(
         };
         match fields.u32::<1372>() {
             UFS1_MAGIC => return Ok(Some((Version::Ufs1, fields))),
-            UFS2_MAGIC => return Ok(Some((Version::Ufs2, fields))),
+            UFS2_MAGIC | UFS2EA_MAGIC => return Ok(Some((Version::Ufs2, fields))),
             BAD_MAGIC => return Err(Error::Unfinished { location }),
             _ => {}
         }
@@ -185,9 +190,7 @@ fn recognise(
 /// Compares the check hash, where the file system keeps one (FreeBSD 13 and later).
 fn hash_warning(block: &[u8; SBLOCKSIZE], raw: &RawSuperblock<'_>) -> Vec<Warning> {
     let fields = &raw.fields;
-    let kept = raw.version == Version::Ufs2
-        && fields.u32::<1312>() & METACKHASH != 0
-        && fields.u32::<1308>() & CK_SUPERBLOCK != 0;
+    let kept = raw.hashes() & CK_SUPERBLOCK != 0;
     let hashed = usize::try_from(fields.i32::<104>()) // fs_sbsize
         .ok()
         .filter(|&bytes| bytes >= FS_LEN)
@@ -220,6 +223,20 @@ mod tests {
             assert_eq!((sb.size, sb.dev_bsize()), (FragAddr(500), 512));
             assert_eq!(sb.max_inodes(), sample.inopb() * 4);
             assert!(!sb.soft_updates && !sb.old_inodes && !sb.old_directories && !sb.group_hashes);
+        }
+    }
+
+    #[test]
+    fn netbsd_has_a_magic_number_for_attributes() {
+        for order in [ByteOrder::Little, ByteOrder::Big] {
+            let mut sample = Sample::new(Version::Ufs2, order);
+            sample.sb(1372, 4, UFS2EA_MAGIC.into());
+            // FS_DOQUOTA2, which is FS_METACKHASH in FreeBSD, and whatever stands in fs_metackhash's place.
+            sample.sb(1312, 4, METACKHASH.into());
+            sample.sb(1308, 4, u64::from(u32::MAX));
+            let (sb, warnings) = sample.find().unwrap();
+            assert_eq!((sb.version, warnings), (Version::Ufs2, vec![]));
+            assert!(!sb.group_hashes && !sb.inode_hashes);
         }
     }
 

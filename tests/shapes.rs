@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! UFS of other systems and other times: what is dumped of it can be read back, or the refusal names it.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use capdump_support::check::{Rules, decode_and_check};
+use capdump_support::program::{Ran, TempDir, run, without_tty};
+use capdump_support::ufs_writer::content::Content;
+use capdump_support::ufs_writer::geometry::Geometry;
+use capdump_support::ufs_writer::inode::{Attrs, What};
+use capdump_support::ufs_writer::{ROOT, Writer};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Offsets in a superblock (`struct fs`).
+const FS_OLD_TIME: u64 = 32;
+const FS_METACKHASH: u64 = 1308;
+const FS_FLAGS: u64 = 1312;
+const FS_MAGIC: u64 = 1372;
+
+/// An image that is changed after it was written.
+struct Image {
+    dir: TempDir,
+    path: PathBuf,
+    g: Geometry,
+    bytes: Vec<u8>,
+}
+
+impl Image {
+    fn new(version: u8, big_endian: bool, fill: impl FnOnce(&mut Writer)) -> Image {
+        let dir = TempDir::new("capdump-shapes");
+        let path = dir.join("image");
+        let mut g = Geometry::new(version, (8192, 1024), 2, 128, 2 << 20);
+        g.big_endian = big_endian;
+        let mut writer = Writer::create(&path, &g, &Attrs::perm(0o755));
+        fill(&mut writer);
+        writer.finish();
+        let bytes = fs::read(&path).unwrap();
+        Image { dir, path, g, bytes }
+    }
+
+    fn get(&self, at: u64, width: usize) -> u64 {
+        let bytes = &self.bytes[at as usize..][..width];
+        let each = |value: u64, &byte: &u8| value << 8 | u64::from(byte);
+        if self.g.big_endian { bytes.iter().fold(0, each) } else { bytes.iter().rev().fold(0, each) }
+    }
+
+    fn put(&mut self, at: u64, width: usize, value: u64) -> &mut Image {
+        let bytes = &mut self.bytes[at as usize..][..width];
+        if self.g.big_endian {
+            bytes.copy_from_slice(&value.to_be_bytes()[8 - width..]);
+        } else {
+            bytes.copy_from_slice(&value.to_le_bytes()[..width]);
+        }
+        self
+    }
+
+    /// Writes a field of the superblock.
+    fn superblock(&mut self, field: u64, width: usize, value: u64) -> &mut Image {
+        self.put(self.g.sblockloc() + field, width, value)
+    }
+
+    /// The byte at which the directory entry `name` of the directory `ino` begins.
+    fn entry(&self, ino: u32, name: &[u8]) -> u64 {
+        let db = if self.g.version == 1 { 40 } else { 112 };
+        let block = self.get(self.g.inode_at(ino) + db, self.g.pointer()) * self.g.fsize;
+        let directory = &self.bytes[block as usize..][..self.g.bsize as usize];
+        let at = directory.windows(name.len()).position(|bytes| bytes == name).unwrap();
+        block + at as u64 - 8
+    }
+
+    fn capdump(&self, arguments: &[&str]) -> Ran {
+        self.at("1700000000", arguments)
+    }
+
+    /// Runs the program at a time.
+    fn at(&self, time: &str, arguments: &[&str]) -> Ran {
+        fs::write(&self.path, &self.bytes).unwrap();
+        let mut command = without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")));
+        command.args(arguments).current_dir(self.dir.path());
+        command.env("SOURCE_DATE_EPOCH", time).env("TZ", "UTC");
+        run(&mut command, LIMIT)
+    }
+
+    /// A level 0 dump, which ends well, and what it said.
+    fn dump(&self) -> String {
+        self.capdump(&["-0a", "--strict", "-f", "dump", "image"]).ok().stderr
+    }
+
+    /// What `--list` says of the dump; it is checked as well.
+    fn list(&self) -> String {
+        decode_and_check(&[fs::read(self.dir.join("dump")).unwrap()], &Rules::new(10)).unwrap();
+        self.capdump(&["--check", "dump"]).ok();
+        String::from_utf8(self.capdump(&["--list", "--json", "dump"]).ok().stdout).unwrap()
+    }
+}
+
+fn text(text: &str) -> What {
+    What::File(Content::bytes(text.as_bytes().to_vec(), 8192))
+}
+
+/// The line of a list that names a path.
+#[track_caller]
+fn line<'a>(list: &'a str, path: &str) -> &'a str {
+    list.lines().find(|line| line.contains(path)).unwrap_or_else(|| panic!("{path}: {list}"))
+}
+
+#[test]
+fn ufs1_times_go_on_after_2038() {
+    for big_endian in [false, true] {
+        let in_2040 = (2_208_988_800, 0);
+        let new = Attrs { mtime: in_2040, ctime: in_2040, ..Attrs::default() };
+        let mut image = Image::new(1, big_endian, |w| {
+            w.add(ROOT, b"new", &new, &text("new"));
+            w.add(ROOT, b"old", &Attrs::default(), &text("old"));
+        });
+        image.superblock(FS_OLD_TIME, 4, 2_208_988_800);
+        image.at("2185920000", &["-0ua", "-D", "dates", "-f", "full", "image"]).ok();
+        image.at("2240524800", &["-1ua", "-D", "dates", "-f", "dump", "image"]).ok();
+        let list = image.list();
+        assert!(line(&list, "new").contains("\"mtime\":2208988800"), "{list}");
+        assert!(!list.contains("old"), "{list}");
+        let dates = fs::read_to_string(image.dir.join("dates")).unwrap();
+        assert!(dates.contains("Apr  8 16:00:00 2039") || dates.contains("2039"), "{dates}");
+    }
+}
+
+#[test]
+fn netbsds_magic_number_for_attributes() {
+    for big_endian in [false, true] {
+        let mut image = Image::new(2, big_endian, |w| {
+            w.add(ROOT, b"file", &Attrs::default(), &text("x"));
+        });
+        image.superblock(FS_MAGIC, 4, 0x1901_2038);
+        let said = image.dump();
+        assert!(!said.contains("WARNING"), "{said}");
+        line(&image.list(), "file");
+    }
+}
+
+/// CRC-32C of bytes, bit by bit, without the inversion at its end.
+fn crc32c(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(u32::MAX, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0x82f6_3b78 * (crc & 1)))
+    })
+}
+
+#[test]
+fn wrong_check_hashes_of_inodes_are_named() {
+    for big_endian in [false, true] {
+        let mut files = Vec::new();
+        let mut image = Image::new(2, big_endian, |w| {
+            files.extend((0..40).map(|n| {
+                let name = format!("file{n}");
+                w.add(ROOT, name.as_bytes(), &Attrs::default(), &text("x"))
+            }));
+        });
+        // FS_METACKHASH, CK_INODE
+        let flags = image.get(image.g.sblockloc() + FS_FLAGS, 4);
+        image.superblock(FS_FLAGS, 4, flags | 0x200).superblock(FS_METACKHASH, 4, 4);
+        for ino in std::iter::once(ROOT).chain(files.iter().copied()) {
+            let at = image.g.inode_at(ino);
+            let hash = crc32c(&image.bytes[at as usize..][..256]);
+            image.put(at + 244, 4, hash.into());
+        }
+        let said = image.dump();
+        assert!(!said.contains("WARNING"), "{said}");
+        let (wrong, at) = (files[7], image.g.inode_at(files[7]));
+        image.put(at + 255, 1, 1);
+        // A wrong one is a warning: all data is on the dump, and --strict is content.
+        let said = image.dump();
+        let warnings: Vec<&str> = said.lines().filter(|line| line.contains("WARNING")).collect();
+        let [warning] = warnings[..] else { panic!("{said}") };
+        assert!(warning.contains(&format!("inode {wrong}: check hash is 0x")), "{said}");
+        line(&image.list(), "file7");
+        // Many are counted.
+        for &ino in &files {
+            image.put(image.g.inode_at(ino) + 255, 1, 1);
+        }
+        let said = image.dump();
+        assert_eq!(said.matches("check hash is").count(), 32, "{said}");
+        assert!(said.contains("WARNING: 8 more inodes have a wrong check hash"), "{said}");
+        // Nothing is compared where the superblock does not say that there are hashes.
+        image.superblock(FS_FLAGS, 4, flags);
+        let said = image.dump();
+        assert!(!said.contains("WARNING"), "{said}");
+    }
+}
+
+#[test]
+fn whiteouts_are_names_like_others() {
+    for big_endian in [false, true] {
+        let mut image = Image::new(2, big_endian, |w| {
+            w.mkdir(ROOT, b"dir", &Attrs::perm(0o755));
+            w.add(ROOT, b"gone", &Attrs::default(), &text("x"));
+            w.add(ROOT, b"file", &Attrs::default(), &text("x"));
+        });
+        let at = image.entry(ROOT, b"gone");
+        let ino = image.get(at, 4) as u32;
+        image.put(image.g.inode_at(ino), 2, 0);
+        image.put(at, 4, 1).put(at + 6, 1, 14); // UFS_WINO, DT_WHT
+        let said = image.capdump(&["-0a", "--strict", "--index", "index", "-f", "dump", "image"]).ok().stderr;
+        assert!(!said.contains("WARNING") && !said.contains("corrupt"), "{said}");
+        let list = image.list();
+        line(&list, "file");
+        line(&list, "gone");
+        let checked = image.capdump(&["--check", "dump"]).ok();
+        assert!(!checked.stderr.contains("gone"), "{}", checked.stderr);
+        image.capdump(&["--emit", "file", "-f", "part", "dump"]).ok();
+        image.capdump(&["--check", "part"]).ok();
+        // Level 1, with a directory that pass II reads.
+        image.capdump(&["-1a", "--strict", "-T", "Thu Jan  1 00:00:00 2026", "-f", "part", "image"]).ok();
+    }
+}
