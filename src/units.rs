@@ -50,4 +50,6 @@ number!(
 impl Ino {
     /// The root directory (`UFS_ROOTINO`, ufs/ufs/dinode.h).
     pub const ROOT: Ino = Ino(2);
+    /// What whiteouts name (`UFS_WINO`, ufs/ufs/dinode.h).
+    pub const WHITEOUT: Ino = Ino(1);
 }

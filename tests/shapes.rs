@@ -207,12 +207,146 @@ fn whiteouts_are_names_like_others() {
         assert!(!said.contains("WARNING") && !said.contains("corrupt"), "{said}");
         let list = image.list();
         line(&list, "file");
-        line(&list, "gone");
+        assert!(line(&list, "gone").contains("\"kind\":\"whiteout\""), "{list}");
         let checked = image.capdump(&["--check", "dump"]).ok();
         assert!(!checked.stderr.contains("gone"), "{}", checked.stderr);
-        image.capdump(&["--emit", "file", "-f", "part", "dump"]).ok();
-        image.capdump(&["--check", "part"]).ok();
+        for path in ["file", "gone", "."] {
+            image.capdump(&["--emit", path, "-f", "part", "dump"]).ok();
+            image.capdump(&["--check", "part"]).ok();
+            let list = String::from_utf8(image.capdump(&["--list", "part"]).ok().stdout).unwrap();
+            assert_eq!(list.contains("gone"), path != "file", "{path}: {list}");
+        }
         // Level 1, with a directory that pass II reads.
         image.capdump(&["-1a", "--strict", "-T", "Thu Jan  1 00:00:00 2026", "-f", "part", "image"]).ok();
+    }
+}
+
+/// A tree with a bit of everything that directories and owners show.
+fn tree(w: &mut Writer) {
+    let attrs = Attrs { uid: 501, gid: 20, ..Attrs::default() };
+    w.add(ROOT, b"readme", &attrs, &text("hello"));
+    w.add(ROOT, b"short", &Attrs::perm(0o777), &What::Link(b"readme".to_vec()));
+    let sub = w.mkdir(ROOT, b"sub", &Attrs::perm(0o755));
+    w.add(sub, b"deep", &attrs, &text("deep"));
+    w.add(sub, &[b'n'; 255], &attrs, &text("long"));
+}
+
+/// Checks that a dump holds [`tree`], by its list and by restore(8).
+fn check_tree(image: &Image) {
+    let list = image.list();
+    let readme = line(&list, "readme");
+    assert!(readme.contains("\"uid\":501") && readme.contains("\"gid\":20"), "{readme}");
+    assert!(line(&list, "short").contains("\"link\"") || list.contains("short"), "{list}");
+    line(&list, "./sub/deep");
+    line(&list, &"n".repeat(255));
+    if !restore::available() {
+        return;
+    }
+    let into = image.dir.join("restored");
+    restore::restore(&image.dir.join("dump"), &into);
+    assert_eq!(fs::read(into.join("sub/deep")).unwrap(), b"deep");
+    assert_eq!(fs::read_link(into.join("short")).unwrap(), Path::new("readme"));
+    fs::remove_dir_all(&into).unwrap();
+}
+
+#[test]
+fn directories_from_before_44bsd_become_new_ones() {
+    for big_endian in [false, true] {
+        let mut image = Image::new(1, big_endian, tree);
+        image.make_old();
+        // Links are in blocks of their own there, but what has none has its text in the inode.
+        image.dump();
+        check_tree(&image);
+        // Level 1, for which pass II reads directories.
+        image.capdump(&["-1a", "--strict", "-T", "Thu Jan  1 00:00:00 2026", "-f", "dump", "image"]).ok();
+        image.list();
+    }
+}
+
+#[test]
+fn sunos_and_solaris_say_it_elsewhere() {
+    for big_endian in [false, true] {
+        let mut image = Image::new(1, big_endian, tree);
+        image.make_sun();
+        // A large owner, a time with microseconds, flags that mean something else.
+        let at = image.g.inode_at(image.get(image.entry(ROOT, b"sub"), 4) as u32);
+        image.put(at + 4, 2, 0xffff).put(at + 116, 4, 70_000).put(at + 28, 4, 123_456).put(at + 100, 4, 1);
+        let said = image.dump();
+        assert!(!said.contains("WARNING"), "{said}");
+        check_tree(&image);
+        let list = image.list();
+        let sub = line(&list, "./sub\"");
+        assert!(sub.contains("\"uid\":70000"), "{sub}");
+        let decoded = capdump_support::decode::Dump::one(fs::read(image.dir.join("dump")).unwrap()).unwrap();
+        let listing = decoded.listing().unwrap();
+        let sub = &listing[&b"/sub"[..]];
+        assert_eq!((sub.flags, sub.mtime.unwrap().1), (Some(0), 123_456_000));
+        // Without the masks the root directory shows it.
+        image.superblock(FS_QBMASK + 4, 8, 0);
+        image.dump();
+        check_tree(&image);
+    }
+}
+
+#[test]
+fn names_of_more_than_255_bytes_are_damage() {
+    for big_endian in [false, true] {
+        let mut image = Image::new(1, big_endian, tree);
+        image.make_old();
+        let sub = image.get(image.entry(ROOT, b"sub"), 4) as u32;
+        let at = image.entry(sub, &[b'n'; 255]);
+        image.put(at + 6, 2, 300);
+        let ran = image.capdump(&["-0a", "--strict", "-f", "dump", "image"]);
+        assert_eq!(ran.code(), 4, "{}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("inode {sub}")), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn multi_terabyte_solaris_is_refused_by_name() {
+    let mut image = Image::new(1, false, tree);
+    image.superblock(FS_MAGIC, 4, 0x00de_cade);
+    refused(&image, "Solaris");
+}
+
+/// Makes a level 0 dump, which is refused before a volume is opened.
+#[track_caller]
+fn refused(image: &Image, by: &str) {
+    let ran = image.capdump(&["-0a", "-f", "refused", "image"]);
+    assert_eq!(ran.code(), 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains(by), "{}", ran.stderr);
+    assert!(!image.dir.join("refused").exists(), "{}", ran.stderr);
+}
+
+#[test]
+fn directory_blocks_of_1024_bytes_are_refused() {
+    for old in [false, true] {
+        let mut image = Image::new(1, true, tree);
+        if old {
+            image.make_old();
+        }
+        let root = image.g.inode_at(ROOT);
+        let block = image.get(root + 40, 4) * image.g.fsize;
+        image.put(root + 8, 8, 1024);
+        let last = image.entry(ROOT, b"sub");
+        image.put(last + 4, 2, 1024 - (last - block));
+        refused(&image, "NeXTSTEP");
+        image.bytes[7168..7172].copy_from_slice(b"LABL");
+        refused(&image, "Apple UFS");
+        // What is left of a label says nothing where the directories are of another shape.
+        image.put(root + 8, 8, 512).put(last + 4, 2, 512 - (last - block));
+        image.dump();
+        check_tree(&image);
+    }
+}
+
+#[test]
+fn a_root_of_no_ufs_is_refused() {
+    for big_endian in [false, true] {
+        let mut image = Image::new(1, big_endian, tree);
+        let dots = image.entry(ROOT, b"..");
+        image.put(dots - 12 + 6, 1, 1).put(dots - 12 + 7, 1, 2);
+        image.put(dots + 6, 1, 2).put(dots + 7, 1, 2);
+        refused(&image, "root directory");
     }
 }

@@ -70,7 +70,7 @@ impl Scan {
                     told.push(Fault::PastEnd(entry.ino));
                 } else if !take(entry.ino, entry.kind, name) {
                     told.push(Fault::TooManyNames);
-                } else if !used {
+                } else if !used && !entry.is_whiteout() {
                     told.push(Fault::Unused(entry.ino));
                 }
             }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::names::Names;
 use crate::format::InodeMap;
+use crate::ufs::is_whiteout;
 use crate::units::Ino;
 
 /// A directory of the smaller dump.
@@ -47,7 +48,9 @@ impl Plan {
         let mut plan = Plan::default();
         plan.add_directory(names, root);
         for (ino, offset) in names.all() {
-            let Some(holder) = names.holder_number(offset).filter(|_| dumped.contains(ino)) else { continue };
+            let whiteout = is_whiteout(ino, names.at(offset).0);
+            let there = whiteout || dumped.contains(ino);
+            let Some(holder) = names.holder_number(offset).filter(|_| there) else { continue };
             if whole[holder] || found.ways.contains(&offset) {
                 plan.add_directory(names, holder);
                 let (kind, name) = names.at(offset);
@@ -55,6 +58,7 @@ impl Plan {
                     Some(&number) if names.directories()[number].reachable => {
                         plan.add_directory(names, number)
                     }
+                    _ if whiteout => {}
                     _ => _ = plan.files.insert(ino),
                 }
                 if let Some(node) = plan.directories.get_mut(&names.directories()[holder].ino) {
@@ -113,7 +117,8 @@ fn find(
         }
         let mut met = vec![false; paths.len()];
         for (ino, offset) in names.all() {
-            let Some(holder) = names.holder_number(offset).filter(|_| dumped.contains(ino)) else { continue };
+            let there = dumped.contains(ino) || is_whiteout(ino, names.at(offset).0);
+            let Some(holder) = names.holder_number(offset).filter(|_| there) else { continue };
             for &number in wanted.get(&holder).into_iter().flatten() {
                 if paths[number][level] == names.at(offset).1 {
                     (met[number], at[number]) = (true, numbers.get(&ino).copied());

@@ -23,11 +23,24 @@ pub struct DirEntry<'a> {
     pub name: &'a [u8],
 }
 
+/// The type of a whiteout (`DT_WHT`, sys/dirent.h): a name that hides one below it in a union mount.
+const DT_WHT: u8 = 14;
+
 impl DirEntry<'_> {
+    /// It is a whiteout, which names no inode but [`Ino::WHITEOUT`].
+    pub fn is_whiteout(&self) -> bool {
+        is_whiteout(self.ino, self.kind)
+    }
+
     /// It is `.` or `..`.
     pub fn is_dot(&self) -> bool {
         matches!(self.name, b"." | b"..")
     }
+}
+
+/// Whether an entry with this inode and `d_type` is a whiteout.
+pub fn is_whiteout(ino: Ino, kind: u8) -> bool {
+    ino == Ino::WHITEOUT && kind == DT_WHT
 }
 
 /// An entry that cannot be right.

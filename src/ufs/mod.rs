@@ -37,7 +37,7 @@ mod sample;
 pub use blocks::{BlockMap, Run};
 pub use cylinder::CylinderGroup;
 pub use dinode::{Dinode, FileType, InodeTable, Look, RawDinode};
-pub use dir::{DIRBLKSIZ, DirEntries, DirEntry, DirError, DirFault, dir_entries};
+pub use dir::{DIRBLKSIZ, DirEntries, DirEntry, DirError, DirFault, dir_entries, is_whiteout};
 pub use dir_writer::DirWriter;
 pub use error::{Error, Warning};
 pub use fields::ByteOrder;

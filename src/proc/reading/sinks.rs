@@ -10,8 +10,11 @@ use crate::os::errno::strerror;
 use crate::proc::exit;
 use crate::reading::names::Directory;
 use crate::reading::{Fault, Finding, Names, Place, Sink, Summary};
-use crate::ufs::FileType;
+use crate::ufs::{FileType, is_whiteout};
 use crate::units::Ino;
+
+/// The mode of a whiteout (`IFWHT`, ufs/ufs/dinode.h), which has no inode of its own.
+const IFWHT: u16 = 0o160_000;
 
 /// The two ways out: messages, and results.
 pub struct Told {
@@ -66,6 +69,20 @@ impl Told {
         for offset in offsets {
             if let Some(path) = names.path(offset) {
                 self.entry(&Entry { ino, path: &path, about, place });
+            }
+        }
+    }
+
+    /// All names that are whiteouts.
+    fn whiteouts(&mut self, names: &mut Names) {
+        let about = About { mode: IFWHT, uid: 0, gid: 0, size: 0, mtime: 0, rdev: None };
+        let offsets: Vec<u32> = names.entries(Ino::WHITEOUT).collect();
+        for offset in offsets {
+            let kind = names.at(offset).0;
+            if is_whiteout(Ino::WHITEOUT, kind)
+                && let Some(path) = names.path(offset)
+            {
+                self.entry(&Entry { ino: Ino::WHITEOUT, path: &path, about: Some(about), place: None });
             }
         }
     }
@@ -159,6 +176,7 @@ impl Sink for List {
             let (ino, about) = (directory.ino, about_directory(directory));
             self.0.entries(ino, Some(about), None, names);
         }
+        self.0.whiteouts(names);
     }
 
     fn inode(&mut self, header: &Decoded, place: Place, names: &mut Names) {
