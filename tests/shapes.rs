@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use capdump_support::check::{Rules, decode_and_check};
 use capdump_support::program::{Ran, TempDir, run, without_tty};
+use capdump_support::restore;
 use capdump_support::ufs_writer::content::Content;
 use capdump_support::ufs_writer::geometry::Geometry;
 use capdump_support::ufs_writer::inode::{Attrs, What};
@@ -20,6 +21,9 @@ const LIMIT: Duration = Duration::from_secs(60);
 const FS_OLD_TIME: u64 = 32;
 const FS_METACKHASH: u64 = 1308;
 const FS_FLAGS: u64 = 1312;
+const FS_MAXSYMLINKLEN: u64 = 1320;
+const FS_OLD_INODEFMT: u64 = 1324;
+const FS_QBMASK: u64 = 1336;
 const FS_MAGIC: u64 = 1372;
 
 /// An image that is changed after it was written.
@@ -62,6 +66,44 @@ impl Image {
     /// Writes a field of the superblock.
     fn superblock(&mut self, field: u64, width: usize, value: u64) -> &mut Image {
         self.put(self.g.sblockloc() + field, width, value)
+    }
+
+    /// Changes all inodes in use of a UFS1 image to those of before 4.4BSD: owners of 16 bits, and directories without types.
+    fn make_old(&mut self) -> &mut Image {
+        for ino in ROOT..(self.g.ipg * self.g.ncg) as u32 {
+            let at = self.g.inode_at(ino);
+            let mode = self.get(at, 2);
+            if mode == 0 {
+                continue;
+            }
+            let (uid, gid) = (self.get(at + 112, 4), self.get(at + 116, 4));
+            self.put(at + 4, 2, uid).put(at + 6, 2, gid).put(at + 112, 8, 0);
+            if mode & 0o170_000 == 0o040_000 {
+                let block = self.get(at + 40, 4) * self.g.fsize;
+                let size = self.get(at + 8, 8);
+                self.make_old_directory(block, size);
+            }
+        }
+        self.superblock(FS_MAXSYMLINKLEN, 4, 0).superblock(FS_OLD_INODEFMT, 4, u64::from(u32::MAX))
+    }
+
+    fn make_old_directory(&mut self, block: u64, size: u64) {
+        let mut at = block;
+        while at < block + size {
+            let length = self.bytes[at as usize + 7];
+            self.put(at + 6, 2, length.into());
+            at += self.get(at + 4, 2);
+        }
+    }
+
+    /// Changes a superblock to one of SunOS: what stands before the masks has another meaning.
+    fn make_sun(&mut self) -> &mut Image {
+        self.make_old();
+        let (bsize, fsize) = (self.g.bsize, self.g.fsize);
+        self.superblock(FS_MAXSYMLINKLEN, 4, 1).superblock(FS_OLD_INODEFMT, 4, 5168); // fs_version, fs_logbno
+        self.superblock(1328, 8, 0); // fs_reclaim, fs_sparecon2
+        self.superblock(FS_QBMASK, 4, 0x51d9_595a); // fs_state
+        self.superblock(FS_QBMASK + 4, 8, bsize - 1).superblock(FS_QBMASK + 12, 8, fsize - 1)
     }
 
     /// The byte at which the directory entry `name` of the directory `ino` begins.

@@ -22,6 +22,8 @@ pub enum Refusal<'a> {
     BadSuperblock { reason: &'a str },
     /// The file system has more bytes than its provider: what is past the end would be lost.
     LargerThanProvider { name: &'a OsStr, size: u64, media: u64 },
+    /// The file system cannot be dumped.
+    CannotDump { name: &'a OsStr, reason: &'a str },
     /// A path of the command line that is not in the file system.
     NoSuchPath { path: &'a OsStr, reason: &'a str },
     /// The root of the file system was to be left out.
@@ -67,6 +69,7 @@ impl fmt::Display for Refusal<'_> {
                     most / 1024
                 )
             }
+            Refusal::CannotDump { name, reason } => write!(f, "{}: {reason}", name.display()),
             Refusal::NoSuchPath { path, reason } => write!(f, "{}: {reason}", path.display()),
             Refusal::ExcludedRoot => f.write_str("the root of the file system cannot be left out"),
             Refusal::NoSuchInode { inode, inodes } => {

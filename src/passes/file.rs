@@ -167,9 +167,21 @@ impl File {
             self.ready.push_back(Step::Lost { blocks: blocks.count as u32 });
             return Ok(());
         };
-        if sb.order != ByteOrder::HOST && self.inode.file_type() == FileType::Dir {
+        let as_is = sb.order == ByteOrder::HOST && !sb.old_directories;
+        if !as_is && self.inode.file_type() == FileType::Dir {
             let mut bytes = read(fs, addr, blocks.count)?;
-            directory_to_host(&mut bytes, sb.order, sb.old_directories);
+            // What is behind its end is not the directory's, and stays as it is.
+            let start = blocks.block.0.saturating_mul(u64::from(sb.bsize));
+            let used = self.inode.size.saturating_sub(start).min(bytes.len() as u64) as usize;
+            let in_use = bytes.get_mut(..used).unwrap_or_default();
+            if let Some(namlen) = directory_to_host(in_use, sb.order, sb.old_directories) {
+                notify(Notice::Damaged(ufs::Error::Inode {
+                    ino: self.inode.ino,
+                    field: "d_namlen",
+                    value: namlen.into(),
+                    wanted: "at most 255".to_owned(),
+                }));
+            }
             self.ready.extend(tape_blocks(&bytes).map(Step::Bytes));
         } else {
             self.ready.push_back(Step::Data { offset: sb.offset_of(addr), blocks: blocks.count as u32 });

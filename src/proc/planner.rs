@@ -102,7 +102,12 @@ fn dump(started: &Started) -> Result<u8, Stop> {
         return Ok(exit::STARTUP);
     }
     let disk = source.set_superblock(&sb);
-    let fs = FileSystem::with_superblock(sb, source);
+    let mut fs = FileSystem::with_superblock(sb, source);
+    if let Err(error) = fs.settle_directories() {
+        let (name, reason) = (&started.disk_name, error.to_string());
+        console.operator().refuse(Refusal::CannotDump { name, reason: &reason });
+        return Ok(exit::STARTUP);
+    }
 
     let Some(mapped) = map(started, &fs, &mut queue)? else { return Ok(exit::STARTUP) };
     let map_blocks = i64::from(mapped.maps.used.tape_blocks());

@@ -3,7 +3,9 @@
 
 use super::error::Error;
 use super::fields::Fields;
-use super::superblock::{CK_CYLGRP, CK_INODE, DOSOFTDEP, FS_LEN, METACKHASH, Superblock, UFS2_MAGIC, Version};
+use super::superblock::{
+    CK_CYLGRP, CK_INODE, DOSOFTDEP, FS_LEN, METACKHASH, Superblock, UFS2_MAGIC, Version,
+};
 use crate::units::{ByteOffset, FragAddr};
 use std::num::NonZeroU64;
 
@@ -91,13 +93,20 @@ pub(super) fn validate(raw: &RawSuperblock<'_>) -> Result<Superblock, Error> {
     let groups = groups(raw, &sizes)?;
     let fields = &raw.fields;
     let is_ufs1 = raw.version == Version::Ufs1;
+    let is_sun = is_sun(raw, &sizes);
     // FS_44INODEFMT is 2; UFS2 never had another.
-    let old_inodes = is_ufs1 && fields.i32::<1324>() < 2;
+    let new_inodes = !is_ufs1 || fields.i32::<1324>() == 2 && !is_sun;
+    let old_inodes = is_sun || is_ufs1 && fields.i32::<1324>() < 2;
     let [old_flags] = fields.raw::<211, 1>();
-    let flags = if raw.updated { fields.u32::<1312>() } else { u32::from(old_flags) };
+    let flags = match () {
+        () if is_sun => 0,
+        () if raw.updated => fields.u32::<1312>(),
+        () => u32::from(old_flags),
+    };
     let [clean] = fields.raw::<209, 1>();
     let (cgoffset, cgmask) = stagger(raw, groups.fpg)?;
-    let links = fields.i32::<1320>(); // fs_maxsymlinklen; 0 or less before 4.4BSD
+    // fs_maxsymlinklen; 0 or less before 4.4BSD
+    let links = if is_sun { 0 } else { fields.i32::<1320>() };
     let area = if is_ufs1 { 60 } else { 120 };
     Ok(Superblock {
         version: raw.version,
@@ -118,7 +127,7 @@ pub(super) fn validate(raw: &RawSuperblock<'_>) -> Result<Superblock, Error> {
         cgoffset,
         cgmask,
         maxsymlinklen: raw.between("fs_maxsymlinklen", links.max(0), 0, area)?,
-        maxfilesize: max_file_size(raw, sizes.bsize, old_inodes)?,
+        maxfilesize: max_file_size(raw, sizes.bsize, new_inodes)?,
         fsbtodb_shift: sizes.fsbtodb,
         flags,
         soft_updates: flags & DOSOFTDEP != 0,
@@ -128,8 +137,20 @@ pub(super) fn validate(raw: &RawSuperblock<'_>) -> Result<Superblock, Error> {
         time: if is_old_layout(raw) { i64::from(fields.u32::<32>()) } else { fields.i64::<1072>() },
         mtime: fields.i64::<1208>(),
         old_inodes,
+        new_inodes,
         old_directories: is_ufs1 && links <= 0,
     })
+}
+
+/// Whether SunOS or Solaris wrote it: `fs_qbmask` and `fs_qfmask` are 4 bytes behind where BSD has them. Other fields that 4.4BSD
+/// put before them have another meaning there.
+fn is_sun(raw: &RawSuperblock<'_>, sizes: &Sizes) -> bool {
+    let mask = |size: u32| u64::from(size).saturating_sub(1);
+    let fields = &raw.fields;
+    let are = |bmask, fmask| bmask == mask(sizes.bsize) && fmask == mask(sizes.fsize);
+    raw.version == Version::Ufs1
+        && are(fields.u64::<1340>(), fields.u64::<1348>())
+        && !are(fields.u64::<1336>(), fields.u64::<1344>())
 }
 
 /// UFS1 from before the fields that UFS2 brought: `fs_size` and `fs_time` are in their old places.
@@ -229,13 +250,15 @@ fn stagger(raw: &RawSuperblock<'_>, fpg: u32) -> Result<(u32, u32), Error> {
 }
 
 /// The limit that the kernel sets, which for UFS1 is not the one on disk.
-fn max_file_size(raw: &RawSuperblock<'_>, bsize: u32, old_inodes: bool) -> Result<u64, Error> {
-    if old_inodes {
-        return Ok(i32::MAX.unsigned_abs().into());
+fn max_file_size(raw: &RawSuperblock<'_>, bsize: u32, new_inodes: bool) -> Result<u64, Error> {
+    let addressable = u64::from(bsize).saturating_mul(1 << 31).saturating_sub(1);
+    if !new_inodes {
+        // 4.3BSD ends at 2^31 - 1, Solaris has large files, and neither says so here.
+        return Ok(addressable);
     }
     let value = raw.between("fs_maxfilesize", raw.fields.i64::<1328>(), 1, i64::MAX)?;
     Ok(match raw.version {
-        Version::Ufs1 => u64::min(value, u64::from(bsize).saturating_mul(1 << 31).saturating_sub(1)),
+        Version::Ufs1 => u64::min(value, addressable),
         Version::Ufs2 => value,
     })
 }

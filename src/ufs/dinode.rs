@@ -115,7 +115,9 @@ impl Dinode {
 
     /// The text of a symbolic link that is short enough to be in the inode; else `None`.
     pub fn link_text(&self, superblock: &Superblock) -> Option<&[u8]> {
-        let short = self.size > 0 && self.size < superblock.maxsymlinklen.into();
+        // SunOS and Solaris say nothing of a length: a link without blocks has its text in the inode.
+        let without_blocks = superblock.old_inodes && self.blocks == 0 && self.size < 60;
+        let short = self.size > 0 && (self.size < superblock.maxsymlinklen.into() || without_blocks);
         let is_link = self.file_type() == FileType::Link;
         let text = self.short_link.get(..usize::try_from(self.size).ok()?);
         text.filter(|_| short && is_link)
@@ -230,10 +232,15 @@ impl<'a> RawDinode<'a> {
         /// Address of the first indirect block (`di_ib[0]`), not checked; 0 for none. In a short symbolic link it is text.
         first_indirect: u64 = u32 88, u64 208
     );
-    field!(
-        /// File flags (`di_flags`, chflags(2)).
-        flags: u32 = u32 100, u32 88
-    );
+    /// File flags (`di_flags`, chflags(2)): none before 4.4BSD, where that field had other uses.
+    #[inline(always)]
+    pub fn flags(&self) -> u32 {
+        match &self.raw {
+            Raw::Ufs1(_) if self.old_inodes => 0,
+            Raw::Ufs1(fields) => fields.u32::<100>(),
+            Raw::Ufs2(fields) => fields.u32::<88>(),
+        }
+    }
 
     /// What kind of file it is.
     #[inline]
@@ -267,9 +274,13 @@ fn ufs1(ino: Ino, fields: &Fields<'_, 128>, old_inodes: bool) -> Dinode {
     }
     // Before 4.4BSD the owners had 16 bits, where di_freelink is now.
     let (uid, gid) = match old_inodes {
-        true => (fields.u16::<4>().into(), fields.u16::<6>().into()),
+        true => (
+            old_owner(fields.u16::<4>(), fields.u32::<116>()),
+            old_owner(fields.u16::<6>(), fields.u32::<120>()),
+        ),
         false => (fields.u32::<112>(), fields.u32::<116>()),
     };
+    let nanoseconds = |field: i32| if old_inodes { of_microseconds(field) } else { field };
     Dinode {
         ino,
         mode: fields.u16::<0>(),
@@ -279,14 +290,14 @@ fn ufs1(ino: Ino, fields: &Fields<'_, 128>, old_inodes: bool) -> Dinode {
         uid,
         gid,
         atime: fields.u32::<16>().into(),
-        atimensec: fields.i32::<20>(),
+        atimensec: nanoseconds(fields.i32::<20>()),
         mtime: fields.u32::<24>().into(),
-        mtimensec: fields.i32::<28>(),
+        mtimensec: nanoseconds(fields.i32::<28>()),
         ctime: fields.u32::<32>().into(),
-        ctimensec: fields.i32::<36>(),
+        ctimensec: nanoseconds(fields.i32::<36>()),
         birthtime: 0,
         birthnsec: 0,
-        flags: fields.u32::<100>(),
+        flags: if old_inodes { 0 } else { fields.u32::<100>() },
         generation: fields.u32::<108>(),
         rdev: low_half(db),
         extsize: 0,
@@ -295,6 +306,16 @@ fn ufs1(ino: Ino, fields: &Fields<'_, 128>, old_inodes: bool) -> Dinode {
         ib: fields.addresses32::<88, 12, NIADDR>(),
         short_link,
     }
+}
+
+/// An owner of an inode with 16-bit owners. Solaris puts larger ones into another field, and `UID_LONG` or `GID_LONG` here.
+fn old_owner(short: u16, long: u32) -> u32 {
+    if short == u16::MAX && long > short.into() { long } else { short.into() }
+}
+
+/// Nanoseconds of a time of an inode with 16-bit owners: SunOS has microseconds there, 4.3BSD nothing.
+fn of_microseconds(field: i32) -> i32 {
+    if (0..1_000_000).contains(&field) { field.saturating_mul(1000) } else { 0 }
 }
 
 /// Decodes `struct ufs2_dinode`.

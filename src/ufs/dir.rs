@@ -19,7 +19,7 @@ pub struct DirEntry<'a> {
     pub ino: Ino,
     /// The type of the inode (`d_type`, `DT_*`); 0, unknown, in directories from before 4.4BSD.
     pub kind: u8,
-    /// The name, from 1 to 255 bytes (65535 as far as the checks go in old directories).
+    /// The name, from 1 to 255 bytes.
     pub name: &'a [u8],
 }
 
@@ -63,7 +63,7 @@ pub enum DirFault {
     Crosses(u16),
     /// `d_namlen` is 0.
     NoName,
-    /// The name, which has so many bytes, does not fit into `d_reclen`.
+    /// The name, which has so many bytes, does not fit into `d_reclen`, or has more than 255.
     Name {
         /// `d_namlen`.
         namlen: u16,
@@ -160,6 +160,9 @@ impl<'a> DirEntries<'a> {
         };
         if namlen == 0 {
             return Err(DirFault::NoName);
+        }
+        if namlen > 255 {
+            return Err(DirFault::Name { namlen, reclen });
         }
         // The name is followed by at least one NUL.
         let end = usize::from(namlen).saturating_add(HEADER);

@@ -17,6 +17,15 @@ pub enum Error {
         /// Byte offset of the superblock.
         location: ByteOffset,
     },
+    /// UFS of another system that cannot be read.
+    Foreign {
+        /// Byte offset of the superblock.
+        location: ByteOffset,
+        /// What it is.
+        what: &'static str,
+    },
+    /// Directories of a format that cannot be dumped, as the root directory shows it.
+    Root(RootFault),
     /// A field of the superblock that cannot be right.
     Superblock {
         /// Byte offset of the superblock.
@@ -106,6 +115,31 @@ pub enum Error {
     },
 }
 
+/// A format of directories that cannot be dumped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RootFault {
+    /// Those of Apple UFS (Mac OS X), by its label.
+    Apple,
+    /// Entries cross multiples of 512 bytes, as in Apple UFS and NeXTSTEP.
+    LongBlocks,
+    /// `.` and `..` are not laid out as in any UFS.
+    Unknown,
+}
+
+impl fmt::Display for RootFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RootFault::Apple => "this is Apple UFS, with directory blocks of 1024 bytes; it cannot be dumped",
+            RootFault::LongBlocks => {
+                "the root directory has blocks of 1024 bytes, as in Apple UFS and NeXTSTEP; it cannot be dumped"
+            }
+            RootFault::Unknown => {
+                "the root directory does not begin with `.' and `..' in a UFS format; it cannot be dumped"
+            }
+        })
+    }
+}
+
 impl Error {
     /// The inode that it is about, if it is about one of the file system's.
     pub fn inode(&self) -> Option<Ino> {
@@ -134,6 +168,10 @@ impl fmt::Display for Error {
             Error::Unfinished { location } => {
                 write!(f, "superblock at byte {location}: newfs did not finish making this file system")
             }
+            Error::Foreign { location, what } => {
+                write!(f, "superblock at byte {location}: {what}; it cannot be dumped")
+            }
+            Error::Root(fault) => fault.fmt(f),
             Error::Superblock { location, field, value, wanted } => {
                 write!(f, "superblock at byte {location}: {field} is {value}, should be {wanted}")
             }

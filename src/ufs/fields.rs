@@ -11,6 +11,14 @@ pub enum ByteOrder {
 }
 
 impl ByteOrder {
+    /// The order that is not this one.
+    pub(crate) fn other(self) -> ByteOrder {
+        match self {
+            ByteOrder::Little => ByteOrder::Big,
+            ByteOrder::Big => ByteOrder::Little,
+        }
+    }
+
     /// Makes a number of two bytes.
     #[inline]
     pub(crate) fn u16(self, bytes: [u8; 2]) -> u16 {

@@ -66,6 +66,11 @@ impl<R: ReadAt> FileSystem<R> {
         FileSystem { superblock, disk, inodes: RefCell::default(), scratch: RefCell::default() }
     }
 
+    /// For what is found out after it has been read.
+    pub(super) fn superblock_mut(&mut self) -> &mut Superblock {
+        &mut self.superblock
+    }
+
     /// The superblock.
     pub fn superblock(&self) -> &Superblock {
         &self.superblock

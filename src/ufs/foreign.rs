@@ -15,21 +15,36 @@ impl ByteOrder {
         if cfg!(target_endian = "big") { ByteOrder::Little } else { ByteOrder::Big };
 }
 
-/// Turns the entries of a directory's bytes, which begin at a multiple of [`DIRBLKSIZ`], from `order` to the host's byte order.
+/// Turns the entries of a directory's bytes, which begin at a multiple of [`DIRBLKSIZ`], from `order` to the host's byte order, and
+/// from the format of before 4.4BSD, a length of 16 bits, to that of today, a type and a length of 8 bits each. The type is 0:
+/// unknown.
 ///
-/// Old directories have a length of 16 bits where newer ones have type and length of 8 bits each.
-pub fn directory_to_host(bytes: &mut [u8], order: ByteOrder, old_format: bool) {
-    if order == ByteOrder::HOST {
-        return;
+/// Gives the length of a name that is too long for that. Its entry is left without an inode, which readers skip.
+#[must_use]
+pub fn directory_to_host(bytes: &mut [u8], order: ByteOrder, old_format: bool) -> Option<u16> {
+    let mut too_long = None;
+    if order == ByteOrder::HOST && !old_format {
+        return None;
     }
     for piece in bytes.chunks_mut(DIRBLKSIZ) {
         let mut rest = piece;
         while let Some((head, _)) = rest.split_first_chunk_mut::<8>() {
             let [i0, i1, i2, i3, r0, r1, n0, n1] = *head;
             let reclen = usize::from(order.u16([r0, r1]));
-            *head = match old_format {
-                true => [i3, i2, i1, i0, r1, r0, n1, n0],
-                false => [i3, i2, i1, i0, r1, r0, n0, n1],
+            let ([i0, i1, i2, i3], [r0, r1]) = match order == ByteOrder::HOST {
+                true => ([i0, i1, i2, i3], [r0, r1]),
+                false => ([i3, i2, i1, i0], [r1, r0]),
+            };
+            let namlen = order.u16([n0, n1]);
+            *head = match (old_format, u8::try_from(namlen)) {
+                (false, _) => [i0, i1, i2, i3, r0, r1, n0, n1],
+                (true, Ok(namlen)) => [i0, i1, i2, i3, r0, r1, 0, namlen],
+                (true, Err(_)) => {
+                    if [i0, i1, i2, i3] != [0; 4] {
+                        too_long = too_long.or(Some(namlen));
+                    }
+                    [0, 0, 0, 0, r0, r1, 0, 0]
+                }
             };
             match rest.get_mut(reclen..) {
                 Some(next) if reclen >= 8 => rest = next,
@@ -37,6 +52,7 @@ pub fn directory_to_host(bytes: &mut [u8], order: ByteOrder, old_format: bool) {
             }
         }
     }
+    too_long
 }
 
 /// Turns extended attributes (`struct extattr`, ufs/ufs/extattr.h) from `order` to the host's byte order: the length that each
@@ -85,12 +101,35 @@ mod tests {
         }
         let before: Vec<_> = dir_entries(&block, OTHER, false).map(|e| e.unwrap().ino).collect();
         let mut turned = block.clone();
-        directory_to_host(&mut turned, OTHER, false);
+        assert_eq!(directory_to_host(&mut turned, OTHER, false), None);
         let after: Vec<_> = dir_entries(&turned, ByteOrder::HOST, false).map(|e| e.unwrap().ino).collect();
         assert_eq!(before, after);
         assert_eq!(before.len(), 3);
-        directory_to_host(&mut block, ByteOrder::HOST, false);
+        assert_eq!(directory_to_host(&mut block, ByteOrder::HOST, false), None);
         assert_ne!(block, turned, "what is in the host's order is left alone");
+    }
+
+    #[test]
+    fn old_directories_become_new_ones() {
+        for order in [OTHER, ByteOrder::HOST] {
+            let mut block = Vec::new();
+            for (ino, reclen, namlen) in
+                [(2u32, 12u16, 1u16), (0, 12, 400), (70_000, 300, 255), (5, 188, 256)]
+            {
+                let start = block.len();
+                block.extend(u32_of(order, ino));
+                block.extend(u16_of(order, reclen));
+                block.extend(u16_of(order, namlen));
+                block.resize(start + usize::from(reclen), b'n');
+            }
+            block[8..12].copy_from_slice(b".\0\0\0");
+            assert_eq!(directory_to_host(&mut block, order, true), Some(256));
+            let entries: Vec<_> =
+                dir_entries(&block, ByteOrder::HOST, false).map(|entry| entry.unwrap()).collect();
+            let found: Vec<_> =
+                entries.iter().map(|entry| (entry.ino.0, entry.kind, entry.name.len())).collect();
+            assert_eq!(found, [(2, 0, 1), (70_000, 0, 255)]);
+        }
     }
 
     #[test]
@@ -110,11 +149,11 @@ mod tests {
     fn nonsense_ends_it() {
         for fill in [0, 0xff] {
             let mut bytes = vec![fill; 2048];
-            directory_to_host(&mut bytes, OTHER, false);
+            let _ = directory_to_host(&mut bytes, OTHER, false);
             attributes_to_host(&mut bytes, OTHER);
             assert_eq!(bytes.len(), 2048);
         }
-        directory_to_host(&mut [0; 7], OTHER, true);
+        assert_eq!(directory_to_host(&mut [0; 7], OTHER, true), None);
         attributes_to_host(&mut [0; 3], OTHER);
     }
 }

@@ -26,6 +26,7 @@ mod foreign;
 mod geometry;
 mod part;
 mod read;
+mod shape;
 mod superblock;
 
 // images are files, and a program unpacks them: nothing for Miri
@@ -39,7 +40,7 @@ pub use cylinder::CylinderGroup;
 pub use dinode::{Dinode, FileType, InodeTable, Look, RawDinode};
 pub use dir::{DIRBLKSIZ, DirEntries, DirEntry, DirError, DirFault, dir_entries, is_whiteout};
 pub use dir_writer::DirWriter;
-pub use error::{Error, Warning};
+pub use error::{Error, RootFault, Warning};
 pub use fields::ByteOrder;
 pub use filesystem::FileSystem;
 pub use foreign::{attributes_to_host, directory_to_host};

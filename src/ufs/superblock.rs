@@ -76,6 +76,8 @@ pub struct Superblock {
     pub mtime: i64,
     /// Inodes have 16-bit owners, as before 4.4BSD (`fs_old_inodefmt`).
     pub old_inodes: bool,
+    /// `fs_old_inodefmt` is `FS_44INODEFMT`, or this is UFS2. If not, another system may have written the superblock.
+    pub new_inodes: bool,
     /// Directory entries have no type, as before 4.4BSD.
     pub old_directories: bool,
 }
@@ -98,6 +100,9 @@ const UFS1_MAGIC: u32 = 0x0001_1954;
 pub(super) const UFS2_MAGIC: u32 = 0x1954_0119;
 const UFS2EA_MAGIC: u32 = 0x1901_2038;
 const BAD_MAGIC: u32 = 0x1996_0408;
+
+/// Solaris's `MTB_UFS_MAGIC`: UFS with other units, for file systems of more than a terabyte.
+const MTB_MAGIC: u32 = 0x00de_cade;
 
 /// `FS_DOSOFTDEP` and `FS_METACKHASH` in `fs_flags` (ufs/ffs/fs.h).
 pub(super) const DOSOFTDEP: u32 = 0x2;
@@ -181,6 +186,9 @@ fn recognise(
             UFS1_MAGIC => return Ok(Some((Version::Ufs1, fields))),
             UFS2_MAGIC | UFS2EA_MAGIC => return Ok(Some((Version::Ufs2, fields))),
             BAD_MAGIC => return Err(Error::Unfinished { location }),
+            MTB_MAGIC => {
+                return Err(Error::Foreign { location, what: "this is Solaris multi-terabyte UFS" });
+            }
             _ => {}
         }
     }
@@ -310,7 +318,7 @@ mod tests {
         let (sb, warnings) = sample.find().unwrap();
         assert_eq!(warnings, []);
         assert_eq!((sb.size, sb.time, sb.maxsymlinklen), (FragAddr(400), 4_000_000_077, 0));
-        assert_eq!(sb.maxfilesize, 0x7fff_ffff);
+        assert_eq!(sb.maxfilesize, 0x8000_0000 * 4096 - 1);
         assert!(sb.soft_updates && sb.old_inodes && sb.old_directories);
     }
 }

@@ -137,7 +137,8 @@ pub fn dump(image: &[u8], options: &Options) -> Result<Dumped, Refused> {
     let disk = Memory::new(image);
     let (sb, warnings) = Superblock::find(&disk).map_err(Refused::Superblock)?;
     disk.forgiving.set(true);
-    let fs = FileSystem::with_superblock(sb, disk);
+    let mut fs = FileSystem::with_superblock(sb, disk);
+    fs.settle_directories().map_err(Refused::Superblock)?;
     let mut dumped =
         Dumped { notices: warnings.into_iter().map(Notice::Warning).collect(), ..Dumped::default() };
     let maps = map(&fs, options, &mut dumped.notices)?;
