@@ -51,8 +51,11 @@ pub fn ctime(secs: i64) -> String {
     )
 }
 
-/// Reads what [`ctime`] writes, a newline at the end allowed, as dump's unctime(3) does: the day of the week is not
-/// looked at, and summer time is as the zone says. None where it is no such date.
+/// Reads what [`ctime`] writes, a newline at the end allowed: the day of the week is not looked at. None where it is no such
+/// date, or one that the clocks of the zone leave out.
+///
+/// The text has no zone, so that in the hour that the clocks are set back there are two times for it, and the earlier one is
+/// taken: a dump then has too much rather than too little. mktime(3) takes either, or the one that it took last.
 pub fn parse_ctime(text: &str) -> Option<i64> {
     let text = CString::new(text).ok()?;
     // SAFETY: tm is a C struct of numbers and perhaps a pointer, for which zero is a value.
@@ -66,12 +69,36 @@ pub fn parse_ctime(text: &str) -> Option<i64> {
     if !matches!(u8::try_from(rest?), Ok(b'\n' | 0)) {
         return None;
     }
-    tm.tm_isdst = -1;
-    // SAFETY: mktime reads and normalises `tm`, which is filled in.
-    let secs = unsafe { libc::mktime(&mut tm) };
-    // -1 is the error and, as in dump, also one second before the epoch.
-    #[allow(clippy::useless_conversion)] // time_t has 32 bits on FreeBSD/i386
-    (secs != -1).then_some(i64::from(secs))
+    earliest(seconds_of(&tm)?, |secs| seconds_of(&local(secs)?))
+}
+
+/// The first time whose clock shows `wanted`. `clock` has what the clock shows at a time; both as if they were UTC.
+fn earliest(wanted: i64, clock: impl Fn(i64) -> Option<i64>) -> Option<i64> {
+    // Each offset from UTC within a day and two hours, which is more than any is; none lasts for less than an hour.
+    let mut offsets: Vec<i64> = (-26..=26)
+        .filter_map(|hours| {
+            let near = wanted.checked_add(hours * 3600)?;
+            clock(near)?.checked_sub(near)
+        })
+        .collect();
+    offsets.sort_unstable();
+    offsets.dedup();
+    // The largest offset gives the earliest time.
+    let times = offsets.into_iter().rev().filter_map(|offset| wanted.checked_sub(offset));
+    times.into_iter().find(|&secs| clock(secs) == Some(wanted))
+}
+
+/// The seconds since 1970 of a date and time of day, taken as UTC; days and seconds may run over.
+fn seconds_of(tm: &libc::tm) -> Option<i64> {
+    let (year, month) = (1900 + i64::from(tm.tm_year), i64::from(tm.tm_mon));
+    // The year begins in March, so that the day that some years have more is its last.
+    let year = if month < 2 { year - 1 } else { year };
+    let day_of_year = (153 * ((month + 10) % 12) + 2) / 5 + i64::from(tm.tm_mday) - 1;
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    // 719468 days are between March of the year 0 and 1970.
+    let days = year.checked_mul(365)? + leap_days + day_of_year - 719_468;
+    let time = i64::from(tm.tm_hour) * 3600 + i64::from(tm.tm_min) * 60 + i64::from(tm.tm_sec);
+    days.checked_mul(86_400)?.checked_add(time)
 }
 
 /// Local hour and minute: `22:13`.
@@ -139,6 +166,101 @@ mod tests {
                 && ctime(1_690_000_000) == "Sat Jul 22 00:26:40 2023"
                 && parse_ctime("Sat Jul 22 00:26:40 2023") == Some(1_690_000_000)
         });
+    }
+
+    /// Whether the text of `secs` is read as the earliest time that has it, which `first` is.
+    fn is_first(secs: i64, first: i64) -> bool {
+        let text = ctime(secs);
+        let read = parse_ctime(&text);
+        if read != Some(first) {
+            eprintln!("{text}: {read:?}, not {first}");
+        }
+        read == Some(first) && ctime(first) == text
+    }
+
+    #[test]
+    fn of_two_times_the_earlier_is_taken() {
+        // zone, a time after the clocks were set back, by so many seconds
+        for (zone, after, back) in [
+            ("Europe/Berlin", 1_792_890_000 + 1800, 3600),
+            ("America/New_York", 1_699_164_000 + 60, 3600),
+            ("America/Sao_Paulo", 1_550_368_800 + 600, 3600),
+            ("Australia/Sydney", 1_743_868_800 + 3599, 3600),
+            ("Australia/Lord_Howe", 1_743_865_200 + 900, 1800),
+            // Standard time for summer time, and one standard time for another.
+            ("Europe/Moscow", 1_414_274_400 + 1200, 3600),
+            ("Asia/Pyongyang", 1_439_564_400 + 1200, 1800),
+            ("EST5EDT,M3.2.0,M11.1.0", 1_699_164_000 + 3000, 3600),
+        ] {
+            in_zone(zone, || {
+                (0..3).all(|_| {
+                    // What was converted before has no influence.
+                    let (_, _) = (ctime(after + 86_400 * 180), parse_ctime(&ctime(after + 86_400 * 90)));
+                    let summer = is_first(after, after - back);
+                    let (_, _) = (ctime(after - 86_400 * 180), parse_ctime(&ctime(after - 86_400 * 90)));
+                    summer
+                        && is_first(after - back, after - back)
+                        && is_first(after + 2 * back, after + 2 * back)
+                        && is_first(after - 2 * back, after - 2 * back)
+                })
+            });
+        }
+    }
+
+    #[test]
+    fn a_time_that_the_clocks_leave_out_is_none() {
+        in_zone("EST5EDT,M3.2.0,M11.1.0", || {
+            parse_ctime("Sun Mar 12 02:30:00 2023").is_none()
+                && parse_ctime("Sun Mar 12 01:59:59 2023") == Some(1_678_604_399)
+                && parse_ctime("Sun Mar 12 03:00:00 2023") == Some(1_678_604_400)
+        });
+    }
+
+    /// At each change of the clocks in many zones, the text of a time is read as the earliest that has it.
+    #[test]
+    fn every_change_of_many_zones() {
+        for zone in [
+            "Africa/Casablanca",
+            "America/Caracas",
+            "America/Havana",
+            "America/Santiago",
+            "America/St_Johns",
+            "Antarctica/Troll",
+            "Asia/Gaza",
+            "Asia/Kathmandu",
+            "Asia/Tehran",
+            "Australia/Lord_Howe",
+            "Europe/Dublin",
+            "Europe/Istanbul",
+            "Europe/Moscow",
+            "Europe/Volgograd",
+            "Pacific/Apia",
+            "Pacific/Chatham",
+            "Pacific/Norfolk",
+            "UTC",
+        ] {
+            in_zone(zone, || {
+                let shown = |secs: i64| local(secs).as_ref().and_then(seconds_of).map(|at| at - secs);
+                let mut time = 0;
+                while time < 1_900_000_000 {
+                    let next = time + 7200;
+                    if shown(time) != shown(next) {
+                        for near in (time - 10_800..next + 10_800).step_by(337) {
+                            let text = ctime(near);
+                            let first = (0..=104).rev().map(|quarters| near - quarters * 900);
+                            let Some(first) = first.into_iter().find(|&secs| ctime(secs) == text) else {
+                                return false;
+                            };
+                            if !is_first(near, first) {
+                                return false;
+                            }
+                        }
+                    }
+                    time = next;
+                }
+                true
+            });
+        }
     }
 
     #[test]

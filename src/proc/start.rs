@@ -171,9 +171,18 @@ fn identity(job: &Job, clock: Clock, target: &Target) -> Identity {
         filesys: filesys(job, target),
         dev: target.dev.as_bytes().to_vec(),
         host: host::hostname().map(|name| name.as_bytes().to_vec()).unwrap_or_default(),
-        date: if friendly { 0 } else { target.snapshot.unwrap_or_else(|| clock.now()) },
+        date: if friendly { 0 } else { dated(job, target.snapshot.unwrap_or_else(|| clock.now())) },
         ddate: 0,
     }
+}
+
+/// The date of a dump that is made at `now`. One that is recorded has the date that the text in dumpdates is read as, which in the hour
+/// that the clocks are set back may be earlier: restore(8) refuses an incremental dump whose base date is not that of the dump before.
+fn dated(job: &Job, now: i64) -> i64 {
+    if !job.update_dumpdates {
+        return now;
+    }
+    time::parse_ctime(&time::ctime(now)).unwrap_or(now)
 }
 
 /// What headers call the file system, or a part of it (as NetBSD's dump does).
