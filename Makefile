@@ -28,7 +28,7 @@ demo:
 	sh scripts/demo "$${CARGO_TARGET_DIR:-target}/release/capdump"
 
 test:
-	sh scripts/need cc makefs restore zstd fls rmt-tar sshd ssh strace
+	sh scripts/need cc makefs restore zstd fls rmt-tar sshd ssh strace zsh fish
 	sh scripts/test-periodic
 	CARGO="$(CARGO)" CARGOFLAGS="$(CARGOFLAGS)" NEXTEST="$(NEXTEST)" sh scripts/test
 

@@ -14,6 +14,7 @@
 //! - `unpack`     compressed volumes; pure
 //! - `dumpdates`  the record of earlier dumps; pure
 //! - `fstab`      what fstab(5) says of the operand; pure
+//! - `escape`     texts from elsewhere, made fit for terminals and files; pure
 //! - `index`      the index of a dump; parse and print, pure
 //! - `operator`   messages and questions
 //! - `sandbox`    the one table of rights
@@ -31,6 +32,7 @@ pub mod cli;
 pub mod compress;
 pub mod disk;
 pub mod dumpdates;
+pub mod escape;
 pub mod event;
 pub mod format;
 pub mod fstab;
@@ -51,7 +53,7 @@ pub mod unpack;
 pub mod volume;
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use cli::Request;
@@ -67,10 +69,14 @@ pub fn run() -> ExitCode {
     let program = cli::program_name(args.next().as_deref());
     let args: Vec<OsString> = args.collect();
     let mut operator = Operator::new(program, Box::new(io::stderr()));
+    if io::stderr().is_terminal() {
+        operator.sum_up();
+    }
     let tape = std::env::var_os("TAPE");
     match cli::parse(&args, tape.as_deref(), os::time::parse_ctime) {
         Ok(Request::Dump(job)) => dump(*job, operator),
         Ok(Request::Read(reading)) => ExitCode::from(restoring::run(&reading, operator)),
+        Ok(Request::Help) => print(&cli::help(operator::columns()), &mut operator),
         Ok(Request::Print(text)) => print(&text, &mut operator),
         Ok(Request::LastDumps { only_due, dumpdates }) => match clock(&mut operator) {
             Some(clock) => {
@@ -105,8 +111,10 @@ fn clock(operator: &mut Operator) -> Option<Clock> {
     match Clock::from_environment(std::env::var("SOURCE_DATE_EPOCH").ok()) {
         Ok(clock) => Some(clock),
         Err(value) => {
-            operator
-                .print(&format!("capdump: SOURCE_DATE_EPOCH is {value}, should be a number of seconds\n"));
+            operator.print(&format!(
+                "capdump: SOURCE_DATE_EPOCH is {}, should be a number of seconds\n",
+                escape::line(&value)
+            ));
             None
         }
     }

@@ -1,82 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The options, declared for clap, and the walk that gives them getopt(3)'s order.
+//! The walk over the command line that gives options getopt(3)'s order.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
+use clap::{Arg, ArgMatches, Command};
 
 use super::error::StartError;
-use super::reading;
-
-/// Letters without an argument, with what `--help` says of them.
-const FLAGS: &[(&str, &str)] = &[
-    ("0", "full dump; digits add up to the level: -10 is level 10"),
-    ("1", "dump what changed since the newest dump of a lower level"),
-    ("2", "and so on, to -9"),
-    ("3", ""),
-    ("4", ""),
-    ("5", ""),
-    ("6", ""),
-    ("7", ""),
-    ("8", ""),
-    ("9", ""),
-    ("a", "take no account of the tape's length: write to its end"),
-    ("c", "cartridge tape: 8000 bpi, 1700 feet"),
-    ("L", "take a snapshot of a mounted file system and dump that"),
-    ("n", "tell the operator group when the dump needs attention"),
-    ("r", "leave the dates of the dump out of the stream (level 0 only)"),
-    ("R", "as -r, and leave out access and modification times of the files"),
-    ("S", "estimate the size and stop"),
-    ("u", "record the dump in the dumpdates file"),
-    ("W", "list the last dumps, marking file systems that are due, and stop"),
-    ("w", "list the file systems that are due, and stop"),
-];
-
-/// Letters with an argument: its name and what `--help` says.
-const VALUES: &[(&str, &str, &str)] = &[
-    ("B", "records", "KB in a volume, rounded down to whole records"),
-    ("b", "blocksize", "KB in a record, 1 to 1000 [default: 10]"),
-    ("C", "cachesize", "accepted, without effect"),
-    ("D", "dumpdates", "the file of earlier dumps [default: /etc/dumpdates]"),
-    ("d", "density", "density of the tape in bits per inch"),
-    ("f", "file", "write to file, \"-\", [user@]host:file, or a list with commas"),
-    ("h", "level", "honor the nodump flag from this level on [default: 1]"),
-    ("P", "pipecommand", "write each volume to a command's standard input"),
-    ("s", "feet", "length of the tape in feet"),
-    ("T", "date", "dump what changed since this date (ctime(3))"),
-];
-
-/// Options that dump has not, without an argument.
-const LONG_FLAGS: &[(&str, &str)] = &[
-    ("batch", "never ask: give the dump up where it would"),
-    ("strict", "exit with status 4 when data could not be read"),
-    ("verify", "read each volume back when it is written"),
-    ("volumes-prefix", "write volumes to file001, file002 and so on"),
-    ("help", "say this and stop"),
-    ("version", "say the version and stop"),
-];
-
-/// Options that dump has not, with an argument.
-const LONG_VALUES: &[(&str, &str, &str)] = &[
-    ("autoload", "seconds", "unload the tape and wait so long for the next one before asking"),
-    ("compress", "zstd[:level]", "compress the dump, level 1 to 19 [default: 3]; zstdcat(1) reads it"),
-    ("exclude", "path", "leave out a file, or a directory with all below it"),
-    ("exclude-file", "file", "leave out the inodes that a file lists"),
-    ("exclude-inode", "list", "leave out inodes, numbers with commas"),
-    ("label", "name", "what the headers call the dump, up to 15 bytes [default: none]"),
-    ("max-read-errors", "number", "ask after so many read errors, 0 for never [default: 32]"),
-    ("progress", "style", "none, plain, bar or json [default: bar on a terminal, else plain]"),
-    ("progress-fd", "descriptor", "where lines of JSON go"),
-    ("volume-script", "command", "run between volumes, with device and number of the one that is full"),
-    ("workers", "N", "processes that read the disk, 1 to 16 [default: 2 or 3; 6 with --compress]"),
-];
-
-/// Options whose argument is the name of a file here, for the shells' completions.
-const FILES: [&str; 4] = ["D", "f", "exclude-file", "index"];
-
-/// The name of the operands among clap's matches.
-const OPERANDS: &str = "filesystem";
+use super::table::{self, OPERANDS};
 
 /// One option as it stood on the command line; flags have an empty value.
 #[derive(Debug, PartialEq, Eq)]
@@ -99,54 +30,10 @@ pub struct Scan {
     pub stopped: Option<StartError>,
 }
 
-/// The options as clap knows them. Each may be repeated; [`scan`] keeps their order.
-pub fn command() -> Command {
-    let flags = FLAGS.iter().map(|&(letter, help)| {
-        Arg::new(letter).short(letter.chars().next()).help(help).hide(help.is_empty()).num_args(0)
-    });
-    let long_flags = LONG_FLAGS.iter().map(|&(name, help)| Arg::new(name).long(name).help(help).num_args(0));
-    let reading = reading::FLAGS.iter().map(|&(name, help)| Arg::new(name).long(name).help(help).num_args(0));
-    let flags = flags.chain(long_flags).chain(reading).map(|flag| flag.default_missing_value(""));
-    let values = VALUES.iter().map(|&(letter, name, help)| {
-        Arg::new(letter).short(letter.chars().next()).value_name(name).help(help)
-    });
-    let long_values = LONG_VALUES
-        .iter()
-        .chain(reading::VALUES)
-        .map(|&(name, value, help)| Arg::new(name).long(name).value_name(value).help(help));
-    let values =
-        values.chain(long_values).map(|value| value.allow_hyphen_values(true).num_args(1)).map(|value| {
-            if FILES.contains(&value.get_id().as_str()) {
-                value.value_hint(ValueHint::FilePath)
-            } else {
-                value
-            }
-        });
-    let options = flags
-        .chain(values)
-        .map(|option| option.action(ArgAction::Append))
-        .map(|option| option.value_parser(value_parser!(OsString)));
-    Command::new("capdump")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about("Back up UFS file systems in the stream that restore(8) reads")
-        .override_usage("capdump [options] filesystem [path ...]\n       capdump -W | -w\n       capdump --check | --list [--json] [--index file] volume ...\n       capdump --emit path [-f file] [--index file] volume ...")
-        .no_binary_name(true)
-        .disable_help_flag(true)
-        .disable_version_flag(true)
-        .args(options)
-        .arg(
-            Arg::new(OPERANDS)
-                .help("device, image, or the mount point of an fstab(5) entry; then what of it to dump")
-                .value_parser(value_parser!(OsString))
-                .value_hint(ValueHint::AnyPath)
-                .num_args(0..),
-        )
-}
-
 /// Takes a command line (without the program's name) apart by getopt(3)'s rules: options end at the
 /// first operand or `--`, letters share a word, an argument is the rest of the word or the next one.
 pub fn scan(words: &[OsString]) -> Scan {
-    let mut command = command();
+    let mut command = table::command();
     let mut walk = Walk { command: &command, plain: Vec::new() };
     let (rest, stopped) = walk.options(words);
     let mut line = walk.plain;
@@ -225,15 +112,14 @@ impl Walk<'_> {
             None => (text, None),
         };
         let takes_value = self.find(|arg| arg.get_long().is_some_and(|l| l.as_bytes() == name));
-        let missing = || StartError::MissingArgument(String::from_utf8_lossy(name).into_owned());
+        let shown = || String::from_utf8_lossy(name).into_owned();
         let (value, after) = match (takes_value, value, after.split_first()) {
             (Some(false), None, _) => (None, after),
             (Some(true), Some(value), _) => (Some(value), after),
             (Some(true), None, Some((next, after))) => (Some(next.as_os_str()), after),
-            (Some(true), None, None) => return Err(missing()),
-            (None, ..) | (Some(false), Some(_), _) => {
-                return Err(StartError::illegal_option(b'-'));
-            }
+            (Some(true), None, None) => return Err(StartError::MissingArgument(shown())),
+            (Some(false), Some(_), _) => return Err(StartError::NoArgument(shown())),
+            (None, ..) => return Err(StartError::IllegalOption(format!("-{}", shown()))),
         };
         self.plain.push(OsString::from_vec([b"--", name].concat()));
         self.plain.extend(value.map(OsStr::to_owned));
@@ -284,7 +170,7 @@ mod tests {
 
     #[test]
     fn clap_finds_no_fault_with_the_declaration() {
-        command().debug_assert();
+        table::command().debug_assert();
     }
 
     #[test]
@@ -342,8 +228,12 @@ mod tests {
         let (options, operands, stopped) = scanned(&["--workers=4", "--workers", "5", "-0", "/u"]);
         assert_eq!((options.as_str(), stopped), ("workers(4)workers(5)0()", None));
         assert_eq!(operands, ["/u"]);
-        for bad in ["--work=4", "--help=x", "--x"] {
-            assert_eq!(scanned(&[bad]).2, Some(StartError::illegal_option(b'-')));
+        for (bad, error) in [
+            ("--work=4", StartError::IllegalOption("-work".into())),
+            ("--help=x", StartError::NoArgument("help".into())),
+            ("--x", StartError::IllegalOption("-x".into())),
+        ] {
+            assert_eq!(scanned(&[bad]).2, Some(error));
         }
         let missing = StartError::MissingArgument("workers".into());
         assert_eq!(scanned(&["--workers"]).2, Some(missing));

@@ -6,12 +6,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use super::Request;
-use super::args::{self, Given};
+use super::args::Given;
+use super::destination;
 use super::error::StartError;
 use super::extra::Extra;
 use super::reading::ReadingDraft;
+use super::table;
 use crate::compress::{self, Level};
-use crate::job::{Job, Limit, Names, Output, Reading, Remote, Since, Tape};
+use crate::job::{Job, Limit, Output, Reading, Since, Tape};
 
 /// The file of earlier dumps (`_PATH_DUMPDATES`, sbin/dump/pathnames.h).
 pub const DEFAULT_DUMPDATES: &str = "/etc/dumpdates";
@@ -116,7 +118,7 @@ impl Draft {
                 let dumpdates = std::mem::take(&mut self.dumpdates);
                 return Ok(Some(Request::LastDumps { only_due, dumpdates }));
             }
-            "help" => return Ok(Some(Request::Print(help()))),
+            "help" => return Ok(Some(Request::Help)),
             "version" => return Ok(Some(Request::Print(version()))),
             name => match name.parse() {
                 Ok(digit) => self.add_digit(digit)?,
@@ -286,50 +288,13 @@ impl Draft {
         Ok(Limit::Tape(Tape::new(tsize, density, self.cartridge, self.ntrec)))
     }
 
-    /// Where the volumes go. A colon anywhere makes a remote tape of it, as in dump.
+    /// Where the volumes go.
     fn output(&self, tape: Option<&OsStr>) -> Result<Output, StartError> {
-        if let Some(command) = &self.command {
-            return Ok(Output::Command(command.clone()));
-        }
-        let name = self.name(tape);
-        if name == "-" {
-            return Ok(Output::Stdout);
-        }
-        match split_once(name, b':') {
-            None => Ok(Output::Names(names(name))),
-            Some((_, file)) if file.as_bytes().contains(&b'\n') => Err(StartError::TapeCharacters),
-            Some((host, file)) => {
-                let (user, host) = match split_once(host, b'@') {
-                    Some((user, host)) => (Some(user.to_owned()), host),
-                    None => (None, host),
-                };
-                let allowed = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
-                match user {
-                    Some(user) if !user.as_bytes().iter().all(allowed) => Err(StartError::UserName(user)),
-                    user => Ok(Output::Remote(Remote { user, host: host.to_owned(), names: names(file) })),
-                }
-            }
+        match &self.command {
+            Some(command) => Ok(Output::Command(command.clone())),
+            None => destination::output(self.name(tape)),
         }
     }
-}
-
-/// The names of a list. A comma at the end means the name before it once more, as in dump.
-fn names(list: &OsStr) -> Names {
-    let parts = list.as_bytes().split(|&b| b == b',');
-    let mut names: Vec<OsString> = parts.map(|part| OsStr::from_bytes(part).to_owned()).collect();
-    if let [.., before, last] = names.as_mut_slice()
-        && last.is_empty()
-    {
-        last.clone_from(before);
-    }
-    Names::List(names)
-}
-
-/// The two sides of the first such byte.
-fn split_once(text: &OsStr, byte: u8) -> Option<(&OsStr, &OsStr)> {
-    let bytes = text.as_bytes();
-    let at = bytes.iter().position(|&b| b == byte)?;
-    Some((OsStr::from_bytes(&bytes[..at]), OsStr::from_bytes(&bytes[at + 1..])))
 }
 
 /// `-T`'s date. Dates before 1970 are refused, as in dump.
@@ -385,12 +350,7 @@ where
     T::try_from(value).expect("the option's bounds are those of its type or narrower")
 }
 
-/// The text of `--help`.
-fn help() -> String {
-    args::command().render_help().to_string()
-}
-
 /// The text of `--version`.
 fn version() -> String {
-    args::command().render_version()
+    table::command().render_version()
 }

@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 
+use crate::escape;
 use crate::job::MOST_LABEL;
 
 /// A command line that cannot be carried out. The program says [`StartError::render`] and exits with
@@ -13,6 +14,10 @@ pub enum StartError {
     Usage,
     /// An option that does not exist, as it is to be shown.
     IllegalOption(String),
+    /// An option that takes no argument, and has one.
+    NoArgument(String),
+    /// Something else, and what may have been meant instead.
+    Hinted(Box<StartError>, String),
     /// An option whose argument is missing, as it is to be shown.
     MissingArgument(String),
     /// An argument that is not a number: what it is for, and the argument.
@@ -61,6 +66,10 @@ pub enum StartError {
     Unsuitable(&'static str),
     /// A remote user's name with characters that dump does not allow.
     UserName(OsString),
+    /// A host of a remote tape that cannot be one.
+    HostName(OsString),
+    /// `--emit` to a file of another machine.
+    EmitRemote(OsString),
 }
 
 impl StartError {
@@ -83,13 +92,19 @@ impl StartError {
         match self {
             StartError::Usage => usage(program),
             StartError::IllegalOption(option) => {
-                format!("{program}: illegal option -- {option}\n{}", usage(program))
+                format!("{program}: illegal option -- {}\n{}", escape::line(option), usage(program))
+            }
+            StartError::NoArgument(option) => {
+                format!("{program}: option takes no argument -- {option}\n{}", usage(program))
+            }
+            StartError::Hinted(error, hint) => {
+                format!("{}{program}: {}\n", error.render(program), escape::line(hint))
             }
             StartError::MissingArgument(option) => {
                 format!("{program}: option requires an argument -- {option}\n{}", usage(program))
             }
             StartError::NotANumber(meaning, text) => {
-                format!("{program}: illegal {meaning} -- {}\n", text.to_string_lossy())
+                format!("{program}: illegal {meaning} -- {}\n", escape::name(text))
             }
             StartError::OutOfRange(meaning, least, most) => {
                 format!("{program}: {meaning} must be between {least} and {most}\n")
@@ -100,10 +115,10 @@ impl StartError {
             StartError::CommandAndFile => {
                 format!("{program}: You cannot use the P and f flags together.\n")
             }
-            StartError::BadTime(text) => format!("bad time \"{}\"\n", text.to_string_lossy()),
+            StartError::BadTime(text) => format!("bad time \"{}\"\n", escape::name(text)),
             StartError::NoOperand => "Must specify disk or file system\n".to_owned(),
             StartError::ExtraOperands(words) => {
-                let words: String = words.iter().map(|w| format!(" {}", w.to_string_lossy())).collect();
+                let words: String = words.iter().map(|w| format!(" {}", escape::name(w))).collect();
                 format!("Unknown arguments to dump:{words}\n")
             }
             StartError::OnePurpose => {
@@ -124,16 +139,16 @@ impl StartError {
                 )
             }
             StartError::LabelTooLong(label) => {
-                let (length, label) = (label.len(), label.to_string_lossy());
+                let (length, label) = (label.len(), escape::name(label));
                 format!("{program}: label \"{label}\" has {length} bytes, more than {MOST_LABEL}\n")
             }
             StartError::UnknownStyle(style) => {
-                let style = style.to_string_lossy();
+                let style = escape::name(style);
                 format!("{program}: progress is none, plain, bar or json, not \"{style}\"\n")
             }
             StartError::Unsuitable(what) => format!("{program}: {what}\n"),
             StartError::BadCompression(text) => {
-                let text = text.to_string_lossy();
+                let text = escape::name(text);
                 format!("{program}: --compress={text}: should be zstd or zstd:level, 1 to 19\n")
             }
             StartError::VerifyOutput => {
@@ -145,7 +160,17 @@ impl StartError {
             }
             StartError::TapeCharacters => "invalid characters in tape\n".to_owned(),
             StartError::UserName(user) => {
-                format!("  DUMP: invalid user name {}\n", user.to_string_lossy())
+                format!("  DUMP: invalid user name {}\n", escape::name(user))
+            }
+            StartError::HostName(host) => {
+                let host = escape::name(host);
+                format!("{program}: invalid host name \"{host}\"; write ./ before the name of a local file\n")
+            }
+            StartError::EmitRemote(name) => {
+                let name = escape::name(name);
+                format!(
+                    "{program}: {name}: --emit cannot write to another machine; write ./ before the name of a local file\n"
+                )
             }
         }
     }

@@ -5,20 +5,24 @@
 //! its meaning and checks the whole; a [`Job`] is the result. Nothing here does I/O.
 
 mod args;
+mod destination;
 mod draft;
 mod error;
 mod extra;
+mod hint;
 mod letters;
 mod reading;
+mod table;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use crate::escape;
 use crate::job::{Job, Reading};
-pub use args::command;
 pub use draft::{DEFAULT_DUMPDATES, DEFAULT_TAPE};
 pub use error::StartError;
+pub use table::{command, help};
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +38,9 @@ pub enum Request {
         /// The dumpdates file.
         dumpdates: PathBuf,
     },
-    /// Print this text (`--help`, `--version`).
+    /// Print [`help`].
+    Help,
+    /// Print this text (`--version`).
     Print(String),
 }
 
@@ -50,6 +56,17 @@ pub fn parse(
     if args.is_empty() {
         return Err(StartError::Usage);
     }
+    parse_words(args, tape, parse_date).map_err(|error| match hint::find(args, &error) {
+        Some(hint) => StartError::Hinted(Box::new(error), hint),
+        None => error,
+    })
+}
+
+fn parse_words(
+    args: &[OsString],
+    tape: Option<&OsStr>,
+    parse_date: fn(&str) -> Option<i64>,
+) -> Result<Request, StartError> {
     let scan = args::scan(&letters::expand(args)?);
     let mut draft = draft::Draft::default();
     for given in &scan.options {
@@ -67,7 +84,7 @@ pub fn parse(
 /// The name of the program for messages: the last part of `argv[0]`.
 pub fn program_name(argv0: Option<&OsStr>) -> String {
     let name = argv0.map(Path::new).and_then(Path::file_name).filter(|n| !n.as_bytes().is_empty());
-    name.map_or_else(|| "capdump".to_owned(), |name| name.to_string_lossy().into_owned())
+    name.map_or_else(|| "capdump".to_owned(), escape::name)
 }
 
 #[cfg(test)]

@@ -5,21 +5,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::args::Given;
+use super::destination;
 use super::error::StartError;
 use crate::job::{Purpose, Reading};
-
-/// Flags, with what `--help` says of them.
-pub const FLAGS: &[(&str, &str)] = &[
-    ("check", "check a dump: the operands are its volumes"),
-    ("json", "with --check, --list: write lines of JSON"),
-    ("list", "list the files of a dump: the operands are its volumes"),
-];
-
-/// Options with an argument: its name and what `--help` says.
-pub const VALUES: &[(&str, &str, &str)] = &[
-    ("emit", "path", "write a dump of this path of a dump only; may be repeated"),
-    ("index", "file", "write an index of the dump; with --list, --emit: read it"),
-];
 
 /// What was read of them so far.
 #[derive(Debug, Default)]
@@ -93,6 +81,9 @@ impl ReadingDraft {
             return Err(StartError::Stray("index"));
         }
         let output = output.filter(|output| output != "-");
+        if let Some(name) = output.as_ref().filter(|name| emit && destination::is_remote(name)) {
+            return Err(StartError::EmitRemote(name.clone()));
+        }
         let purpose = match (self.check, self.list) {
             (true, _) => Purpose::Check,
             (_, true) => Purpose::List,

@@ -219,7 +219,11 @@ fn remote_tapes() {
     let got = job("-f far:a:1,b x").output;
     assert_eq!(got, remote(None, "far", &["a:1", "b"]));
     assert_eq!((got.name(), got.host()), ("a:1,b".into(), Some("far".into())));
-    assert_eq!(refusal("-f a.b@far:x x"), "  DUMP: invalid user name a.b\n");
+    assert_eq!(refusal("-f a;b@far:x x"), "  DUMP: invalid user name a;b\n");
+    assert_eq!(job("-f a.b@[fe80::1%em0]:x x").output, remote(Some("a.b"), "fe80::1%em0", &["x"]));
+    let numbered = Output::Names(Names::Numbered("/b/04:30.".into()));
+    assert_eq!(job("--volumes-prefix -f /b/04:30. x").output, numbered);
+    assert!(refusal("--emit . -f far:x d").contains("--emit cannot write to another machine"));
     let args = ["-f", "far:a\nb", "x"].map(OsString::from);
     assert_eq!(parse(&args, None, date), Err(StartError::TapeCharacters));
 }
@@ -249,6 +253,7 @@ fn tape_of_the_environment() {
         }
     };
     assert_eq!(output("/x", "/dev/nsa1"), (names(&["/dev/nsa1"]), false));
+    assert_eq!(output("/x", "/b/04:30"), (names(&["/b/04:30"]), false));
     assert_eq!(output("/x", "-"), (Output::Stdout, true));
     assert_eq!(output("-f out x", "-"), (names(&["out"]), false));
     assert_eq!(output("-P cat x", "-"), (Output::Command("cat".into()), false));
@@ -337,12 +342,14 @@ fn listings_act_where_they_stand() {
 
 #[test]
 fn help_and_version() {
-    let Ok(Request::Print(help)) = request("--help") else { panic!("no help") };
+    assert_eq!(request("--help"), Ok(Request::Help));
+    let help = help(80);
     for option in ["-W ", "--workers <N>", "-T <date>", "--version", "[filesystem]..."] {
         assert!(help.contains(option), "{option} is not in\n{help}");
     }
     let version = Request::Print(format!("capdump {}\n", env!("CARGO_PKG_VERSION")));
-    assert_eq!(request("-0 --version"), Ok(version));
+    assert_eq!(request("-0 --version"), Ok(version.clone()));
+    assert_eq!(request("-V"), Ok(version));
 }
 
 #[test]

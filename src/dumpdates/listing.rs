@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::fmt::Write;
 
 use super::{Dumpdates, Entry};
+use crate::escape;
 use crate::fstab::{self, Fstab};
 
 /// Seconds in a day.
@@ -43,8 +44,8 @@ pub fn last_dumps(
             continue;
         }
         let mark = if due && !only_due { '>' } else { ' ' };
-        let name = name.to_string_lossy();
-        let file = known.map(|known| known.file.to_string_lossy()).unwrap_or_default();
+        let name = escape::name(name);
+        let file = known.map(|known| escape::name(&known.file)).unwrap_or_default();
         _ = write!(text, "{mark} {name:>8}\t({file:>6}) Last dump: ");
         _ = match (newest, &date) {
             // The date without seconds and year.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::text::{escape, escape_into, unescape};
+use crate::escape::{escape, escape_into, unescape};
 use crate::units::{Ino, TP_BSIZE};
 
 /// The version that is written and read.

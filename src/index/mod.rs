@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The index of a dump: one line for each name, with the place of its header; gathered, sorted, printed and parsed, pure.
 //!
-//! It is text of lines that end in a newline, and of fields that are parted by tabs. Bytes that would get in the way (all below
-//! 0x21 but the blank, 0x7f and the backslash) stand as a backslash and three octal digits, as vis(3) writes them; all others,
-//! UTF-8 among them, stand as they are. The first line is a header of fields `name=value`:
+//! It is text of lines that end in a newline, and of fields separated by tabs. Texts are escaped ([`crate::escape`]); a reader takes any
+//! byte but tab and newline as it is as well. The first line is a header of fields `name=value`:
 //!
 //! ```text
 //! capdump-index<TAB>version=1<TAB>date=1700000000<TAB>level=0<TAB>label=none<TAB>filesystem=/usr<TAB>files=1:5120
@@ -28,13 +27,11 @@
 
 mod line;
 mod places;
-mod text;
 mod tree;
 mod walk;
 
 pub use line::{Error, Head, Line, WORD};
 pub use places::{HeaderPlace, Places, PlacesMark};
-pub use text::{escape, escape_into, unescape};
 pub use tree::{Entry, Tree, TreeMark};
 pub use walk::{MOST_PATH, Walk};
 

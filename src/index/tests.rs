@@ -2,6 +2,7 @@
 //! What is printed is read back; what is none is refused.
 
 use super::*;
+use crate::escape::unescape;
 use crate::units::Ino;
 use proptest::prelude::*;
 

@@ -8,8 +8,8 @@ use std::cmp::Ordering;
 
 use super::Line;
 use super::places::Places;
-use super::text::is_plain;
 use super::tree::Tree;
+use crate::escape::{escape, is_plain};
 use crate::units::Ino;
 
 /// Most bytes of a path: what is below a longer one is left out. Readers of an index count on it.
@@ -132,11 +132,29 @@ fn compare(tree: &Tree, a: Item, b: Item) -> Ordering {
     let same = left.iter().zip(right).take_while(|(a, b)| a == b).count();
     let next = |name: &[u8], item: Item| {
         let slash = (item.is_below() && same == name.len()).then_some(b'/');
-        // Escaped bytes begin with a backslash, and go on by their value.
-        name.get(same).copied().or(slash).map(|byte| (if is_plain(byte) { byte } else { b'\\' }, byte))
+        name.get(same).copied().or(slash)
+    };
+    let order = match (next(left, a), next(right, b)) {
+        (l, r) if [l, r].into_iter().flatten().all(is_plain) => l.cmp(&r),
+        _ => {
+            let start = character(left, right, same);
+            let printed = |name: &[u8], item: Item| {
+                let mut out = escape(&name[start..]);
+                out.extend(item.is_below().then_some(b'/'));
+                out
+            };
+            printed(left, a).cmp(&printed(right, b))
+        }
     };
     // Of two entries with one name, each is something else.
-    next(left, a).cmp(&next(right, b)).then(a.0.cmp(&b.0))
+    order.then(a.0.cmp(&b.0))
+}
+
+/// Where the character begins in which two names differ first, at `same`.
+fn character(left: &[u8], right: &[u8], same: usize) -> usize {
+    let continues =
+        |at: usize| [left, right].iter().any(|name| name.get(at).is_some_and(|&b| b & 0xc0 == 0x80));
+    (0..=same).rev().find(|&at| !continues(at)).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -9,8 +9,13 @@ mod query;
 mod refusal;
 mod report;
 mod results;
+mod summary;
 
 use std::io::{self, Write};
+use std::os::fd::AsFd;
+
+use crate::escape;
+use crate::os::tty;
 
 use crate::os::standard;
 
@@ -22,6 +27,7 @@ pub use query::{Action, Query, Question, REMIND_AFTER};
 pub use refusal::Refusal;
 pub use report::{Event, Report};
 pub use results::{About, Entry, FindingLine, Results, SummaryLine};
+pub use summary::Sums;
 
 /// The group that broadcasts go to (`OPGRENT`, sbin/dump/dump.h).
 pub const OPERATOR_GROUP: &str = "operator";
@@ -63,25 +69,30 @@ pub struct Operator {
     display: Display,
     /// The bar is away until a question is answered.
     suspended: bool,
+    /// Whether the operator sits at a terminal and sees a last line with the sums.
+    sums_up: bool,
+    sums: Option<Sums>,
 }
 
 impl Operator {
     /// An operator who reads `stderr`. Each line is given to it in one call of `write_all`, so with
     /// [`io::stderr`], which has no buffer, a line is one write(2).
     pub fn new(program: String, stderr: Box<dyn Write>) -> Operator {
-        Operator { program, stderr, last: String::new(), display: Display::Lines, suspended: false }
+        let (last, display) = (String::new(), Display::Lines);
+        Operator { program, stderr, last, display, suspended: false, sums_up: false, sums: None }
     }
 
     /// Says one line.
     pub fn say(&mut self, message: impl Line) {
-        self.last = format!("{message}\n");
+        self.last = format!("{}\n", escape::line(&message.to_string()));
         let line = format!("  DUMP: {}", self.last);
         self.print(&line);
     }
 
     /// Says why the dump cannot be started; the program's name stands before it.
     pub fn refuse(&mut self, refusal: Refusal<'_>) {
-        self.print(&format!("{}: {refusal}\n", self.program));
+        let line = format!("{}: {refusal}", self.program);
+        self.print(&format!("{}\n", escape::line(&line)));
     }
 
     /// The program's name, for messages before a dump starts.
@@ -91,7 +102,7 @@ impl Operator {
 
     /// Says that the remote tape's host has answered. dump has no prefix here.
     pub fn connected(&mut self, host: &str) {
-        self.print(&format!("Connection to {host} established.\n"));
+        self.print(&format!("Connection to {} established.\n", escape::line(host)));
     }
 
     /// Writes a text to standard error as it is ([`Action::Print`]); a bar makes room for it.
@@ -114,9 +125,24 @@ impl Operator {
         &self.display
     }
 
+    /// Has the sums of a dump be its last line, for an operator at a terminal.
+    pub fn sum_up(&mut self) {
+        self.sums_up = true;
+    }
+
     /// Shows what happens at `time`, seconds since 1970.
     pub fn show(&mut self, event: Event<'_>, time: i64) {
         self.display.show(event, time);
+        match event {
+            Event::Done { sums, .. } => self.sums = Some(sums).filter(|_| self.sums_up),
+            // Done, or done without what could not be read; what went wrong after the last volume is no end of this kind.
+            Event::End { status: 0 | 4 } => {
+                if let Some(sums) = self.sums.take() {
+                    self.say(sums);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// A question begins: gives the bar, which is to be suspended until [`Operator::resume`].
@@ -138,6 +164,11 @@ impl Operator {
              DUMP: NEEDS ATTENTION: {last}{text}"
         )
     }
+}
+
+/// The columns of the terminal that standard output is; 80 if it is none.
+pub fn columns() -> u16 {
+    tty::columns(io::stdout().as_fd()).unwrap_or(80)
 }
 
 /// Writes a text to standard output: the listings of `-W`, `--help`.

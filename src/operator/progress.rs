@@ -4,6 +4,8 @@
 use std::ffi::OsStr;
 use std::fmt;
 
+use crate::escape;
+
 /// Seconds between two lines of progress.
 const STEP: i64 = 300;
 /// Tape blocks to be written before an end is foretold.
@@ -98,14 +100,14 @@ impl Progress {
 /// The process title while nothing is written yet, and at the start of passes III and IV.
 pub fn pass_title(disk: &OsStr, pass: u8) -> String {
     let what = if matches!(pass, 1 | 4) { "regular files" } else { "directories" };
-    format!("{}: pass {pass}: {what}", disk.display())
+    format!("{}: pass {pass}: {what}", escape::name(disk))
 }
 
 /// The process title while the dump is written.
 pub fn title(disk: &OsStr, pass: u8, state: &State) -> String {
     match state {
-        State::Soon => format!("{}: {state}", disk.display()),
-        State::Percent { .. } => format!("{}: pass {pass}: {state}", disk.display()),
+        State::Soon => format!("{}: {state}", escape::name(disk)),
+        State::Percent { .. } => format!("{}: pass {pass}: {state}", escape::name(disk)),
     }
 }
 

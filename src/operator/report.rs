@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::Sums;
+use crate::escape;
 use crate::os::output;
 
 /// How often progress is reported at most.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Most characters of a name or text, so that a line is written to a pipe whole or not at all.
-const LONGEST: usize = 100;
+/// Most bytes of a name in a line, where each of its two names stands in JSON: a pipe takes a line of 512 bytes whole or not at all.
+const LONGEST: usize = 140;
 
 /// What is reported.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +36,7 @@ pub enum Event<'a> {
     /// The operator has answered.
     Answer { yes: bool },
     /// All is written.
-    Done { blocks: u64, volumes: u32, seconds: i64 },
+    Done { volumes: u32, sums: Sums },
     /// Something is lost: so many files, ranges of inodes and groups.
     Lost { things: usize },
     /// The program ends with this exit status.
@@ -73,13 +75,21 @@ impl Report {
         if self.closed || !output::has_room(self.fd.as_fd()) {
             return;
         }
-        let line = format!("{}\n", object(event, time));
+        let line = object(event, time).to_string();
+        let line = format!("{}\n", escape::json(&line));
         self.closed = output::write(self.fd.as_fd(), line.as_bytes()).is_err();
     }
 }
 
 fn name(name: &OsStr) -> String {
-    name.to_string_lossy().chars().take(LONGEST).collect()
+    let name = name.to_string_lossy();
+    let mut length = 0;
+    let fits = |&c: &char| {
+        let quoted = serde_json::Value::from(c.to_string()).to_string();
+        length += escape::json(&quoted).len() - 2;
+        length <= LONGEST
+    };
+    name.chars().take_while(fits).collect()
 }
 
 fn object(event: Event<'_>, time: i64) -> Value {
@@ -103,8 +113,9 @@ fn object(event: Event<'_>, time: i64) -> Value {
         }
         Event::Question { text } => ("question", json!({ "text": text })),
         Event::Answer { yes } => ("answer", json!({ "yes": yes })),
-        Event::Done { blocks, volumes, seconds } => {
-            ("done", json!({ "blocks": blocks, "volumes": volumes, "seconds": seconds }))
+        Event::Done { volumes, sums: Sums { blocks, bytes, seconds, .. } } => {
+            let fields = json!({ "blocks": blocks, "volumes": volumes, "bytes": bytes, "seconds": seconds });
+            ("done", fields)
         }
         Event::Lost { things } => ("lost", json!({ "things": things })),
         Event::End { status } => ("end", json!({ "status": status })),
@@ -143,7 +154,7 @@ mod tests {
     #[test]
     fn nobody_is_waited_for() {
         let (mut report, mut read) = report();
-        let long = "x".repeat(5000);
+        let long = "x\u{202e}\u{e0041}".repeat(5000);
         for _ in 0..2000 {
             report.write(Event::Volume { volume: 1, output: OsStr::new(&long) }, 0);
         }

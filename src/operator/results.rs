@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What is told of a dump that is read: the listing, and what is wrong.
 
-use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 
 use serde_json::{Value, json};
 
 use super::Line;
+use crate::escape::{self, escape_into};
 use crate::format::{Decoded, Dialect};
-use crate::index::{self, escape_into};
+use crate::index;
 use crate::reading::{Finding, Place, Summary};
 use crate::ufs::FileType;
 use crate::units::{Ino, TP_BSIZE};
@@ -72,9 +74,7 @@ impl fmt::Display for FindingLine<'_> {
             comma = ", ";
         }
         if let Some(path) = self.path {
-            let mut shown = Vec::new();
-            escape_into(path, &mut shown);
-            write!(f, "{comma}{}", String::from_utf8_lossy(&shown))?;
+            write!(f, "{comma}{}", escape::name(OsStr::from_bytes(path)))?;
             comma = ", ";
         }
         let colon = if comma.is_empty() { "" } else { ": " };
@@ -128,18 +128,21 @@ impl Results {
             "date": of.date,
             "base_date": of.ddate,
             "level": of.level,
-            "label": text(&of.label),
-            "filesystem": text(&of.filesys),
-            "device": text(&of.dev),
-            "host": text(&of.host),
             "format": if header.dialect == Dialect::Ufs2 { "ufs2" } else { "ufs1" },
             "byte_order": if big { "big" } else { "little" },
         });
-        self.line(&object("dump", fields))
+        let mut object = object("dump", fields);
+        for (key, name) in
+            [("label", &of.label), ("filesystem", &of.filesys), ("device", &of.dev), ("host", &of.host)]
+        {
+            put_text(&mut object, key, name);
+        }
+        self.line(&object)
     }
 
     fn line(&mut self, object: &Value) -> io::Result<()> {
-        serde_json::to_writer(&mut self.out, object)?;
+        let line = object.to_string();
+        self.out.write_all(escape::json(&line).as_bytes())?;
         self.out.write_all(b"\n")
     }
 
@@ -168,7 +171,7 @@ impl Results {
 
     fn entry_json(&mut self, entry: &Entry<'_>) -> io::Result<()> {
         let mut object = object("entry", json!({ "inode": entry.ino.0 }));
-        put_path(&mut object, entry.path);
+        put_text(&mut object, "path", entry.path);
         if let Some(about) = entry.about {
             object["kind"] = kind(about.mode).0.into();
             object["mode"] = (about.mode & PERMISSIONS).into();
@@ -189,7 +192,7 @@ impl Results {
         let index::Line { ino, volume, offset, blocks, .. } = *line;
         if self.json {
             let mut object = object("entry", json!({ "inode": ino.0, "tape_blocks": blocks }));
-            put_path(&mut object, &line.path);
+            put_text(&mut object, "path", &line.path);
             put_place(&mut object, Some(Place { volume, block: offset / TP_BSIZE as u64 }));
             return self.line(&object);
         }
@@ -212,7 +215,7 @@ impl Results {
             object["inode"] = ino.0.into();
         }
         if let Some(path) = line.path {
-            put_path(&mut object, path);
+            put_text(&mut object, "path", path);
         }
         self.line(&object)
     }
@@ -287,18 +290,13 @@ fn put_place(object: &mut Value, place: Option<Place>) {
     }
 }
 
-/// A path; if it is not UTF-8, its bytes follow in hexadecimal digits.
-fn put_path(object: &mut Value, path: &[u8]) {
-    object["path"] = text(path).into();
-    if std::str::from_utf8(path).is_err() {
-        let hex: String = path.iter().map(|byte| format!("{byte:02x}")).collect();
-        object["path_bytes"] = hex.into();
+/// A name; if it is not UTF-8, U+FFFD stands for what is not, and its bytes follow in hexadecimal digits.
+fn put_text(object: &mut Value, key: &str, name: &[u8]) {
+    object[key] = String::from_utf8_lossy(name).into();
+    if std::str::from_utf8(name).is_err() {
+        let hex: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+        object[format!("{key}_bytes")] = hex.into();
     }
-}
-
-/// What is not UTF-8 becomes U+FFFD.
-fn text(bytes: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
 }
 
 #[cfg(test)]
@@ -325,11 +323,11 @@ mod tests {
     fn a_path_that_is_not_utf_8_keeps_its_bytes() {
         let every: Vec<u8> = (0..=255).collect();
         let mut strange = json!({});
-        put_path(&mut strange, &every);
+        put_text(&mut strange, "path", &every);
         assert_eq!(strange["path"].as_str().unwrap(), String::from_utf8_lossy(&every));
         assert!(strange["path_bytes"].as_str().unwrap().starts_with("000102"));
         let mut good = json!({});
-        put_path(&mut good, "naïve \u{1f600}\n".as_bytes());
+        put_text(&mut good, "path", "naïve \u{1f600}\n".as_bytes());
         assert_eq!(good, json!({ "path": "naïve \u{1f600}\n" }));
     }
 }

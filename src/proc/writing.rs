@@ -25,7 +25,7 @@ use crate::disk::Disk;
 use crate::event::{Event, EventQueue, Sig};
 use crate::media::Kind;
 use crate::operator::{
-    self, Attention, MediaMessage, Message, Progress, Question, Remark, StopMessage, pass_title,
+    self, Attention, MediaMessage, Message, Progress, Question, Remark, StopMessage, Sums, pass_title,
 };
 use crate::os::process::set_title;
 use crate::passes::Notice;
@@ -359,7 +359,13 @@ impl<'a, 'd> Writing<'a, 'd> {
         let seconds = self.started.clock.now() - self.progress.started();
         console.say(Message::Finished { seconds, blocks });
         let volumes = self.filler.volume();
-        console.show(operator::Event::Done { blocks, volumes, seconds });
+        let place = match medium.kind {
+            Kind::File => "on disk",
+            Kind::Tape | Kind::Remote | Kind::RemoteInStep => "on tape",
+            Kind::Stream => "written",
+        };
+        let sums = Sums { blocks, bytes: self.bytes_before + self.bytes, place, seconds };
+        console.show(operator::Event::Done { volumes, sums });
         // dump says that it has recorded the dump before it closes the medium.
         let safe_at_close = self.volumes.are_safe_at_close();
         if !safe_at_close {
