@@ -11,6 +11,8 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 
+use crate::escape;
+
 pub use change::{Change, change};
 pub use listing::last_dumps;
 
@@ -48,10 +50,10 @@ impl fmt::Display for DumpdatesError {
         match self {
             DumpdatesError::TooLarge => write!(f, "larger than {MAX_FILE} bytes"),
             DumpdatesError::NameTooLong(name) => {
-                write!(f, "Name '{}' exceeds DUMPFMTLEN ({NAME_WIDTH}) bytes", name.display())
+                write!(f, "Name '{}' exceeds DUMPFMTLEN ({NAME_WIDTH}) bytes", escape::name(name))
             }
             DumpdatesError::NameNotAWord(name) => {
-                write!(f, "Name '{}' is empty or has blanks or a NUL in it", name.display())
+                write!(f, "Name '{}' is empty or has blanks or a NUL in it", escape::name(name))
             }
         }
     }

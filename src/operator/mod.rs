@@ -132,7 +132,6 @@ impl Operator {
 
     /// Shows what happens at `time`, seconds since 1970.
     pub fn show(&mut self, event: Event<'_>, time: i64) {
-        self.display.show(event, time);
         match event {
             Event::Done { sums, .. } => self.sums = Some(sums).filter(|_| self.sums_up),
             // Done, or done without what could not be read; what went wrong after the last volume is no end of this kind.
@@ -143,6 +142,8 @@ impl Operator {
             }
             _ => {}
         }
+        // The bar goes last, so that nothing is drawn after it.
+        self.display.show(event, time);
     }
 
     /// A question begins: gives the bar, which is to be suspended until [`Operator::resume`].

@@ -4,6 +4,8 @@
 use std::ffi::OsStr;
 use std::fmt;
 
+use crate::escape;
+
 /// One line, without the program's name and the newline. Reasons are strerror(3)'s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are what the line says of them")]
@@ -52,50 +54,50 @@ impl fmt::Display for Refusal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refusal::CannotOpen { name, reason } => {
-                write!(f, "Cannot open {}: {reason}", name.display())
+                write!(f, "Cannot open {}: {reason}", escape::name(name))
             }
-            Refusal::CannotStat { name, reason } => write!(f, "{}: stat: {reason}", name.display()),
+            Refusal::CannotStat { name, reason } => write!(f, "{}: stat: {reason}", escape::name(name)),
             Refusal::CannotCreate { name, reason } => {
-                write!(f, "Cannot create {}: {reason}", name.display())
+                write!(f, "Cannot create {}: {reason}", escape::name(name))
             }
             Refusal::UnknownFileSystem(name) => {
-                write!(f, "{}: unknown file system", name.display())
+                write!(f, "{}: unknown file system", escape::name(name))
             }
             Refusal::RecordTooLong { name, record, most } => {
-                let name = name.display();
+                let name = escape::name(name);
                 write!(
                     f,
                     "{name}: a record of {record} bytes is too long, it takes {most}: use -b {}",
                     most / 1024
                 )
             }
-            Refusal::CannotDump { name, reason } => write!(f, "{}: {reason}", name.display()),
-            Refusal::NoSuchPath { path, reason } => write!(f, "{}: {reason}", path.display()),
+            Refusal::CannotDump { name, reason } => write!(f, "{}: {reason}", escape::name(name)),
+            Refusal::NoSuchPath { path, reason } => write!(f, "{}: {reason}", escape::name(path)),
             Refusal::ExcludedRoot => f.write_str("the root of the file system cannot be left out"),
             Refusal::NoSuchInode { inode, inodes } => {
                 write!(f, "inode {inode}: the file system has {inodes} inodes")
             }
             Refusal::FreeInode { inode } => write!(f, "inode {inode}: not in use"),
             Refusal::IncludedAndExcluded { path, inode } => {
-                write!(f, "{}: to be dumped, but inode {inode} on its way is left out", path.display())
+                write!(f, "{}: to be dumped, but inode {inode} on its way is left out", escape::name(path))
             }
             Refusal::BadInodeList { name, line, text } => {
-                write!(f, "{}, line {line}: \"{text}\" is no inode number", name.display())
+                write!(f, "{}, line {line}: \"{text}\" is no inode number", escape::name(name))
             }
             Refusal::ProgressDescriptor { descriptor, reason } => {
                 write!(f, "progress to descriptor {descriptor}: {reason}")
             }
             Refusal::CannotIndex { name, reason } => {
-                write!(f, "Cannot write an index to {}: {reason}", name.display())
+                write!(f, "Cannot write an index to {}: {reason}", escape::name(name))
             }
             Refusal::CannotVerify(name) => {
-                write!(f, "{}: it cannot be read back, as --verify would", name.display())
+                write!(f, "{}: it cannot be read back, as --verify would", escape::name(name))
             }
             Refusal::TapeCompressed(name) => {
                 write!(
                     f,
                     "{}: a tape takes no compressed dump: leave --compress to its drive",
-                    name.display()
+                    escape::name(name)
                 )
             }
             Refusal::NoSuperblock { reason } => {
@@ -105,7 +107,7 @@ impl fmt::Display for Refusal<'_> {
                 write!(f, "Unable to read file system superblock: {reason}")
             }
             Refusal::LargerThanProvider { name, size, media } => {
-                let name = name.display();
+                let name = escape::name(name);
                 write!(f, "{name}: the file system has {size} bytes, its provider only {media}")
             }
         }

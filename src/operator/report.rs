@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -82,7 +83,7 @@ impl Report {
 }
 
 fn name(name: &OsStr) -> String {
-    let name = name.to_string_lossy();
+    let name = String::from_utf8_lossy(name.as_bytes());
     let mut length = 0;
     let fits = |&c: &char| {
         let quoted = serde_json::Value::from(c.to_string()).to_string();
@@ -113,9 +114,8 @@ fn object(event: Event<'_>, time: i64) -> Value {
         }
         Event::Question { text } => ("question", json!({ "text": text })),
         Event::Answer { yes } => ("answer", json!({ "yes": yes })),
-        Event::Done { volumes, sums: Sums { blocks, bytes, seconds, .. } } => {
-            let fields = json!({ "blocks": blocks, "volumes": volumes, "bytes": bytes, "seconds": seconds });
-            ("done", fields)
+        Event::Done { volumes, sums: Sums { blocks, seconds, .. } } => {
+            ("done", json!({ "blocks": blocks, "volumes": volumes, "seconds": seconds }))
         }
         Event::Lost { things } => ("lost", json!({ "things": things })),
         Event::End { status } => ("end", json!({ "status": status })),

@@ -128,6 +128,9 @@ fn names_of_the_command_line_and_of_files() {
         let ran = run(&mut command, LIMIT);
         assert_ran_clean(&format!("{first:?} {rest:?}"), &ran);
     }
+    // Every byte can be read in the message.
+    let missing = run(capdump(&dir, &["-0a", "-f", "out"]).arg(OsStr::from_bytes(b"a\\\x9b\xc2\x9b")), LIMIT);
+    assert!(missing.stderr.contains(r"a\134\233\302\233: "), "{}", missing.stderr);
     let mut long = capdump(&dir, &[]);
     long.arg(OsStr::from_bytes(&[b"--", bad.as_slice()].concat()));
     assert_ran_clean("a long option", &run(&mut long, LIMIT));

@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 
+use crate::escape;
 use crate::operator::State;
 
 /// The course of a dump that goes well.
@@ -69,12 +70,12 @@ impl fmt::Display for Message<'_> {
             }
             Dumping { snapshot, disk, mount_point, output, host } => {
                 let snapshot = if snapshot { "snapshot of " } else { "" };
-                write!(f, "Dumping {snapshot}{} ", disk.display())?;
+                write!(f, "Dumping {snapshot}{} ", escape::name(disk))?;
                 if let Some(path) = mount_point {
-                    write!(f, "({}) ", path.display())?;
+                    write!(f, "({}) ", escape::name(path))?;
                 }
-                write!(f, "to {}", output.display())?;
-                host.map_or(Ok(()), |host| write!(f, " on host {}", host.display()))
+                write!(f, "to {}", escape::name(output))?;
+                host.map_or(Ok(()), |host| write!(f, " on host {}", escape::name(host)))
             }
             MappingFiles => f.write_str("mapping (Pass I) [regular files]"),
             MappingDirectories => f.write_str("mapping (Pass II) [directories]"),
@@ -108,12 +109,12 @@ impl fmt::Display for Message<'_> {
             }
             Indexed { lines, name } => {
                 let plural = if lines == 1 { "" } else { "s" };
-                write!(f, "index of {lines} name{plural} in {}", name.display())
+                write!(f, "index of {lines} name{plural} in {}", escape::name(name))
             }
             Recorded { level, date } => {
                 write!(f, "level {level} dump on {}", epoch(date))
             }
-            Closing(output) => write!(f, "Closing {}", output.display()),
+            Closing(output) => write!(f, "Closing {}", escape::name(output)),
             Done => f.write_str("DUMP IS DONE"),
         }
     }

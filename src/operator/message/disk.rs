@@ -4,6 +4,8 @@
 use std::ffi::OsStr;
 use std::fmt;
 
+use crate::escape;
+
 /// Read errors after which dump asks whether to go on (`BREADEMAX`, sbin/dump/traverse.c).
 pub const BREADEMAX: u32 = 32;
 
@@ -40,23 +42,23 @@ impl fmt::Display for DiskMessage<'_> {
         use DiskMessage::*;
         match *self {
             ReadError { disk, reason, block, count } => {
-                let disk = disk.display();
+                let disk = escape::name(disk);
                 write!(f, "read error from {disk}: {reason}: [block {block}]: count={count}")
             }
             ShortReadError { disk, block, count, got } => {
-                let disk = disk.display();
+                let disk = escape::name(disk);
                 write!(f, "short read error from {disk}: [block {block}]: count={count}, got={got}")
             }
             SectorReadError { disk, reason, sector, count } => {
-                let disk = disk.display();
+                let disk = escape::name(disk);
                 write!(f, "read error from {disk}: {reason}: [sector {sector}]: count={count}")
             }
             SectorShortRead { disk, sector, count, got } => {
-                let disk = disk.display();
+                let disk = escape::name(disk);
                 write!(f, "short read from {disk}: [sector {sector}]: count={count}, got={got}")
             }
             TooManyReadErrors { disk, most } => {
-                write!(f, "More than {most} block read errors from {}", disk.display())
+                write!(f, "More than {most} block read errors from {}", escape::name(disk))
             }
             Unrecoverable => f.write_str("This is an unrecoverable error."),
             CorruptedDirectory { inode } => {

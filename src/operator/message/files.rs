@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::fmt;
 
 use crate::dumpdates::DumpdatesError;
+use crate::escape;
 
 /// What is wrong with fstab, dumpdates and the snapshot.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,23 +50,23 @@ impl fmt::Display for FilesMessage<'_> {
         use FilesMessage::*;
         match *self {
             CannotOpenFstab { path, reason } => {
-                let path = path.display();
+                let path = escape::name(path);
                 write!(f, "Can't open {path} for dump table information: {reason}")
             }
             NoDumpdates { path } => {
-                write!(f, "WARNING: no file `{}', making an empty one", path.display())
+                write!(f, "WARNING: no file `{}', making an empty one", escape::name(path))
             }
             CannotReadDumpdates { path, reason } => {
-                write!(f, "WARNING: cannot read {}: {reason}", path.display())
+                write!(f, "WARNING: cannot read {}: {reason}", escape::name(path))
             }
             CannotCreateDumpdates { path, reason } => {
-                write!(f, "WARNING: cannot create {}: {reason}", path.display())
+                write!(f, "WARNING: cannot create {}: {reason}", escape::name(path))
             }
             CannotRewriteDumpdates { path, reason } => {
-                write!(f, "cannot rewrite {}: {reason}", path.display())
+                write!(f, "cannot rewrite {}: {reason}", escape::name(path))
             }
             UnknownFormat { path, line } => {
-                write!(f, "Unknown intermediate format in {}, line {line}", path.display())
+                write!(f, "Unknown intermediate format in {}, line {line}", escape::name(path))
             }
             CannotRecord(error) => error.fmt(f),
             SnapshotOfReadOnly => f.write_str("WARNING: -L ignored for read-only filesystem."),
@@ -73,13 +74,13 @@ impl fmt::Display for FilesMessage<'_> {
                 f.write_str("WARNING: should use -L when dumping live read-write filesystems!")
             }
             NoSnapDirectory(path) => {
-                write!(f, "WARNING: -L requested but snapshot location {}", path.display())
+                write!(f, "WARNING: -L requested but snapshot location {}", escape::name(path))
             }
             SnapshotDowngraded => f.write_str("         is not a directory: dump downgraded, -L ignored"),
             IgnoringUpdate => f.write_str("Ignoring u flag for subdir dump"),
             SubsetAtLevel0 => f.write_str("Subdir dump is done at level 0"),
-            DumpingSubset(from) => write!(f, "Dumping sub files/directories from {}", from.display()),
-            DumpingPath(path) => write!(f, "Dumping file/directory {}", path.display()),
+            DumpingSubset(from) => write!(f, "Dumping sub files/directories from {}", escape::name(from)),
+            DumpingPath(path) => write!(f, "Dumping file/directory {}", escape::name(path)),
             SnapshotOfUnmounted => f.write_str("WARNING: Cannot use -L on an unmounted filesystem."),
         }
     }

@@ -4,6 +4,8 @@
 use std::ffi::OsStr;
 use std::fmt;
 
+use crate::escape;
+
 /// What happens to volumes and outputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the fields are what the line says of them")]
@@ -51,7 +53,7 @@ impl fmt::Display for MediaMessage<'_> {
         use MediaMessage::*;
         match *self {
             DumpingVolume { volume, output } => {
-                write!(f, "Dumping volume {volume} on {}", output.display())
+                write!(f, "Dumping volume {volume} on {}", escape::name(output))
             }
             VolumeBegins { volume, inode } => {
                 write!(f, "Volume {volume} begins with blocks from inode {inode}")
@@ -63,19 +65,19 @@ impl fmt::Display for MediaMessage<'_> {
             }
             ClosingVolume => f.write_str("Closing this volume.  Prepare to restart with new media;"),
             WillBeRewritten => f.write_str("this dump volume will be rewritten."),
-            WriteErrorOn(output) => write!(f, "write error on {}", output.display()),
+            WriteErrorOn(output) => write!(f, "write error on {}", escape::name(output)),
             CannotRecover => f.write_str("Cannot recover"),
             CannotOpenOutput(output) => {
-                write!(f, "Cannot open output \"{}\".", output.display())
+                write!(f, "Cannot open output \"{}\".", escape::name(output))
             }
             CannotOpenPipeline(command) => {
-                write!(f, "Cannot open output pipeline \"{}\".", command.display())
+                write!(f, "Cannot open output pipeline \"{}\".", escape::name(command))
             }
             EotInLastRecords => f.write_str("EOT detected in last 2 tape records!"),
             UseLongerTape => f.write_str("Use a longer tape, decrease the size estimate"),
             UseNoEstimate => f.write_str("or use no size estimate at all."),
             EotAtStart => f.write_str("EOT detected at start of the tape!"),
-            Launching(script) => write!(f, "Launching {}", script.display()),
+            Launching(script) => write!(f, "Launching {}", escape::name(script)),
             AbortedByScript { status } => {
                 write!(f, "Dump aborted by the end of tape script: exit status {status}")
             }
