@@ -104,12 +104,15 @@ fn without_a_record_the_date_is_now() {
 }
 
 #[test]
-fn a_time_that_never_was_is_refused() {
+fn a_time_that_never_was_is_an_earlier_one() {
     let dir = TempDir::new("capdump-hour");
     image(&dir.join("image"), 1_000_000_000);
-    let mut command = capdump(&dir, &["-1aT", "Sun Mar 29 02:30:00 2026", "-f", "x", "image"]);
-    let ran = run(command.env("TZ", "Europe/Berlin"), LIMIT);
-    assert_eq!((ran.code(), ran.stderr.as_str()), (1, "bad time \"Sun Mar 29 02:30:00 2026\"\n"));
+    let (zone, now) = ("Europe/Berlin", 1_775_000_000);
+    dump(&dir, zone, now, &["-1aT", "Sun Mar 29 02:30:00 2026", "-f", "typed", "image"]);
+    fs::write(dir.join("dd"), format!("{:53} 0 Sun Mar 29 02:30:00 2026\n", "image")).unwrap();
+    dump(&dir, zone, now, &["-1aD", "dd", "-f", "recorded", "image"]);
+    // 01:30, half an hour before the clocks were set forward.
+    assert_eq!((dates(&dir, "typed").1, dates(&dir, "recorded").1), (1774_744_200, 1774_744_200));
 }
 
 #[test]
