@@ -4,6 +4,8 @@ complete -c capdump -s T -d 'dump what changed since this date (ctime(3))' -r
 complete -c capdump -l exclude -d 'leave out a file, or a directory with all below it' -r
 complete -c capdump -l exclude-file -d 'leave out the inodes that a file lists' -r -F
 complete -c capdump -l exclude-inode -d 'leave out inodes, numbers separated by commas' -r
+complete -c capdump -l partition -d 'dump the file system in a partition of the disk: p2, s1, s1a or a' -r
+complete -c capdump -l superblock -d 'read a copy of the superblock, at this sector of 512 bytes' -r
 complete -c capdump -l label -d 'the label in the headers, up to 15 bytes [default: none]' -r
 complete -c capdump -s f -d 'write to a file or tape, "-" for standard output, [user@]host:file, or a list separated by commas; a name with a slash before its first colon is a local file [default: $TAPE or /dev/sa0]' -r -F
 complete -c capdump -s P -d 'write each volume to a command\'s standard input' -r

@@ -35,6 +35,8 @@ pub struct Geometry {
     pub media: u64,
     /// Bytes of the provider's sector; reads are whole sectors.
     pub sector: u32,
+    /// Where the file system begins on the disk, in bytes: 0, or the start of its partition. All offsets count from there.
+    pub base: u64,
 }
 
 impl Geometry {
@@ -55,7 +57,8 @@ impl Geometry {
     pub fn at_once(&self, offset: ByteOffset, length: usize) -> bool {
         let sector = u64::from(self.sector.max(1));
         let inside = offset.0.checked_add(length as u64).is_some_and(|end| end <= self.end);
-        let whole_sectors = offset.0.is_multiple_of(sector) && (length as u64).is_multiple_of(sector);
+        let at = self.base.saturating_add(offset.0);
+        let whole_sectors = at.is_multiple_of(sector) && (length as u64).is_multiple_of(sector);
         inside && whole_sectors && self.is_whole(offset, length)
     }
 }
@@ -75,7 +78,7 @@ impl Disk<'_> {
     /// Says that `length` bytes at `offset` are about to be read. Images in files are left to their file system's own readahead.
     pub fn will_read(&self, offset: ByteOffset, length: usize) {
         if self.geometry.is_device() && self.geometry.at_once(offset, length) {
-            will_read(self.fd, offset.0, length);
+            will_read(self.fd, self.place(offset.0), length);
         }
     }
 
@@ -94,7 +97,12 @@ impl Disk<'_> {
     /// Fills `buf` by one read of whole sectors; false, and nothing told, if that cannot be or does not bring all of it.
     pub fn read_whole(&self, offset: ByteOffset, buf: &mut [u8]) -> bool {
         self.geometry.at_once(offset, buf.len())
-            && matches!(pread(self.fd, buf, offset.0), Ok(got) if got == buf.len())
+            && matches!(pread(self.fd, buf, self.place(offset.0)), Ok(got) if got == buf.len())
+    }
+
+    /// The byte of the disk that is byte `offset` of the file system.
+    pub fn place(&self, offset: u64) -> u64 {
+        self.geometry.base.saturating_add(offset)
     }
 
     /// Reads in fragments and then in sectors; `buf` had not come with one read.
@@ -148,8 +156,15 @@ impl Disk<'_> {
         Ok(())
     }
 
-    /// One read, made of whole sectors of the provider.
+    /// One read, made of whole sectors of the provider. It does not go past the end of a partition.
     fn read_sectors(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        let mut buf = buf;
+        if self.geometry.base > 0 {
+            let left = self.geometry.media.saturating_sub(offset);
+            let inside = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
+            buf = &mut buf[..inside];
+        }
+        let offset = self.place(offset);
         let sector = u64::from(self.geometry.sector.max(1));
         let base = (offset % sector) as usize;
         if base == 0 && (buf.len() as u64).is_multiple_of(sector) {

@@ -7,6 +7,8 @@
 //! - `passes`     what to dump (passes I and II) and the stream of it (III and IV); pure
 //! - `volume`     where tape blocks go: records, size limits, volume headers; pure
 //! - `disk`       reading the disk, and what is done when it cannot be read
+//! - `partition`  partition tables in front of file systems; pure
+//! - `signature`  formats of images that are not UFS; pure
 //! - `ring`       chunks, their order and what workers are told; the state machine is pure
 //! - `compress`   zstd frames and the table of them; pure
 //! - `media`      file, pipe, tape: how records are written
@@ -42,11 +44,13 @@ pub mod media;
 pub mod operator;
 #[allow(unsafe_code)]
 pub mod os;
+pub mod partition;
 pub mod passes;
 pub mod proc;
 pub mod reading;
 pub mod ring;
 pub mod sandbox;
+pub mod signature;
 pub mod ufs;
 pub mod units;
 pub mod unpack;

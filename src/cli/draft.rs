@@ -218,10 +218,16 @@ impl Draft {
         let progress = self.extra.progress();
         let Extra { label, mut selection, max_read_errors, batch, volume_script, autoload, strict, .. } =
             self.extra;
+        let (partition, superblock) = (self.extra.partition, self.extra.superblock);
+        if self.snapshot && (partition.is_some() || superblock.is_some()) {
+            return Err(StartError::Unsuitable("-L does not go with --partition and --superblock"));
+        }
         selection.paths = paths;
         Ok(Job {
             level: self.level,
             operand,
+            partition,
+            superblock,
             output,
             ntrec: self.ntrec,
             limit,

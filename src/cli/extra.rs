@@ -15,6 +15,12 @@ const NO_LABEL: &str = "none";
 /// Seconds that an autoloader may be waited for: a day.
 const LONGEST_AUTOLOAD: i64 = 86_400;
 
+/// The last sector of 512 bytes that a disk can have.
+const MOST_SECTOR: i64 = i64::MAX / 512;
+
+/// Most bytes of a partition's name, such as `p128` or `s12a`.
+const MOST_PARTITION: usize = 8;
+
 /// Those options as far as they are read.
 #[derive(Debug)]
 pub struct Extra {
@@ -25,6 +31,8 @@ pub struct Extra {
     pub max_read_errors: u32,
     pub volume_script: Option<OsString>,
     pub autoload: Option<u32>,
+    pub partition: Option<String>,
+    pub superblock: Option<u64>,
     numbered: bool,
     style: Option<ProgressStyle>,
     json: bool,
@@ -41,12 +49,23 @@ impl Default for Extra {
             max_read_errors: BREADEMAX,
             volume_script: None,
             autoload: None,
+            partition: None,
+            superblock: None,
             numbered: false,
             style: None,
             json: false,
             progress_fd: None,
         }
     }
+}
+
+/// The name of a partition: letters and digits.
+fn partition(value: &OsStr) -> Result<String, StartError> {
+    let good = |name: &&str| {
+        (1..=MOST_PARTITION).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    let name = value.to_str().filter(good).map(str::to_owned);
+    name.ok_or(StartError::Unsuitable("--partition wants a name such as p2, s1, s1a or a"))
 }
 
 impl Extra {
@@ -73,6 +92,10 @@ impl Extra {
             "volume-script" => self.volume_script = Some(value.to_owned()),
             "autoload" => {
                 self.autoload = Some(small(number(value, "seconds to wait", 1, LONGEST_AUTOLOAD)?));
+            }
+            "partition" => self.partition = Some(partition(value)?),
+            "superblock" => {
+                self.superblock = Some(small(number(value, "sector of the superblock", 0, MOST_SECTOR)?));
             }
             "progress" => self.set_style(value)?,
             "progress-fd" => {

@@ -60,6 +60,8 @@ const ROWS: &[Row] = &[
     value(WHAT, "exclude", "path", "leave out a file, or a directory with all below it"),
     value(WHAT, "exclude-file", "file", "leave out the inodes that a file lists"),
     value(WHAT, "exclude-inode", "list", "leave out inodes, numbers separated by commas"),
+    value(WHAT, "partition", "name", "dump the file system in a partition of the disk: p2, s1, s1a or a"),
+    value(WHAT, "superblock", "sector", "read a copy of the superblock, at this sector of 512 bytes"),
     value(WHAT, "label", "name", "the label in the headers, up to 15 bytes [default: none]"),
     value(
         WHERE,

@@ -23,6 +23,10 @@ pub struct Job {
     pub level: i32,
     /// The disk or file system as the command line names it.
     pub operand: OsString,
+    /// The partition of the disk that has the file system; none where the disk is the file system.
+    pub partition: Option<String>,
+    /// The copy of the superblock that is read in its place, in sectors of 512 bytes.
+    pub superblock: Option<u64>,
     /// Where the volumes go.
     pub output: Output,
     /// Tape blocks (1024 bytes) in a record, 1 to 1000.

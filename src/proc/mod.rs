@@ -10,6 +10,7 @@ pub mod indexing;
 pub mod limits;
 pub mod listing;
 pub mod loader;
+mod locate;
 pub mod losses;
 pub mod medium;
 pub mod monitor;

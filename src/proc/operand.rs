@@ -30,11 +30,21 @@ pub struct Target {
     pub sector: u32,
     /// Bytes that are there; `u64::MAX` if that cannot be known.
     pub media: u64,
+    /// Whether the file system is mounted for writing, or this is a snapshot of one that is: then it is not marked as clean.
+    pub live: bool,
     /// Whether it is a device, on which no file system can be larger than [`Target::media`].
     pub device: bool,
 }
 
 impl Target {
+    /// Adds the name of a partition to those of the disk, so that dumps of different ones are told apart.
+    pub fn add_partition(&mut self, name: &str) {
+        for disk in [&mut self.disk, &mut self.dev] {
+            disk.push(":");
+            disk.push(name);
+        }
+    }
+
     /// What headers call the file system (`c_filesys`).
     pub fn filesys(&self) -> &OsStr {
         self.mount_point.as_deref().unwrap_or(OsStr::new("an unlisted file system"))
@@ -60,6 +70,7 @@ pub fn open(operand: &OsStr, snapshot: bool, operator: &mut Operator) -> Option<
         Some(mount) => Some(snapshot::take(mount, operator)?),
         None => None,
     };
+    let live = mount.is_some_and(|mount| !mount.read_only);
     if mount.is_some() {
         mounts::sync();
     }
@@ -73,7 +84,8 @@ pub fn open(operand: &OsStr, snapshot: bool, operator: &mut Operator) -> Option<
             }
         },
     };
-    examine(named, fd, date, operator)
+    let target = examine(named, fd, date, operator)?;
+    Some(Target { live, ..target })
 }
 
 /// Reads fstab(5); the operator is told when there is none.
@@ -107,7 +119,7 @@ fn examine(named: Named, fd: OwnedFd, snapshot: Option<i64>, operator: &mut Oper
     let size = disk::media_size(fd.as_fd());
     let device = size.is_ok() && matches!(kind, Kind::Block | Kind::Character);
     let media = size.unwrap_or(u64::MAX);
-    Some(Target { fd, disk, dev, mount_point, snapshot, sector, media, device })
+    Some(Target { fd, disk, dev, mount_point, snapshot, sector, media, live: false, device })
 }
 
 /// The mount of a disk: the first of its name, as in dump, or else of another name of the same device.

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use super::indexing::Indexing;
 use super::limits::limit_planner;
+use super::locate;
 use super::selecting::find_wanted;
 use super::source::Source;
-use super::start::Started;
+use super::start::{Refused, Started};
 use super::volumes::{Unfit, Volumes};
 use super::writing::Writing;
 use super::{Stop, exit};
@@ -22,10 +23,10 @@ use crate::operator::{self, Message, Question, Refusal, Remark, StopMessage, pas
 use crate::os::errno::strerror;
 use crate::os::process::set_title;
 use crate::os::signals::heeded;
-use crate::passes::{self, Criteria, Maps, MarkDirs, MarkFiles, Notice, Select, Stream};
+use crate::passes::{self, Criteria, Maps, MarkDirs, MarkFiles, Select, Stream};
 use crate::ring::Slots;
 use crate::sandbox::{self, Role};
-use crate::ufs::{self, FileSystem, Superblock};
+use crate::ufs::FileSystem;
 use crate::volume::{Filler, Limit, Shape};
 
 /// What passes I and II found.
@@ -83,31 +84,10 @@ fn dump(started: &Started) -> Result<u8, Stop> {
 
     let source =
         Source::new(started.disk.as_fd(), started.uncached(), started.sector, started.media, console);
-    let (sb, warnings) = match Superblock::find(&source) {
+    let (fs, disk) = match locate::open(started, source) {
         Ok(found) => found,
-        Err(error) => {
-            let reason = error.to_string();
-            console.operator().refuse(match error {
-                ufs::Error::NotUfs => Refusal::NoSuperblock { reason: &reason },
-                _ => Refusal::BadSuperblock { reason: &reason },
-            });
-            return Ok(exit::STARTUP);
-        }
+        Err(Refused(code)) => return Ok(code),
     };
-    warnings.into_iter().for_each(|warning| console.notice(Notice::Warning(warning)));
-    let size = sb.offset_of(sb.size).0;
-    if started.provider && size > started.media {
-        let (name, media) = (&started.disk_name, started.media);
-        console.operator().refuse(Refusal::LargerThanProvider { name, size, media });
-        return Ok(exit::STARTUP);
-    }
-    let disk = source.set_superblock(&sb);
-    let mut fs = FileSystem::with_superblock(sb, source);
-    if let Err(error) = fs.settle_directories() {
-        let (name, reason) = (&started.disk_name, error.to_string());
-        console.operator().refuse(Refusal::CannotDump { name, reason: &reason });
-        return Ok(exit::STARTUP);
-    }
 
     let Some(mapped) = map(started, &fs, &mut queue)? else { return Ok(exit::STARTUP) };
     let map_blocks = i64::from(mapped.maps.used.tape_blocks());

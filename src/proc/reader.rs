@@ -74,7 +74,7 @@ fn read_merged(
         pieces.take(extent.start(), extent.bytes());
         end = extent.offset.0 + extent.bytes() as u64;
     }
-    matches!(pieces.read(disk.uncached, first.offset.0), Ok(got) if got == bytes)
+    matches!(pieces.read(disk.uncached, disk.place(first.offset.0)), Ok(got) if got == bytes)
 }
 
 /// Reads one extent as dump reads it: up to the end of a tape record at a time.

@@ -16,7 +16,9 @@ pub struct Source<'a> {
     uncached: BorrowedFd<'a>,
     console: &'a Console,
     sector: u32,
-    media: u64,
+    /// Where the file system begins, and how many bytes are there from then on.
+    base: Cell<u64>,
+    media: Cell<u64>,
     /// None until the superblock is known: until then a read that fails is an error.
     geometry: Cell<Option<Geometry>>,
     superblock: OnceCell<Superblock>,
@@ -34,7 +36,19 @@ impl<'a> Source<'a> {
         console: &'a Console,
     ) -> Source<'a> {
         let (geometry, superblock, reading) = (Cell::new(None), OnceCell::new(), Cell::new(None));
-        Source { fd, uncached, console, sector, media, geometry, superblock, reading }
+        let (base, media) = (Cell::new(0), Cell::new(media));
+        Source { fd, uncached, console, sector, base, media, geometry, superblock, reading }
+    }
+
+    /// Bytes that are there, of the disk or of the partition.
+    pub fn media(&self) -> u64 {
+        self.media.get()
+    }
+
+    /// From now on reads the `bytes` bytes from `start` on only, as if they were a disk.
+    pub fn restrict(&self, start: u64, bytes: u64) {
+        self.base.set(start);
+        self.media.set(bytes);
     }
 
     /// From now on reads as dump does, in the units that the superblock gives.
@@ -43,8 +57,9 @@ impl<'a> Source<'a> {
             fragment: sb.fsize,
             unit: u32::try_from(sb.dev_bsize()).unwrap_or(u32::MAX),
             end: sb.offset_of(sb.size).0,
-            media: self.media,
+            media: self.media.get(),
             sector: self.sector,
+            base: self.base.get(),
         };
         self.geometry.set(Some(geometry));
         // It is set once.
@@ -70,7 +85,12 @@ impl<'a> Source<'a> {
     }
 
     fn read_or_fail(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), ReadError> {
-        let reason = match pread(self.fd, buf, offset.0) {
+        let end = offset.0.saturating_add(buf.len() as u64);
+        let read = match self.base.get() {
+            base if base > 0 && end > self.media.get() => Ok(0),
+            base => pread(self.fd, buf, base.saturating_add(offset.0)),
+        };
+        let reason = match read {
             Ok(got) if got == buf.len() => return Ok(()),
             Ok(got) => format!("{} bytes wanted, {got} there", buf.len()),
             Err(error) => error.to_string(),

@@ -39,6 +39,8 @@ pub struct Started {
     pub sector: u32,
     /// Its size in bytes, if that can be known.
     pub media: u64,
+    /// Whether the file system is mounted for writing, or this is a snapshot of one.
+    pub live: bool,
     /// Whether it is a device: then a file system cannot be larger.
     pub provider: bool,
     /// Its name in messages.
@@ -104,7 +106,8 @@ pub fn start(
     }
     let excluded_inodes = read_inode_lists(&job, &mut operator)?;
     let target = operand::open(&job.operand, job.snapshot, &mut operator);
-    let target = target.ok_or(Refused(exit::STARTUP))?;
+    let mut target = target.ok_or(Refused(exit::STARTUP))?;
+    job.partition.iter().for_each(|name| target.add_partition(name));
     let tty = tty::open_tty();
     operator.set_display(display(job.progress, report, &tty));
     let mut console = Console::new(operator, tty, clock, &job, target.disk.clone());
@@ -130,7 +133,7 @@ pub fn start(
         output::widen(io::stdout().as_fd());
     }
     let device = is_device(&job.output);
-    let Target { fd, sector, media, device: provider, disk: disk_name, mount_point, .. } = target;
+    let Target { fd, sector, media, live, device: provider, disk: disk_name, mount_point, .. } = target;
     let uncached = disk::open_uncached(fd.as_fd());
     Ok(Started {
         workers: job.workers(host::processors()),
@@ -141,6 +144,7 @@ pub fn start(
         uncached,
         sector,
         media,
+        live,
         provider,
         disk_name,
         mount_point,

@@ -26,6 +26,11 @@ pub enum Error {
     },
     /// Directories of a format that cannot be dumped, as the root directory shows it.
     Root(RootFault),
+    /// A superblock that stands where its file system has none.
+    StrayCopy {
+        /// Byte offset of the superblock.
+        location: ByteOffset,
+    },
     /// A field of the superblock that cannot be right.
     Superblock {
         /// Byte offset of the superblock.
@@ -172,6 +177,9 @@ impl fmt::Display for Error {
                 write!(f, "superblock at byte {location}: {what}; it cannot be dumped")
             }
             Error::Root(fault) => fault.fmt(f),
+            Error::StrayCopy { location } => {
+                write!(f, "superblock at byte {location}: its file system has no copy there")
+            }
             Error::Superblock { location, field, value, wanted } => {
                 write!(f, "superblock at byte {location}: {field} is {value}, should be {wanted}")
             }
@@ -238,6 +246,15 @@ pub enum Warning {
         /// What `fs_sblockloc` holds.
         stated: i64,
     },
+    /// The file system was not unmounted cleanly (`fs_clean`).
+    NotClean,
+    /// The disk or image ends before the file system does.
+    Cut {
+        /// Bytes of the file system.
+        size: u64,
+        /// Bytes that are there.
+        media: u64,
+    },
     /// A cylinder group's check hash (`cg_ckhash`) is not that of its bytes.
     GroupHash {
         /// Number of the group.
@@ -282,6 +299,13 @@ impl fmt::Display for Warning {
             Warning::SuperblockPlace { location, stated } => {
                 write!(f, "superblock at byte {location}: fs_sblockloc says byte {stated}")
             }
+            Warning::NotClean => {
+                f.write_str("the file system was not unmounted cleanly (fs_clean is 0): run fsck(8) before")
+            }
+            Warning::Cut { size, media } => write!(
+                f,
+                "the file system has {size} bytes, but only {media} are there: what is in the others cannot be read"
+            ),
             Warning::GroupHash { cg, stored, computed } => {
                 write!(f, "cylinder group {cg}: check hash is {stored:#010x}, should be {computed:#010x}")
             }

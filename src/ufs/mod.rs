@@ -14,6 +14,7 @@
 
 mod blocks;
 mod check;
+mod copies;
 mod crc32c;
 mod cylinder;
 mod dinode;
@@ -36,6 +37,7 @@ mod image_tests;
 mod sample;
 
 pub use blocks::{BlockMap, Run};
+pub use copies::COPY_UNIT;
 pub use cylinder::CylinderGroup;
 pub use dinode::{Dinode, FileType, InodeTable, Look, RawDinode};
 pub use dir::{DIRBLKSIZ, DirEntries, DirEntry, DirError, DirFault, dir_entries, is_whiteout};

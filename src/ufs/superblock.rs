@@ -147,6 +147,37 @@ impl Superblock {
     }
 }
 
+impl Superblock {
+    /// Reads the superblock at `location`, wherever it says that it belongs.
+    ///
+    /// Errors: those of [`Superblock::find`].
+    pub(super) fn read_at(disk: &(impl ReadAt + ?Sized), location: ByteOffset) -> Result<Superblock, Error> {
+        let mut block = [0; SBLOCKSIZE];
+        disk.read_at(location, &mut block)?;
+        let (version, fields) = recognise(&block, location)?.ok_or(Error::NotUfs)?;
+        check::validate(&RawSuperblock { fields, version, location, updated: is_updated(&fields) })
+    }
+
+    /// Whether `location` is a place of the superblock itself.
+    pub(super) fn is_original(&self, location: ByteOffset) -> bool {
+        let ufs1 = self.version == Version::Ufs1;
+        PLACES.contains(&location.0) && (!ufs1 || location.0 <= LAST_UFS1_PLACE)
+    }
+}
+
+/// Whether four bytes are the magic number of a superblock, in either byte order.
+pub(super) fn is_magic(bytes: &[u8; 4]) -> bool {
+    [u32::from_le_bytes(*bytes), u32::from_be_bytes(*bytes)]
+        .iter()
+        .any(|magic| [UFS1_MAGIC, UFS2_MAGIC, UFS2EA_MAGIC].contains(magic))
+}
+
+/// Whether `fs_old_flags` has `FS_FLAGS_UPDATED`: the fields that UFS2 brought are filled in.
+fn is_updated(fields: &Fields<'_, FS_LEN>) -> bool {
+    let [old_flags] = fields.raw::<211, 1>();
+    old_flags & 0x80 != 0
+}
+
 fn look_at(disk: &(impl ReadAt + ?Sized), location: ByteOffset) -> Result<Place, Error> {
     let mut block = [0; SBLOCKSIZE];
     disk.read_at(location, &mut block)?;
@@ -155,9 +186,7 @@ fn look_at(disk: &(impl ReadAt + ?Sized), location: ByteOffset) -> Result<Place,
     };
     let stated = fields.i64::<1000>(); // fs_sblockloc
     let is_here = u64::try_from(stated) == Ok(location.0);
-    // fs_old_flags with FS_FLAGS_UPDATED: the fields that UFS2 brought are filled in.
-    let [old_flags] = fields.raw::<211, 1>();
-    let updated = old_flags & 0x80 != 0;
+    let updated = is_updated(&fields);
     match version {
         Version::Ufs1 if location.0 > LAST_UFS1_PLACE => return Ok(Place::Nothing),
         Version::Ufs2 if !is_here => return Ok(Place::Nothing),
