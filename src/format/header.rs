@@ -8,6 +8,10 @@ use super::layout::*;
 use super::{Block, LABEL_BYTES, MAGIC, NAME_BYTES, checksum};
 use crate::units::{Ino, TP_BSIZE, TP_NINDIR, TapeBlock};
 
+/// `c_count` of a `TS_END` says that part of the file system was damaged on the disk, and is missing on the dump or not as it was.
+/// Readers do not look at the field; FreeBSD's dump leaves the count of another record there, which is far smaller.
+pub const DAMAGED: u32 = 0x4c4f_5354;
+
 /// What a header announces (`c_type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]

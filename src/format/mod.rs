@@ -11,7 +11,7 @@ pub mod layout;
 pub mod map;
 
 pub use decode::{DecodeError, Decoded, Dialect};
-pub use header::{Encoder, Header, Identity, InodeFields, Place, RecordType};
+pub use header::{DAMAGED, Encoder, Header, Identity, InodeFields, Place, RecordType};
 pub use map::InodeMap;
 
 /// One tape block.

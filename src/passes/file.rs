@@ -4,12 +4,15 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use super::directory::{In, Tree};
 use super::segment::{Segment, Walker, data_address};
 use super::stream::Step;
 use super::{Error, Notice};
+use crate::buffer::Buffer;
 use crate::format::{Block, Header, RecordType};
 use crate::ufs::{
-    self, ByteOrder, Dinode, FileSystem, FileType, NXADDR, ReadAt, attributes_to_host, directory_to_host,
+    self, ByteOrder, DIRBLKSIZ, Dinode, DirDamage, FileSystem, Mender, NXADDR, ReadAt, Superblock,
+    attributes_to_host, directory_to_host,
 };
 use crate::units::{FileBlock, FragAddr, TP_BSIZE, TP_NINDIR};
 
@@ -23,6 +26,12 @@ pub(super) struct File {
     lone: Option<Option<Rc<Block>>>,
     walker: Option<Walker>,
     segment: Option<Segment>,
+    /// Checks the entries, if it is a directory.
+    mender: Option<Box<Mender>>,
+    /// Bytes of the directory still to come.
+    left: u64,
+    /// Damage of the directory that was told.
+    told: u32,
     /// Tape blocks of the segment that are done.
     at: u64,
     /// Whether the inode's own header is out, so that further ones are `TS_ADDR`.
@@ -30,6 +39,9 @@ pub(super) struct File {
     /// Steps made ready, to be taken before anything else.
     ready: Room,
 }
+
+/// Most things that are told of one directory.
+const MOST_TOLD: u32 = 4;
 
 /// Room for steps.
 pub(super) type Room = VecDeque<Step>;
@@ -50,6 +62,16 @@ impl File {
         File::new(inode, attributes, None, Some(Walker::new(size)), room)
     }
 
+    /// A directory of `size` bytes, a multiple of [`DIRBLKSIZ`]. One without any gets what it cannot do without.
+    pub fn directory(inode: Dinode, size: u64, attributes: u32, mender: Mender, room: Room) -> File {
+        let (lone, walker) = match size {
+            0 => (Some(None), None),
+            size => (None, Some(Walker::new(size))),
+        };
+        let file = File::new(inode, attributes, lone, walker, room);
+        File { mender: Some(Box::new(mender)), left: size, ..file }
+    }
+
     /// A file that has no blocks but perhaps a short link's text.
     pub fn without_blocks(inode: Dinode, attributes: u32, link: Option<Rc<Block>>, room: Room) -> File {
         File::new(inode, attributes, Some(link), None, room)
@@ -62,7 +84,19 @@ impl File {
         walker: Option<Walker>,
         room: Room,
     ) -> File {
-        File { inode, attributes, lone, walker, segment: None, at: 0, begun: false, ready: room }
+        File {
+            inode,
+            attributes,
+            lone,
+            walker,
+            segment: None,
+            mender: None,
+            left: 0,
+            told: 0,
+            at: 0,
+            begun: false,
+            ready: room,
+        }
     }
 
     /// Its memory, when it is done: the next file takes it.
@@ -75,6 +109,7 @@ impl File {
     pub fn next<R: ReadAt>(
         &mut self,
         fs: &FileSystem<R>,
+        tree: &mut Tree,
         header: &mut Header,
         notify: &mut dyn FnMut(Notice),
     ) -> Result<Option<Step>, Error> {
@@ -82,15 +117,22 @@ impl File {
             if let Some(step) = self.ready.pop_front() {
                 return Ok(Some(step));
             }
-            if let Some(link) = self.lone.take() {
+            if let Some(mut link) = self.lone.take() {
                 self.begun = true;
+                if let Some(mender) = &mut self.mender {
+                    let mut block = [0; TP_BSIZE];
+                    let kin = &mut In { fs, tree, ino: self.inode.ino };
+                    block[..DIRBLKSIZ].copy_from_slice(&mender.empty(kin));
+                    (header.count, header.addr[0]) = (1, 1);
+                    link = Some(Rc::new(block));
+                }
                 self.ready.push_back(Step::Header);
                 self.ready.extend(link.map(Step::Bytes));
                 self.append_attributes(fs, header)?;
                 continue;
             }
             if let Some(segment) = self.segment.take() {
-                self.group(fs, segment, header, notify)?;
+                self.group(fs, tree, segment, header, notify)?;
                 continue;
             }
             if let Some(walker) = &mut self.walker {
@@ -112,6 +154,7 @@ impl File {
     fn group<R: ReadAt>(
         &mut self,
         fs: &FileSystem<R>,
+        tree: &mut Tree,
         segment: Segment,
         header: &mut Header,
         notify: &mut dyn FnMut(Notice),
@@ -124,6 +167,13 @@ impl File {
             let from = index * per_block;
             let to = end.min(from + per_block);
             let address = segment.address(index);
+            if let Some(mender) = self.mender.take() {
+                let block = FileBlock(segment.first.0 + index);
+                let blocks = Blocks { address, block, count: to - from };
+                let there = self.directory_blocks(fs, tree, mender, blocks, notify)?;
+                header.addr[(from - first) as usize..(to - first) as usize].fill(there.into());
+                continue;
+            }
             header.addr[(from - first) as usize..(to - first) as usize].fill(u8::from(address != 0));
             if address != 0 {
                 let block = FileBlock(segment.first.0 + index);
@@ -156,37 +206,89 @@ impl File {
     ) -> Result<(), Error> {
         let sb = fs.superblock();
         let Some(addr) = data_address(sb, blocks.address, blocks.count) else {
-            notify(Notice::Damaged(ufs::Error::BadBlock {
-                ino: self.inode.ino,
-                level: 0,
-                block: blocks.block,
-                count: 1,
-                addr: blocks.address,
-                size: sb.size.0,
-            }));
+            notify(Notice::Damaged(self.bad_block(sb, &blocks)));
             self.ready.push_back(Step::Lost { blocks: blocks.count as u32 });
             return Ok(());
         };
-        let as_is = sb.order == ByteOrder::HOST && !sb.old_directories;
-        if !as_is && self.inode.file_type() == FileType::Dir {
-            let mut bytes = read(fs, addr, blocks.count)?;
-            // What is behind its end is not the directory's, and stays as it is.
-            let start = blocks.block.0.saturating_mul(u64::from(sb.bsize));
-            let used = self.inode.size.saturating_sub(start).min(bytes.len() as u64) as usize;
-            let in_use = bytes.get_mut(..used).unwrap_or_default();
-            if let Some(namlen) = directory_to_host(in_use, sb.order, sb.old_directories) {
-                notify(Notice::Damaged(ufs::Error::Inode {
-                    ino: self.inode.ino,
-                    field: "d_namlen",
-                    value: namlen.into(),
-                    wanted: "at most 255".to_owned(),
-                }));
-            }
-            self.ready.extend(tape_blocks(&bytes).map(Step::Bytes));
-        } else {
-            self.ready.push_back(Step::Data { offset: sb.offset_of(addr), blocks: blocks.count as u32 });
-        }
+        self.ready.push_back(Step::Data { offset: sb.offset_of(addr), blocks: blocks.count as u32 });
         Ok(())
+    }
+
+    fn bad_block(&self, sb: &Superblock, blocks: &Blocks) -> ufs::Error {
+        ufs::Error::BadBlock {
+            ino: self.inode.ino,
+            level: 0,
+            block: blocks.block,
+            count: 1,
+            addr: blocks.address,
+            size: sb.size.0,
+        }
+    }
+
+    /// A block of a directory: read here and not by a worker, so that what is on the dump is what was checked. Gives whether it is
+    /// on the dump: a hole is not.
+    fn directory_blocks<R: ReadAt>(
+        &mut self,
+        fs: &FileSystem<R>,
+        tree: &mut Tree,
+        mut mender: Box<Mender>,
+        blocks: Blocks,
+        notify: &mut dyn FnMut(Notice),
+    ) -> Result<bool, Error> {
+        let sb = fs.superblock();
+        let ino = self.inode.ino;
+        // Behind the end of the directory stands what the disk has there.
+        let length = self.left.min(blocks.count * TP_BSIZE as u64);
+        self.left -= length;
+        let addr = match data_address(sb, blocks.address, blocks.count) {
+            _ if blocks.address == 0 && blocks.block != FileBlock(0) => {
+                mender.skip(length);
+                self.mender = Some(mender);
+                return Ok(false);
+            }
+            _ if blocks.address == 0 => None,
+            Some(addr) => Some(addr),
+            None => {
+                notify(Notice::Damaged(self.bad_block(sb, &blocks)));
+                None
+            }
+        };
+        let mut bytes = Buffer::default();
+        let wanted = blocks.count as usize * TP_BSIZE;
+        bytes.set_length(wanted.next_multiple_of(sb.fsize as usize));
+        let mut unread = false;
+        if let Some(addr) = addr {
+            let offset = sb.offset_of(addr);
+            unread = !fs.disk().read_quietly(offset, &mut bytes);
+            if unread {
+                notify(Notice::Unread { ino, offset, bytes: wanted as u32 });
+            }
+        } else {
+            bytes.fill(0);
+        }
+        bytes.set_length(wanted);
+        let used = &mut bytes[..length as usize];
+        let start = blocks.block.0.saturating_mul(u64::from(sb.bsize));
+        let told = &mut self.told;
+        let mut report = |at, damage| {
+            *told += 1;
+            // Of what is damaged since it could not be read there is nothing more to say.
+            if *told <= MOST_TOLD && !unread {
+                notify(Notice::Directory(ino, Some(at), damage));
+            }
+        };
+        let kin = &mut In { fs, tree, ino };
+        if addr.is_some() {
+            if let Some(namlen) = directory_to_host(used, sb.order, sb.old_directories) {
+                report(start, DirDamage::LongName(namlen));
+            }
+            mender.mend(used, kin, &mut report);
+        } else {
+            mender.hole(used, kin, &mut report);
+        }
+        self.mender = Some(mender);
+        self.ready.extend(tape_blocks(&bytes).map(Step::Bytes));
+        Ok(true)
     }
 
     /// Puts the extended attributes behind the data of this header, if there is room for all of them.

@@ -211,7 +211,7 @@ impl MarkDirs {
             };
             let ino = entry.ino;
             if u64::from(ino.0) >= sb.max_inodes() {
-                notify(Notice::CorruptEntry(ino, sb.max_inodes()));
+                notify(Notice::CorruptEntry(directory, ino, sb.max_inodes()));
                 return Ok(());
             }
             if entry.is_dot() {

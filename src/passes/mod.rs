@@ -4,6 +4,7 @@
 //! Pure over a [`ReadAt`](crate::ufs::ReadAt). Each pass goes by steps, so that its caller can look at signals between two of them.
 //! A wrong value on the disk costs what it describes and is told by a [`Notice`]; only a disk that cannot be read ends a pass.
 
+mod directory;
 mod estimate;
 mod file;
 mod links;
@@ -19,8 +20,8 @@ mod stream;
 use std::fmt;
 
 use crate::format::InodeMap;
-use crate::ufs;
-use crate::units::Ino;
+use crate::ufs::{self, DirDamage};
+use crate::units::{ByteOffset, Ino};
 
 pub use mark::MarkFiles;
 pub use mark_dirs::MarkDirs;
@@ -81,14 +82,45 @@ pub enum Notice {
     DumpingFiles,
     /// A directory block is not made of entries.
     CorruptDirectory(Ino),
-    /// A directory entry names an inode that the file system does not have (the entry's inode, and how many there are).
-    CorruptEntry(Ino, u64),
+    /// An entry of this directory names an inode that the file system does not have (the entry's inode, and how many there are).
+    CorruptEntry(Ino, Ino, u64),
+    /// This directory is damaged at this byte, if it is one byte; what is wrong is left out of the dump, or set right.
+    Directory(Ino, Option<u64>, DirDamage),
+    /// Part of a directory could not be read, and has no names on the dump: to be told as it is of what a worker could not read.
+    Unread {
+        /// The directory.
+        ino: Ino,
+        /// Where it stands on the disk.
+        offset: ByteOffset,
+        /// Bytes.
+        bytes: u32,
+    },
+    /// A directory entry says that this inode is of another type (`d_type`) than it is.
+    EntryType(Ino),
     /// A mode of no type that is known: nothing is dumped.
     UndefinedType(u16),
     /// A value on the disk is wrong; what it describes is left out or comes out as zeros.
     Damaged(ufs::Error),
     /// A check hash is wrong, or another thing that the dump can do without.
     Warning(ufs::Warning),
+}
+
+impl Notice {
+    /// The inode that is not on the dump as it should be, or not at all.
+    pub fn loss(&self) -> Option<Ino> {
+        match self {
+            Notice::CorruptDirectory(ino)
+            | Notice::CorruptEntry(ino, ..)
+            | Notice::Directory(ino, ..)
+            | Notice::Unread { ino, .. }
+            | Notice::EntryType(ino) => Some(*ino),
+            Notice::Damaged(error) => error.inode(),
+            Notice::DumpingDirectories
+            | Notice::DumpingFiles
+            | Notice::UndefinedType(_)
+            | Notice::Warning(_) => None,
+        }
+    }
 }
 
 /// Why a pass cannot go on.

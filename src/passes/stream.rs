@@ -5,10 +5,11 @@
 
 use std::rc::Rc;
 
+use super::directory::{self, Tree};
 use super::file::{File, Room};
 use super::{Error, Maps, Notice, SF_SNAPSHOT, damage};
-use crate::format::{Block, Header, InodeFields, RecordType};
-use crate::ufs::{self, Dinode, FileSystem, FileType, ReadAt};
+use crate::format::{Block, DAMAGED, Header, InodeFields, RecordType};
+use crate::ufs::{self, Dinode, FileSystem, FileType, Mender, ReadAt};
 use crate::units::{ByteOffset, Ino, TP_BSIZE};
 
 /// What comes next on the tape.
@@ -70,6 +71,9 @@ struct MapLeft {
 #[derive(Clone)]
 pub struct Stream {
     maps: Rc<Maps>,
+    tree: Tree,
+    /// Something is not on the dump as it should be.
+    lossy: bool,
     last_inode: Ino,
     /// With -R the time of access is that of modification.
     no_access_time: bool,
@@ -89,7 +93,9 @@ impl Stream {
     pub fn new(maps: Rc<Maps>, max_inodes: u64, no_access_time: bool) -> Stream {
         let last_inode = Ino(u32::try_from(max_inodes.saturating_sub(1)).unwrap_or(u32::MAX));
         Stream {
+            tree: Tree::new(Rc::clone(&maps), max_inodes),
             maps,
+            lossy: false,
             last_inode,
             no_access_time,
             phase: Phase::Start,
@@ -101,6 +107,11 @@ impl Stream {
             room: Room::new(),
             header: Header::new(RecordType::Clri, last_inode),
         }
+    }
+
+    /// The passes before have lost something.
+    pub fn with_losses(self, lossy: bool) -> Stream {
+        Stream { lossy, ..self }
     }
 
     /// The header of the last [`Step::Header`] or [`Step::End`].
@@ -129,12 +140,29 @@ impl Stream {
         fs: &FileSystem<R>,
         notify: &mut dyn FnMut(Notice),
     ) -> Result<Step, Error> {
+        let mut lost = false;
+        let step = self.next_step(fs, &mut |notice| {
+            lost |= notice.loss().is_some();
+            notify(notice);
+        });
+        self.lossy |= lost;
+        if let Ok(Step::End) = step {
+            self.header.count = if self.lossy { DAMAGED } else { 0 };
+        }
+        step
+    }
+
+    fn next_step<R: ReadAt>(
+        &mut self,
+        fs: &FileSystem<R>,
+        notify: &mut dyn FnMut(Notice),
+    ) -> Result<Step, Error> {
         loop {
             if let Some(step) = self.next_of_map() {
                 return Ok(step);
             }
             if let Some(file) = &mut self.file {
-                if let Some(step) = file.next(fs, &mut self.header, notify)? {
+                if let Some(step) = file.next(fs, &mut self.tree, &mut self.header, notify)? {
                     return Ok(step);
                 }
                 self.room = self.file.take().map(File::into_room).unwrap_or_default();
@@ -206,7 +234,10 @@ impl Stream {
         self.current = ino;
         if wanted {
             fs.disk().reading(ino);
-            self.file = self.begin_file(fs, ino, inode, notify);
+            if self.tree.mistook(ino, inode.mode) {
+                notify(Notice::EntryType(ino));
+            }
+            self.file = self.begin_file(fs, ino, inode, notify)?;
         }
         Ok(None)
     }
@@ -228,13 +259,18 @@ impl Stream {
         ino: Ino,
         inode: Dinode,
         notify: &mut dyn FnMut(Notice),
-    ) -> Option<File> {
+    ) -> Result<Option<File>, Error> {
         let sb = fs.superblock();
         let kind = inode.file_type();
         let snapshot = inode.flags & SF_SNAPSHOT != 0;
         let mut size = if snapshot { 0 } else { inode.size };
+        let mut sure = 0;
         let has_size = matches!(kind, FileType::Regular | FileType::Dir | FileType::Link);
-        if has_size
+        if kind == FileType::Dir && !snapshot {
+            let found =
+                directory::size(fs, &inode, &mut |damage| notify(Notice::Directory(ino, None, damage)))?;
+            (size, sure) = (found.held, found.sure);
+        } else if has_size
             && size > 0
             && let Err(error) = ufs::BlockMap::check_size(sb, &inode)
         {
@@ -248,7 +284,7 @@ impl Stream {
         self.header = Header::new(RecordType::Inode, ino);
         self.header.inode = inode_fields(&inode, size, attributes, self.no_access_time);
         let room = std::mem::take(&mut self.room);
-        match kind {
+        Ok(match kind {
             FileType::Free => None,
             FileType::Whiteout | FileType::Undefined(_) => {
                 notify(Notice::UndefinedType(inode.mode));
@@ -263,6 +299,13 @@ impl Stream {
                 self.header.addr[0] = 1;
                 Some(File::without_blocks(inode, attributes, Some(Rc::new(block)), room))
             }
+            FileType::Dir if !snapshot => {
+                let mender = Mender::new(ino, sure);
+                if size == 0 {
+                    self.header.inode.size = ufs::DIRBLKSIZ as u64;
+                }
+                Some(File::directory(inode, size, attributes, mender, room))
+            }
             FileType::Regular | FileType::Dir | FileType::Link if size > 0 => {
                 Some(File::with_blocks(inode, size, attributes, room))
             }
@@ -273,7 +316,7 @@ impl Stream {
             | FileType::Socket
             | FileType::Char
             | FileType::Block => Some(File::without_blocks(inode, attributes, None, room)),
-        }
+        })
     }
 }
 

@@ -190,23 +190,32 @@ impl Console {
         if self.is_stopped() {
             return;
         }
+        if let Some(ino) = notice.loss() {
+            self.losses().damaged(ino);
+        }
         match notice {
             Notice::DumpingDirectories => self.say(crate::operator::Message::DumpingDirectories),
             Notice::DumpingFiles => self.say(crate::operator::Message::DumpingFiles),
             Notice::CorruptDirectory(ino) => {
                 self.say(DiskMessage::CorruptedDirectory { inode: ino.0.into() })
             }
-            Notice::CorruptEntry(ino, maxino) => {
+            Notice::CorruptEntry(_, ino, maxino) => {
                 self.say(DiskMessage::CorruptedEntry { inode: ino.0.into(), maxino });
+            }
+            Notice::Directory(ino, at, damage) => match at {
+                Some(at) => self.say(Remark(format_args!("directory inode {ino}, byte {at}: {damage}"))),
+                None => self.say(Remark(format_args!("directory inode {ino}: {damage}"))),
+            },
+            // Told by who can say which record it is in.
+            Notice::Unread { .. } => {}
+            Notice::EntryType(ino) => {
+                self.say(Remark(format_args!("inode {ino}: d_type of its directory entry is wrong")))
             }
             Notice::UndefinedType(mode) => {
                 self.say(DiskMessage::UndefinedType { mode: u32::from(mode) & 0o170_000 });
             }
             Notice::Warning(warning) => self.say(Remark(format_args!("WARNING: {warning}"))),
             Notice::Damaged(error) => {
-                if let Some(ino) = error.inode() {
-                    self.losses().damaged(ino);
-                }
                 self.say(Remark(format_args!("{error}")));
                 self.count_fault(Reader::Planner);
             }

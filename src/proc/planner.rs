@@ -34,6 +34,8 @@ struct Mapped {
     maps: Maps,
     /// Tape blocks of the dump, as dump guesses them, with its three maps.
     tape_blocks: i64,
+    /// Damage on the disk has cost something.
+    lossy: bool,
 }
 
 /// Makes the dump. Gives the exit code; the operator has been told everything.
@@ -109,6 +111,7 @@ fn dump(started: &Started) -> Result<u8, Stop> {
     let indexing = started.index.as_ref().map(|_| Indexing::new(mapped.maps.dump.len()));
     let no_access_time = started.job.rsync_friendly >= 2;
     let stream = Stream::new(Rc::new(mapped.maps), fs.superblock().max_inodes(), no_access_time);
+    let stream = stream.with_losses(mapped.lossy);
     let filler = Filler::new(Encoder::new(&started.identity), shape, stream);
     Writing::start(started, volumes, &fs, &disk, slots, filler, indexing, estimate.blocks, &mut queue)?.run()
 }
@@ -147,7 +150,11 @@ fn map(
         date => date,
     };
     let criteria = Criteria { since, honor_nodump: job.honors_nodump() };
-    let mut notify = |notice| console.notice(notice);
+    let mut lossy = false;
+    let mut notify = |notice: Notice| {
+        lossy |= notice.loss().is_some();
+        console.notice(notice);
+    };
     set_title(&pass_title(&started.disk_name, 1));
     console.say(Message::MappingFiles);
     console.show(operator::Event::Pass { pass: 1 });
@@ -180,7 +187,7 @@ fn map(
             look_at_signals(started, queue)?;
         }
     }
-    Ok(Some(Mapped { maps, tape_blocks }))
+    Ok(Some(Mapped { maps, tape_blocks, lossy }))
 }
 
 /// Why a pass stopped; nothing more to tell when the operator said so.

@@ -84,6 +84,15 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Fills `buf` as [`ReadAt::read_at`] does; what cannot be read goes to `tell` alone.
+    pub fn read_telling(&self, offset: ByteOffset, buf: &mut [u8], tell: &mut dyn FnMut(Fault)) {
+        if let Some(geometry) = self.geometry.get() {
+            let disk = self.disk(geometry);
+            disk.will_read(offset, buf.len());
+            disk.read(offset, buf, tell);
+        }
+    }
+
     fn read_or_fail(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), ReadError> {
         let end = offset.0.saturating_add(buf.len() as u64);
         let read = match self.base.get() {
@@ -114,6 +123,12 @@ impl ReadAt for Source<'_> {
             return Err(ReadError { offset, reason: "the operator said stop".to_owned() });
         }
         Ok(())
+    }
+
+    fn read_quietly(&self, offset: ByteOffset, buf: &mut [u8]) -> bool {
+        let mut whole = true;
+        self.read_telling(offset, buf, &mut |_| whole = false);
+        whole
     }
 
     fn try_read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> bool {

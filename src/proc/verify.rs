@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::reading::{Fault, Finding, Names, Reader, Sink};
+use crate::reading::{Finding, Names, Reader, Sink};
 use crate::ring::Digest;
 use crate::units::{Ino, TP_BSIZE};
 use crate::volume::Chunk;
@@ -83,31 +83,10 @@ struct Found(Option<Finding>);
 
 impl Sink for Found {
     fn finding(&mut self, finding: Finding, _names: &mut Names) {
-        if self.0.is_none() && is_of_the_stream(&finding.fault) {
+        if self.0.is_none() && finding.fault.is_of_the_stream() {
             self.0 = Some(finding);
         }
     }
-}
-
-/// Whether it is wrong with the dump. What is wrong with the file system was dumped as it is.
-fn is_of_the_stream(fault: &Fault) -> bool {
-    !matches!(
-        fault,
-        Fault::Mode(_)
-            | Fault::Directory(..)
-            | Fault::Name(_)
-            | Fault::Dots
-            | Fault::PastEnd(_)
-            | Fault::Unused(_)
-            | Fault::EntryType(..)
-            | Fault::NotInUse
-            | Fault::NoRoot
-            | Fault::Unreachable
-            | Fault::TooManyNames
-            | Fault::Absent
-            | Fault::Damaged
-            | Fault::Nameless
-    )
 }
 
 impl Verification {

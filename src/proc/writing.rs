@@ -526,7 +526,7 @@ impl<'a, 'd> Writing<'a, 'd> {
             match self.crew.settle() {
                 None => break,
                 Some(Next::Written(InFlight { sequence, mut chunk, faults, first_record, .. }, placed)) => {
-                    self.tell_notices(std::mem::take(&mut chunk.notices));
+                    self.tell_notices(first_record, std::mem::take(&mut chunk.notices));
                     self.start_clock();
                     self.note_losses(&chunk, first_record, &faults);
                     self.tell_faults(&faults)?;
@@ -551,7 +551,8 @@ impl<'a, 'd> Writing<'a, 'd> {
                         Outcome::EndOfMedium { records, .. } | Outcome::Failed { records, .. } => records,
                     };
                     let told = self.crew.take_notices(records * self.started.job.ntrec);
-                    self.tell_notices(told);
+                    let first_record = self.crew.stopped_in().map_or(0, |chunk| chunk.first_record);
+                    self.tell_notices(first_record, told);
                     self.start_clock();
                     if let Some((oldest, faults)) = self.crew.faults_of_oldest(records) {
                         self.note_losses(&oldest.chunk, oldest.first_record, &faults);

@@ -101,6 +101,8 @@ pub enum Fault {
     Unreadable(String),
     /// The compressed frame that begins at this byte of the volume is damaged: the reason.
     Frame(u64, String),
+    /// Part of the file system was damaged on the disk, and is missing on the dump or not as it was: see [`DAMAGED`](crate::format::DAMAGED).
+    OnDisk,
     /// The dump is damaged, and the file is not there at all.
     Lost,
     /// The file is there, but what is in it is not sure to be all of it, or right.
@@ -121,6 +123,28 @@ impl Fault {
                 | Fault::Unused(_)
                 | Fault::AfterEnd(_)
                 | Fault::Absent
+                | Fault::Nameless
+        )
+    }
+
+    /// Whether it is wrong with the dump itself. What is wrong with the file system was dumped as it is.
+    pub fn is_of_the_stream(&self) -> bool {
+        !matches!(
+            self,
+            Fault::Mode(_)
+                | Fault::Directory(..)
+                | Fault::Name(_)
+                | Fault::Dots
+                | Fault::PastEnd(_)
+                | Fault::Unused(_)
+                | Fault::EntryType(..)
+                | Fault::NotInUse
+                | Fault::NoRoot
+                | Fault::Unreachable
+                | Fault::TooManyNames
+                | Fault::OnDisk
+                | Fault::Absent
+                | Fault::Damaged
                 | Fault::Nameless
         )
     }
@@ -161,6 +185,7 @@ impl Fault {
             Fault::AfterEnd(_) => "after-end",
             Fault::Unreadable(_) => "unreadable",
             Fault::Frame(..) => "frame",
+            Fault::OnDisk => "damaged-on-disk",
             Fault::Lost => "lost",
             Fault::Damaged => "damaged",
             Fault::Absent => "absent",
@@ -213,6 +238,9 @@ impl fmt::Display for Fault {
             Fault::AfterEnd(blocks) => write!(f, "{blocks} tape blocks after TS_END"),
             Fault::Unreadable(reason) => write!(f, "cannot be read: {reason}"),
             Fault::Frame(at, reason) => write!(f, "compressed frame at byte {at} is damaged: {reason}"),
+            Fault::OnDisk => {
+                f.write_str("part of the file system was damaged on the disk, and is not on the dump")
+            }
             Fault::Lost => f.write_str("lost: it is in the map, but not here"),
             Fault::Damaged => f.write_str("damaged: its content is not all here, or not sure to be right"),
             Fault::Absent => f.write_str("in the map, but was not dumped"),

@@ -7,7 +7,7 @@ use super::file::File;
 use super::names::{Directory, Names};
 use super::{Fault, Finding, Place};
 use crate::format::decode::decode;
-use crate::format::{Block, DecodeError, Decoded, Dialect, Identity, InodeMap, RecordType};
+use crate::format::{Block, DAMAGED, DecodeError, Decoded, Dialect, Identity, InodeMap, RecordType};
 use crate::ufs::FileType;
 use crate::units::{Ino, TapeBlock};
 
@@ -58,6 +58,8 @@ pub struct Reader {
     pub(super) suspect: RoaringBitmap,
     /// Damage found so far.
     pub(super) damage: u64,
+    /// Damage of the dump itself found so far: see [`Fault::is_of_the_stream`].
+    pub(super) broken: u64,
     pub(super) files: u64,
     pub(super) blocks: u64,
     first: Option<(Identity, Dialect, bool)>,
@@ -90,6 +92,7 @@ impl Default for Reader {
             seen: RoaringBitmap::new(),
             suspect: RoaringBitmap::new(),
             damage: 0,
+            broken: 0,
             files: 0,
             blocks: 0,
             first: None,
@@ -258,6 +261,7 @@ impl Reader {
         fault: Fault,
     ) {
         self.damage += u64::from(fault.is_damage());
+        self.broken += u64::from(fault.is_damage() && fault.is_of_the_stream());
         sink.finding(Finding { place, ino, fault }, &mut self.names);
     }
 
@@ -356,6 +360,9 @@ impl Reader {
             RecordType::End => {
                 self.finish_file(sink);
                 self.close_names(sink);
+                if header.header.count == DAMAGED {
+                    self.here(sink, None, Fault::OnDisk);
+                }
                 self.expect = Expect::End(0);
             }
         }

@@ -28,7 +28,7 @@ impl Reader {
         self.end(sink);
         let mut summary = Summary { blocks: self.blocks, inodes: self.files, ..Summary::default() };
         // Of a stream without a gap, what the map has too much was never dumped: inodes of no or an undefined type.
-        let missing = if self.damage > 0 { Fault::Lost } else { Fault::Absent };
+        let missing = if self.broken > 0 { Fault::Lost } else { Fault::Absent };
         if let Some(dumped) = self.dumped.take() {
             summary.announced = dumped.len();
             for ino in dumped.iter() {
@@ -57,7 +57,7 @@ impl Reader {
         if self.shift > 0 && self.names.directories().is_empty() {
             return;
         }
-        let whole = self.damage == 0;
+        let whole = self.broken == 0;
         for at in 0..self.names.directories().len() {
             let directory = &self.names.directories()[at];
             let (ino, reachable) = (directory.ino, directory.reachable);

@@ -120,6 +120,18 @@ impl<R: ReadAt> FileSystem<R> {
         raw.map(|raw| raw.to_dinode()).ok_or(Error::NoInode { ino, inodes: sb.max_inodes() })
     }
 
+    /// An inode as it is on the disk now: [`FileSystem::inode`] gives what was read some time ago.
+    ///
+    /// Errors: as [`FileSystem::inode`].
+    pub fn inode_now(&self, ino: Ino) -> Result<Dinode, Error> {
+        let mut window = Window::default();
+        let at = self.read_inodes(ino, &mut window)?;
+        let sb = &self.superblock;
+        let start = index(at).saturating_mul(index(sb.inode_size()));
+        let raw = window.bytes.get(start..).and_then(|bytes| RawDinode::new(sb, ino, bytes));
+        raw.map(|raw| raw.to_dinode()).ok_or(Error::NoInode { ino, inodes: sb.max_inodes() })
+    }
+
     /// Reads the block that holds `ino` into `kept`, and blocks behind it if they are likely to be wanted. Gives the inode's place.
     fn read_inodes(&self, ino: Ino, kept: &mut Window) -> Result<u32, Error> {
         let sb = &self.superblock;

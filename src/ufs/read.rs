@@ -23,6 +23,15 @@ pub trait ReadAt {
         self.read_at(offset, buf).is_ok()
     }
 
+    /// Fills all of `buf` from byte `offset`; what cannot be read is zeros, and is told to nobody. Whether all could be read.
+    fn read_quietly(&self, offset: ByteOffset, buf: &mut [u8]) -> bool {
+        let whole = self.try_read_at(offset, buf);
+        if !whole {
+            buf.fill(0);
+        }
+        whole
+    }
+
     /// Says that `length` bytes from `offset` on will be asked for soon. A hint: an implementation may fetch them meanwhile.
     fn will_read(&self, _offset: ByteOffset, _length: usize) {}
 

@@ -144,6 +144,7 @@ pub fn dump(image: &[u8], options: &Options) -> Result<Dumped, Refused> {
     let maps = map(&fs, options, &mut dumped.notices)?;
     dumped.may_miss = not_dumped(&fs, &maps);
     let stream = Stream::new(Rc::new(maps), fs.superblock().max_inodes(), options.no_access_time);
+    let stream = stream.with_losses(dumped.notices.iter().any(|notice| notice.loss().is_some()));
     write(&fs, options, stream, &mut dumped)?;
     Ok(dumped)
 }

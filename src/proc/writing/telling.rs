@@ -2,6 +2,7 @@
 //! What is told of a dump under way: notices, read errors and what they cost, progress.
 
 use super::Writing;
+use crate::buffer::Buffer;
 use crate::disk::Fault;
 use crate::operator::{self, Message, State, title};
 use crate::os::process::set_title;
@@ -9,12 +10,32 @@ use crate::os::time;
 use crate::passes::Notice;
 use crate::proc::Stop;
 use crate::proc::console::Reader;
-use crate::units::ByteOffset;
+use crate::units::{ByteOffset, Ino};
 use crate::volume::Chunk;
 
 impl Writing<'_, '_> {
-    pub(super) fn tell_notices(&self, notices: Vec<(u32, Notice)>) {
-        notices.into_iter().for_each(|(_, notice)| self.started.console.notice(notice));
+    /// Tells the notices of a chunk that begins with record `first_record`.
+    pub(super) fn tell_notices(&self, first_record: u64, notices: Vec<(u32, Notice)>) {
+        for (at, notice) in notices {
+            let record = first_record + u64::from(at / self.started.job.ntrec);
+            match notice {
+                Notice::Unread { ino, offset, bytes } => self.tell_unread(record, ino, offset, bytes),
+                notice => self.started.console.notice(notice),
+            }
+        }
+    }
+
+    /// Tells what of a directory cannot be read, in its place among what workers could not read.
+    fn tell_unread(&self, record: u64, ino: Ino, offset: ByteOffset, bytes: u32) {
+        let console = &self.started.console;
+        let mut buffer = Buffer::default();
+        buffer.set_length(bytes as usize);
+        self.fs.disk().read_telling(offset, &mut buffer, &mut |fault| {
+            console.fault(Reader::Record(record), fault);
+            if fault.sector {
+                console.losses().data(ino, fault.count.into());
+            }
+        });
     }
 
     /// Notes which inodes have lost what, by sectors: a larger read that failed was made again by them.
