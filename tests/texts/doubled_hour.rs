@@ -112,7 +112,7 @@ fn a_time_that_never_was_is_an_earlier_one() {
     fs::write(dir.join("dd"), format!("{:53} 0 Sun Mar 29 02:30:00 2026\n", "image")).unwrap();
     dump(&dir, zone, now, &["-1aD", "dd", "-f", "recorded", "image"]);
     // 01:30, half an hour before the clocks were set forward.
-    assert_eq!((dates(&dir, "typed").1, dates(&dir, "recorded").1), (1774_744_200, 1774_744_200));
+    assert_eq!((dates(&dir, "typed").1, dates(&dir, "recorded").1), (1_774_744_200, 1_774_744_200));
 }
 
 #[test]
