@@ -21,7 +21,7 @@ pub enum DescriptorKind {
     OutputFile,
     /// An output file that is read again to verify it.
     OutputFileVerified,
-    /// A pipe to be written. Held by the workers.
+    /// A pipe or a device to be written. Held by planner and workers.
     Pipe,
     /// The connection to a remote tape. Held by the workers.
     RmtSocket,
@@ -75,7 +75,8 @@ impl DescriptorKind {
             DescriptorKind::TapeDevice => &[Write, Read, Fstat, Ioctl],
             DescriptorKind::OutputFile => &[Write, Seek, Fstat, Ftruncate, Fsync],
             DescriptorKind::OutputFileVerified => &[Write, Read, Seek, Fstat, Ftruncate, Fsync],
-            DescriptorKind::Pipe | DescriptorKind::Progress => &[Write, Event],
+            DescriptorKind::Progress => &[Write, Event],
+            DescriptorKind::Pipe => &[Write, Event, Fsync],
             DescriptorKind::RmtSocket | DescriptorKind::RingSocket => &[Read, Write, Event],
             DescriptorKind::ProcessDescriptor => &[Event, Pdgetpid, Pdkill],
             // One queue can be waited on in another.

@@ -207,7 +207,7 @@ fn what_is_refused_at_the_start() {
         (vec!["-f", "old", "--index", "./folder/../old"], "old: the dump goes there"),
         (vec!["-f", "a,b,c", "--index", "b"], "the dump goes there"),
         (vec!["--volumes-prefix", "-f", "v.", "--index", "v.017"], "the dump goes there"),
-        (vec!["-f", "out", "--index", "image"], "image: it is there, and is no index"),
+        (vec!["-f", "out", "--index", "image"], "index \"image\" is the disk that is being dumped"),
         (vec!["-f", "out", "--index", "text"], "text: it is there, and is no index"),
         (vec!["-f", "out", "--index", "/dev/null"], "/dev/null: it is no regular file"),
         (vec!["-f", "out", "--index", "folder"], "folder: it is no regular file"),

@@ -65,6 +65,7 @@ fn the_next_volume_is_ready() {
     session.expect("Do you want to abort?", LIMIT);
     session.send("no");
     session.expect(READY, LIMIT);
+    fs::rename(&out, dir.join("first")).unwrap();
     session.send("Yes, it is");
     session.expect("Volume 2 begins with blocks from inode", LIMIT);
     done(session);
@@ -226,6 +227,7 @@ fn the_operators_are_told() {
     let mut session = Session::start(command);
     session.expect(READY, LIMIT);
     assert!(procs::until(LIMIT, || log().contains("CHANGE DUMP VOLUMES!")), "{}", log());
+    fs::rename(dir.join("out"), dir.join("first")).unwrap();
     session.send("yes");
     done(session);
     let log = log();

@@ -163,7 +163,9 @@ fn a_write_error_on_the_last_name() {
     session.send("yes");
     session.expect("Change Volumes: Mount volume #3", LIMIT);
     session.expect("Is the new volume mounted and ready to go?", LIMIT);
+    // Another medium: what was on the one before is kept elsewhere.
     fs::copy(failing.dir.join("two"), failing.dir.join("kept")).unwrap();
+    fs::File::create(failing.dir.join("two")).unwrap();
     session.send("yes");
     let shown = done(session);
     assert!(!shown.contains("Mount volume #2"), "{shown}");

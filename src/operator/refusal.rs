@@ -40,6 +40,8 @@ pub enum Refusal<'a> {
     BadInodeList { name: &'a OsStr, line: usize, text: &'a str },
     /// The descriptor for progress cannot be written to.
     ProgressDescriptor { descriptor: i32, reason: &'a str },
+    /// What is to be written is something else already, or cannot be: the line says what.
+    SameObject(&'a str),
     /// An index cannot be written there.
     CannotIndex { name: &'a OsStr, reason: &'a str },
     /// The tape drive does not take records as long as `-b` wants them, in bytes.
@@ -56,6 +58,7 @@ impl fmt::Display for Refusal<'_> {
             Refusal::CannotOpen { name, reason } => {
                 write!(f, "Cannot open {}: {reason}", escape::name(name))
             }
+            Refusal::SameObject(text) => f.write_str(text),
             Refusal::CannotStat { name, reason } => write!(f, "{}: stat: {reason}", escape::name(name)),
             Refusal::CannotCreate { name, reason } => {
                 write!(f, "Cannot create {}: {reason}", escape::name(name))

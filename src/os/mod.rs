@@ -23,12 +23,14 @@ pub mod disk;
 pub mod errno;
 pub mod event;
 pub mod host;
+pub mod identity;
 pub mod mounts;
 pub mod output;
 #[cfg(feature = "sandbox-probe")]
 pub mod probe;
 pub mod process;
 pub mod provider;
+pub mod rename;
 pub mod sandbox;
 pub mod shared;
 pub mod signals;

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Where the dump goes when it is a file or a pipe; a tape is opened and written the same way.
 
-use super::{check, half, retry};
+use super::disk::{self, Kind, kind, kind_of_path};
+use super::{check, half, identity, retry, shared};
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
 use nix::unistd::{AccessFlags, Whence, eaccess, lseek};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 /// Whether the output is also read again later.
@@ -20,8 +21,23 @@ pub enum Access {
     WriteAndRead,
 }
 
-/// Opens or makes the output, mode 0666 less the umask. Does not cut it: that is done directly before the first record is written.
-pub fn open_output(path: &Path, access: Access) -> io::Result<OwnedFd> {
+/// Times that a name may come and go while it is opened.
+const MOST_RACES: u32 = 100;
+
+/// An output that was opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// Its descriptor.
+    pub fd: OwnedFd,
+    /// Whether it was made.
+    pub is_new: bool,
+}
+
+/// Opens or makes the output, mode 0600 less the umask: it holds what is on the disk, whoever may read that. Does not cut it.
+///
+/// Errors: those of open(2); `EBUSY` for a block device that is mounted or otherwise in use; `ENODEV` when it would be made where
+/// devices are, see [`is_for_devices`].
+pub fn open_output(path: &Path, access: Access) -> io::Result<Opened> {
     let access = match access {
         Access::Write => OFlag::O_WRONLY,
         Access::WriteAndRead => OFlag::O_RDWR,
@@ -29,8 +45,68 @@ pub fn open_output(path: &Path, access: Access) -> io::Result<OwnedFd> {
     if super::standard::names_closed(path) {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
-    let mode = Mode::from_bits_truncate(0o666);
-    retry(|| Ok(open(path, access | OFlag::O_CREAT | OFlag::O_CLOEXEC, mode)?))
+    let access = access | OFlag::O_CLOEXEC;
+    for _ in 0..MOST_RACES {
+        // A block device is opened alone; the flag is for nothing else.
+        let is_block = matches!(kind_of_path(path), Ok(Kind::Block));
+        let alone = if is_block { half::output::ALONE } else { OFlag::empty() };
+        match retry(|| Ok(open(path, access | alone, Mode::empty())?)) {
+            Ok(fd) if !is_block && kind(fd.as_fd())? == Kind::Block => {}
+            Ok(fd) => return Ok(Opened { fd, is_new: false }),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(_) => match make(path, access) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => return made.map(|fd| Opened { fd, is_new: true }),
+            },
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// Makes a file that is not there; a link that leads to none leads to it.
+fn make(path: &Path, access: OFlag) -> io::Result<OwnedFd> {
+    let place = identity::made_at(path)?;
+    if is_for_devices(&place) {
+        return Err(io::Error::from_raw_os_error(libc::ENODEV));
+    }
+    let mode = Mode::from_bits_truncate(0o600);
+    retry(|| Ok(open(&place, access | OFlag::O_CREAT | OFlag::O_EXCL, mode)?))
+}
+
+/// Whether a file of that name, which has no links in it, would be made where devices are: nothing is made there, since the name was
+/// meant to be a device's.
+pub fn is_for_devices(place: &Path) -> bool {
+    let device = |path: &Path| std::fs::metadata(path).map(|meta| meta.dev()).ok();
+    let Some(above) = place.parent() else { return false };
+    let (here, dev) = (device(above), device(Path::new("/dev")));
+    // Without a file system of its own, /dev is a folder like others.
+    let shared = dev == device(Path::new("/"));
+    let is_below = above.starts_with("/dev") && !above.starts_with("/dev/shm");
+    here.is_some() && here == dev && (!shared || is_below) || half::output::is_for_devices(above)
+}
+
+/// Keeps others from mounting an open block device as long as the answer is held; none for what is no block device.
+///
+/// Errors: `EBUSY` when it is mounted or otherwise in use.
+pub fn claim(fd: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
+    match kind(fd)? {
+        Kind::Block => half::output::claim(fd),
+        _ => Ok(None),
+    }
+}
+
+/// Takes a file for this program alone: no other that does the same can have it until it is closed. Pipes and devices are for all.
+///
+/// Errors: `EWOULDBLOCK` when another has it. A file system without locks is no reason to stop.
+pub fn lock(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let is_disk = || kind(fd).is_ok_and(|kind| kind == Kind::Character) && disk::media_size(fd).is_ok();
+    if kind(fd)? != Kind::Regular && !is_disk() {
+        return Ok(());
+    }
+    match shared::try_lock(fd, shared::Lock::Exclusive) {
+        Ok(false) => Err(io::ErrorKind::WouldBlock.into()),
+        Ok(true) | Err(_) => Ok(()),
+    }
 }
 
 /// Looks whether the output could be opened by its name, and does not open it.
@@ -132,6 +208,15 @@ pub fn fsync(fd: BorrowedFd<'_>) -> io::Result<()> {
     retry(|| check(unsafe { libc::fsync(fd.as_raw_fd()) }).map(drop))
 }
 
+/// Waits until all that was written is safe. What keeps no bytes cannot be synced, and need not: pipes, sockets, terminals and
+/// `/dev/null` answer with `EINVAL`, or with success.
+pub fn sync(fd: BorrowedFd<'_>) -> io::Result<()> {
+    match fsync(fd) {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(()),
+        other => other,
+    }
+}
+
 /// Goes to `offset` (bytes from the start) of a file.
 pub fn seek(fd: BorrowedFd<'_>, offset: u64) -> io::Result<u64> {
     move_to(fd, libc::off_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?, Whence::SeekSet)
@@ -160,8 +245,9 @@ mod tests {
     fn writes_cuts_and_seeks() {
         let path = std::env::temp_dir().join(format!("capdump-output-{}", std::process::id()));
         std::fs::write(&path, b"old contents").unwrap();
-        let fd = open_output(&path, Access::WriteAndRead).unwrap();
-        let fd = fd.as_fd();
+        let opened = open_output(&path, Access::WriteAndRead).unwrap();
+        assert!(!opened.is_new);
+        let fd = opened.fd.as_fd();
         assert_eq!(std::fs::read(&path).unwrap(), b"old contents", "open does not cut");
         assert_eq!(write(fd, b"new").unwrap(), 3);
         ftruncate(fd, 5).unwrap();
@@ -198,7 +284,11 @@ mod tests {
     #[test]
     fn makes_a_file_that_is_only_written() {
         let path = std::env::temp_dir().join(format!("capdump-output-new-{}", std::process::id()));
-        let fd = open_output(&path, Access::Write).unwrap();
+        std::os::unix::fs::symlink(&path, path.with_extension("link")).unwrap();
+        let Opened { fd, is_new } = open_output(&path.with_extension("link"), Access::Write).unwrap();
+        std::fs::remove_file(path.with_extension("link")).unwrap();
+        assert!(is_new);
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o7777 & !0o600, 0, "for its owner only");
         std::fs::remove_file(&path).unwrap();
         assert_eq!(write(fd.as_fd(), b"x").unwrap(), 1);
         let err = read(fd.as_fd(), &mut [0]).unwrap_err();
@@ -244,8 +334,38 @@ mod tests {
         let (reader, writer) = std::io::pipe().unwrap();
         assert_eq!(position(writer.as_fd()).unwrap_err().raw_os_error(), Some(libc::ESPIPE));
         assert!(fsync(writer.as_fd()).is_err());
+        sync(writer.as_fd()).unwrap();
         drop(reader);
         let err = write(writer.as_fd(), b"x").unwrap_err();
         assert_eq!(err.kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn what_keeps_no_bytes_is_always_synced() {
+        let (one, _two) = std::os::unix::net::UnixStream::pair().unwrap();
+        sync(one.as_fd()).unwrap();
+        let null = std::fs::File::options().write(true).open("/dev/null").unwrap();
+        sync(null.as_fd()).unwrap();
+        lock(null.as_fd()).unwrap();
+        assert!(claim(null.as_fd()).unwrap().is_none());
+    }
+
+    #[test]
+    fn no_file_is_made_among_devices() {
+        let error = open_output(Path::new("/dev/capdump-no-such-device"), Access::Write).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ENODEV));
+        assert!(!is_for_devices(Path::new("/tmp/file")));
+    }
+
+    #[test]
+    fn a_file_is_for_one_at_a_time() {
+        let path = std::env::temp_dir().join(format!("capdump-output-lock-{}", std::process::id()));
+        let [one, two] = [(), ()].map(|()| open_output(&path, Access::Write).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        lock(one.fd.as_fd()).unwrap();
+        lock(one.fd.as_fd()).unwrap();
+        assert_eq!(lock(two.fd.as_fd()).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(one);
+        lock(two.fd.as_fd()).unwrap();
     }
 }

@@ -28,6 +28,9 @@ const CHILDREN: u64 = 3;
 const READABLE: u64 = 4;
 const SIGNALS: u64 = 5;
 
+/// How long the monitor may take to put an index back.
+const TAKE_BACK: Duration = Duration::from_secs(10);
+
 /// How long the monitor may take to go.
 const LEAVE: Duration = Duration::from_secs(2);
 
@@ -307,6 +310,29 @@ impl Console {
         outside.ask(request)?;
         self.wait_readable(outside.socket().as_fd())?;
         outside.reply()
+    }
+
+    /// Has the monitor put back what was there before the index had its name. Nothing breaks this off but its own time: the dump is
+    /// being given up.
+    pub fn take_back_index(&self) -> Result<(), Stop> {
+        let Some(outside) = &self.outside else { return Ok(()) };
+        outside.ask(&Request::TakeBackIndex)?;
+        let mut queue = EventQueue::new()?;
+        queue.add_readable(outside.socket().as_fd(), READABLE)?;
+        let mut events = Vec::new();
+        loop {
+            queue.wait(&mut events, Some(TAKE_BACK))?;
+            if events.is_empty() {
+                return Err(Stop::because("the monitor does not answer"));
+            }
+            match outside.reply()?.0 {
+                Reply::TakenBack => return Ok(()),
+                // What was asked before may be answered now.
+                Reply::Kept => {}
+                Reply::Refused(reason) => return Err(Stop::because(reason)),
+                reply => return Err(Stop::because(format_args!("the monitor answered {reply:?}"))),
+            }
+        }
     }
 
     /// Waits until `fd` can be read. Errors: as [`Console::ask_outside`].

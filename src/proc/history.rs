@@ -180,16 +180,11 @@ impl Record {
         self.fd.as_fd()
     }
 
-    /// Writes the dump to the file. To be called when it is safe on its media and no sooner: the next dump leaves out what
-    /// this one has. `wait` takes what happens meanwhile, for about as long as it is told.
+    /// Writes the dump to the file, which is locked, and unlocks it. To be called when it is safe on its media and no sooner: the next
+    /// dump leaves out what this one has.
     ///
-    /// Errors: the file is as it was before; or that of `wait`.
-    pub fn write(
-        &self,
-        console: &Console,
-        wait: &mut dyn FnMut(Duration) -> Result<(), Stop>,
-    ) -> Result<(), Stop> {
-        self.lock(console, wait)?;
+    /// Errors: the file is as it was before.
+    pub fn write(&self, console: &Console) -> Result<(), Stop> {
         let written = self.write_locked();
         // The lock goes with the process, if not now.
         _ = shared::unlock(self.fd.as_fd());
@@ -201,8 +196,11 @@ impl Record {
         Ok(())
     }
 
-    /// Waits for the lock. Signals are blocked, so this must not sleep in flock(2).
-    fn lock(
+    /// Waits for the lock. `wait` takes what happens meanwhile, for about as long as it is told: signals are blocked, so this must not
+    /// sleep in flock(2).
+    ///
+    /// Errors: that of `wait`.
+    pub fn lock(
         &self,
         console: &Console,
         wait: &mut dyn FnMut(Duration) -> Result<(), Stop>,

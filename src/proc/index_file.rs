@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The file that an index is written to: made under a name of its own beside the one that it will have, and given that one by the
 //! monitor when it is whole. What was there before stays until then; what does not become whole is removed (see `remover`).
+//!
+//! The index gets its name before the dump is recorded. Until that is done the index that it replaces is kept under the unfinished
+//! one's name, so that it can be put back; after a crash in between there is an index without a record, never a record whose index
+//! is missing.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::remover::Remover;
 use crate::index;
 use crate::job::{Names, Output};
 use crate::os::errno::strerror;
-use crate::os::output;
+use crate::os::shared::{self, Lock};
+use crate::os::{disk, output, rename};
 
 /// Bytes that are written at once.
 const AT_ONCE: usize = 1 << 16;
@@ -26,6 +32,37 @@ pub struct IndexNames {
     pub name: PathBuf,
     /// Until then.
     pub unfinished: PathBuf,
+    /// The file that is written.
+    made: Option<FileId>,
+    /// The index that had the name at the start.
+    replaced: Option<FileId>,
+}
+
+/// File system and inode.
+pub type FileId = (u64, u64);
+
+/// Why an index did not get its name.
+#[derive(Debug)]
+pub enum Unkept {
+    /// A system call failed.
+    System(io::Error),
+    /// Another file has this name now.
+    Changed(PathBuf),
+}
+
+impl From<io::Error> for Unkept {
+    fn from(error: io::Error) -> Unkept {
+        Unkept::System(error)
+    }
+}
+
+impl fmt::Display for Unkept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unkept::System(error) => f.write_str(&strerror(error)),
+            Unkept::Changed(name) => write!(f, "another file has the name {} now", name.display()),
+        }
+    }
 }
 
 /// An index that is being written.
@@ -33,6 +70,8 @@ pub struct IndexFile {
     fd: OwnedFd,
     names: IndexNames,
     remover: Remover,
+    /// The index that it will replace: locked, so that no other dump replaces it meanwhile.
+    before: Option<File>,
 }
 
 impl IndexFile {
@@ -50,15 +89,14 @@ impl IndexFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(told(error)),
         };
-        let permissions = match before {
-            Some(file) => Some(replaceable(file)?),
-            None => None,
-        };
+        let permissions = before.as_ref().map(replaceable).transpose()?;
         let mut unfinished = name.clone().into_os_string();
         unfinished.push(format!(".{}", std::process::id()));
-        let names = IndexNames { name, unfinished: unfinished.into() };
+        let id = |file: &File| disk::identity(file.as_fd());
+        let replaced = before.as_ref().map(id).transpose().map_err(told)?;
+        let mut names = IndexNames { name, unfinished: unfinished.into(), made: None, replaced };
         let remover = Remover::start(&names).map_err(told)?;
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o666).open(&names.unfinished);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&names.unfinished);
         let file = match file {
             Ok(file) => file,
             Err(error) => {
@@ -66,10 +104,43 @@ impl IndexFile {
                 return Err(told(error));
             }
         };
+        let made = id(&file).map_err(told)?;
+        remover.tell(made).map_err(told)?;
+        names.made = Some(made);
         if let Some(permissions) = permissions {
             file.set_permissions(permissions).map_err(told)?;
         }
-        Ok(IndexFile { fd: file.into(), names, remover })
+        let index = IndexFile { fd: file.into(), names, remover, before };
+        if index.is_written_by_another() {
+            return Err("another dump writes it".to_owned());
+        }
+        Ok(index)
+    }
+
+    /// Whether another dump writes an index of the same name: both lock their unfinished files, and the one that they replace.
+    fn is_written_by_another(&self) -> bool {
+        let is_taken = |fd: BorrowedFd<'_>| shared::try_lock(fd, Lock::Exclusive).is_ok_and(|free| !free);
+        let IndexNames { name, unfinished, .. } = &self.names;
+        if self.before.iter().any(|before| is_taken(before.as_fd())) || is_taken(self.fd.as_fd()) {
+            return true;
+        }
+        let (Some(above), Some(base)) = (name.parent(), name.file_name()) else { return false };
+        let others = fs::read_dir(above).into_iter().flatten().flatten().filter(|entry| {
+            let file = entry.file_name();
+            let digits =
+                file.as_bytes().strip_prefix(base.as_bytes()).and_then(|rest| rest.strip_prefix(b"."));
+            digits.is_some_and(|digits| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit))
+        });
+        others.map(|entry| entry.path()).filter(|path| path != unfinished).any(|path| {
+            let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW;
+            let file = File::options().read(true).custom_flags(flags).open(path);
+            file.is_ok_and(|file| is_taken(file.as_fd()))
+        })
+    }
+
+    /// The index that it will replace.
+    pub fn before(&self) -> Option<BorrowedFd<'_>> {
+        self.before.as_ref().map(AsFd::as_fd)
     }
 
     /// The descriptor, whose rights are to be limited.
@@ -125,11 +196,52 @@ impl IndexFile {
 }
 
 impl IndexNames {
-    /// Gives the index, which is whole, its name, for good.
+    /// Gives the index, which is whole, its name: if no other file has it, or the one that had it at the start.
     ///
-    /// Errors: those of rename(2) and fsync(2).
-    pub fn keep(&self) -> io::Result<()> {
-        fs::rename(&self.unfinished, &self.name)?;
+    /// Errors: all is as it was, or the index has its name and the folder could not be synced.
+    pub fn keep(&self) -> Result<(), Unkept> {
+        let IndexNames { name, unfinished, made, replaced } = self;
+        let changed = |name: &PathBuf| Err(Unkept::Changed(name.clone()));
+        if Some(id_of(unfinished)?) != *made {
+            return changed(unfinished);
+        }
+        match id_of(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match rename::to_new(unfinished, name) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return changed(name),
+                renamed => renamed?,
+            },
+            Err(error) => return Err(error.into()),
+            Ok(id) if Some(id) != *replaced => return changed(name),
+            Ok(_) => {
+                rename::exchange(unfinished, name)?;
+                // Where it could not be exchanged, nothing has the other name.
+                if id_of(unfinished).is_ok_and(|id| Some(id) != *replaced) {
+                    rename::exchange(unfinished, name)?;
+                    return changed(name);
+                }
+            }
+        }
+        if Some(id_of(name)?) != *made {
+            return changed(name);
+        }
+        Ok(self.sync()?)
+    }
+
+    /// Puts back what was there before the index got its name, if it did: the dump is not recorded.
+    pub fn take_back(&self) -> io::Result<()> {
+        let IndexNames { name, unfinished, made, replaced } = self;
+        match id_of(name) {
+            Ok(id) if Some(id) == *made => {}
+            _ => return Ok(()),
+        }
+        match id_of(unfinished) {
+            Ok(id) if Some(id) == *replaced => rename::exchange(unfinished, name)?,
+            _ => fs::remove_file(name)?,
+        }
+        self.sync()
+    }
+
+    fn sync(&self) -> io::Result<()> {
         let above = self.name.parent().unwrap_or(Path::new("/"));
         match File::open(above)?.sync_all() {
             // Not every file system can sync a folder.
@@ -138,11 +250,21 @@ impl IndexNames {
         }
     }
 
-    /// Removes what there is of it.
-    pub fn discard(&self) {
-        // What cannot be removed stays, under a name that says that it is no index yet.
-        let _ = fs::remove_file(&self.unfinished);
+    /// Removes what there is of it, or the index that it has replaced. `made` is the file that was made: nothing else is removed. None
+    /// when its maker was gone before it could say.
+    pub fn discard(&self, made: Option<FileId>) {
+        let ours = id_of(&self.unfinished)
+            .is_ok_and(|id| made.is_none_or(|made| id == made) || Some(id) == self.replaced);
+        if ours {
+            // What cannot be removed stays, under a name that says that it is no index yet.
+            let _ = fs::remove_file(&self.unfinished);
+        }
     }
+}
+
+/// What has that name; a link is not followed.
+fn id_of(name: &Path) -> io::Result<FileId> {
+    fs::symlink_metadata(name).map(|meta| (meta.dev(), meta.ino()))
 }
 
 /// The path with no link in it, as far as it exists.
@@ -178,7 +300,7 @@ fn goes_to(output: &Output, name: &Path) -> bool {
 
 /// The permissions of a file that an index may take the place of: another index, or an empty one. A disk, a dump or any other file
 /// whose name went to the wrong option is not lost.
-fn replaceable(mut file: File) -> Result<fs::Permissions, String> {
+fn replaceable(mut file: &File) -> Result<fs::Permissions, String> {
     let meta = file.metadata().map_err(|error| strerror(&error))?;
     if !meta.is_file() {
         return Err("it is no regular file".to_owned());

@@ -40,10 +40,16 @@ pub fn limit_planner(started: &Started) -> Result<(), Error> {
     }
     if let Some(index) = &started.index {
         limit(index.descriptor(), DescriptorKind::Index)?;
+        if let Some(before) = index.before() {
+            limit(before, DescriptorKind::Index)?;
+        }
         if let Some(socket) = index.remover().socket() {
             limit(socket, DescriptorKind::RingSocket)?;
         }
         limit(index.remover().child().as_fd(), DescriptorKind::ProcessDescriptor)?;
+    }
+    if let Some(claimed) = &started.claimed {
+        limit(claimed.as_fd(), DescriptorKind::Disk)?;
     }
     if let Some(record) = &started.record {
         limit(record.descriptor(), DescriptorKind::Dumpdates)?;

@@ -140,7 +140,9 @@ impl Medium {
                 self.check_position(records)?;
                 tape::op(fd, MtOp::WriteFilemarks, 1).map_err(|error| Unsafe::System("MTWEOF", error))
             }
-            Kind::Stream | Kind::Remote | Kind::RemoteInStep => Ok(()),
+            // A disk among them takes writes that it cannot keep.
+            Kind::Stream => output::sync(fd).map_err(|error| Unsafe::System("fsync", error)),
+            Kind::Remote | Kind::RemoteInStep => Ok(()),
         }
     }
 
@@ -236,7 +238,7 @@ mod tests {
         let length = || std::fs::metadata(&path).unwrap().len();
         let opened = |start| {
             std::fs::write(&path, vec![1; 10_000]).unwrap();
-            let fd = output::open_output(&path, output::Access::Write).unwrap();
+            let fd = output::open_output(&path, output::Access::Write).unwrap().fd;
             if matches!(start, Start::Unknown) {
                 output::seek(fd.as_fd(), 3000).unwrap();
             }
@@ -255,7 +257,7 @@ mod tests {
     fn a_file_is_cut_behind_the_dump() {
         let path = std::env::temp_dir().join(format!("capdump-medium.{}", std::process::id()));
         std::fs::write(&path, vec![1; 10_000]).unwrap();
-        let fd = output::open_output(&path, output::Access::Write).unwrap();
+        let fd = output::open_output(&path, output::Access::Write).unwrap().fd;
         let medium = Medium::new(fd, Kind::File, path.clone().into());
         medium.make_safe(4096, 4).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 4096);

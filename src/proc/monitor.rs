@@ -10,13 +10,16 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::identity::Table;
 use super::index_file::IndexNames;
 use super::loader::{self, Loader};
+use super::outputs::{Outputs, Unopened};
 use super::request::{KILLED, Reply, Request};
 use crate::event::{Child, Event, EventQueue, ExitStatus};
 use crate::job::{Job, Output, Remote};
 use crate::media::Kind;
 use crate::operator::OPERATOR_GROUP;
+use crate::os::errno::strerror;
 use crate::os::output::Access;
 use crate::os::socket::{MAX_FRAME, recv_frame, send_frame, stream_pair};
 use crate::os::spawn::{Program, kill_group, run};
@@ -51,9 +54,11 @@ pub struct Monitor<'a> {
     pub access: Access,
     /// The index that is being written.
     pub index: Option<&'a IndexNames>,
+    /// What an output must not be.
+    pub table: &'a Table,
 }
 
-struct State {
+struct State<'a> {
     queue: EventQueue,
     /// The command or remote shell that runs now.
     command: Option<Child>,
@@ -64,10 +69,11 @@ struct State {
     /// Broadcasts under way.
     walls: Vec<Child>,
     /// The FIFO that waits for a reader.
-    fifo: Option<OsString>,
+    fifo: Option<(u32, OsString)>,
     /// The volume script that runs now.
     script: Option<Child>,
     loader: Loader,
+    outputs: Outputs<'a>,
 }
 
 impl Monitor<'_> {
@@ -86,6 +92,7 @@ impl Monitor<'_> {
             fifo: None,
             script: None,
             loader: Loader::default(),
+            outputs: Outputs::new(self.table),
         };
         let mut events = Vec::new();
         let result = loop {
@@ -102,7 +109,7 @@ impl Monitor<'_> {
     }
 
     /// The planner is gone, but what it told the operator group last is still to be shown.
-    fn let_walls_end(&self, state: &mut State) -> io::Result<()> {
+    fn let_walls_end(&self, state: &mut State<'_>) -> io::Result<()> {
         state.queue.remove(self.planner)?;
         let end = Instant::now() + LAST_WALLS;
         let mut events = Vec::new();
@@ -116,7 +123,7 @@ impl Monitor<'_> {
         }
     }
 
-    fn on_event(&self, state: &mut State, event: Event) -> io::Result<()> {
+    fn on_event(&self, state: &mut State<'_>, event: Event) -> io::Result<()> {
         match event {
             Event::Readable { key: PLANNER } => {
                 let mut bytes = [0; MAX_FRAME];
@@ -139,14 +146,14 @@ impl Monitor<'_> {
             }
             Event::Timer { key: LOADER } => self.look_for_medium(state),
             Event::Timer { .. } => match state.fifo.take() {
-                Some(name) => self.open_fifo(state, name),
+                Some((volume, name)) => self.open_fifo(state, volume, name),
                 None => Ok(()),
             },
             Event::Readable { .. } | Event::Writable { .. } | Event::Signal(_) => Ok(()),
         }
     }
 
-    fn on_request(&self, state: &mut State, request: Request) -> io::Result<()> {
+    fn on_request(&self, state: &mut State<'_>, request: Request) -> io::Result<()> {
         match request {
             Request::Open(volume) => self.open(state, volume),
             Request::Examine(volume) => self.examine(volume),
@@ -157,14 +164,21 @@ impl Monitor<'_> {
             Request::Script(volume) => self.run_script(state, volume),
             Request::Load(volume) => {
                 let name = self.job.output.names().map(|names| names.of(volume)).unwrap_or_default();
-                state.loader.wait_for(name, self.job.autoload.unwrap_or(0));
+                state.loader.wait_for(volume, name, self.job.autoload.unwrap_or(0));
                 self.look_for_medium(state)
             }
             Request::KeepIndex => {
                 let Some(index) = self.index else { return Err(io::ErrorKind::InvalidInput.into()) };
                 match index.keep() {
                     Ok(()) => self.reply(Reply::Kept, None),
-                    Err(error) => self.reply(Reply::Failed(error.raw_os_error().unwrap_or(libc::EIO)), None),
+                    Err(error) => self.reply(Reply::Refused(error.to_string()), None),
+                }
+            }
+            Request::TakeBackIndex => {
+                let Some(index) = self.index else { return Err(io::ErrorKind::InvalidInput.into()) };
+                match index.take_back() {
+                    Ok(()) => self.reply(Reply::TakenBack, None),
+                    Err(error) => self.reply(Reply::Refused(strerror(&error)), None),
                 }
             }
             Request::Broadcast(text) => {
@@ -178,7 +192,7 @@ impl Monitor<'_> {
         }
     }
 
-    fn answer_close(&self, state: &mut State) -> io::Result<()> {
+    fn answer_close(&self, state: &mut State<'_>) -> io::Result<()> {
         if !state.closing || state.command.is_some() {
             return Ok(());
         }
@@ -191,7 +205,7 @@ impl Monitor<'_> {
     }
 
     /// Runs the volume script, as `--volume-script` says, with the device and the number of the volume that is complete.
-    fn run_script(&self, state: &mut State, volume: u32) -> io::Result<()> {
+    fn run_script(&self, state: &mut State<'_>, volume: u32) -> io::Result<()> {
         let Some(script) = &self.job.volume_script else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
@@ -209,26 +223,26 @@ impl Monitor<'_> {
     }
 
     /// Looks whether the autoloader has brought a medium; if not, later again until its time is over.
-    fn look_for_medium(&self, state: &mut State) -> io::Result<()> {
-        match state.loader.look() {
+    fn look_for_medium(&self, state: &mut State<'_>) -> io::Result<()> {
+        match state.loader.look(&state.outputs) {
             Some(loaded) => self.reply(Reply::Loaded(loaded), None),
             None => state.queue.add_timer(LOADER, loader::EVERY, false),
         }
     }
 
-    fn open(&self, state: &mut State, volume: u32) -> io::Result<()> {
+    fn open(&self, state: &mut State<'_>, volume: u32) -> io::Result<()> {
         let opened = match &self.job.output {
             Output::Stdout => Err(io::ErrorKind::InvalidInput.into()),
             Output::Names(names) => {
                 let name = names.of(volume);
                 if is_fifo(&name) {
-                    return self.open_fifo(state, name);
+                    return self.open_fifo(state, volume, name);
                 }
-                let opened = open_name(&name, self.access);
-                if let Ok((fd, ..)) = &opened {
-                    state.loader.opened(fd.as_fd());
+                match state.outputs.open(volume, &name, self.access) {
+                    Ok(fd) => examine(&name, fd),
+                    Err(Unopened::System(error)) => Err(error),
+                    Err(Unopened::Refused(text)) => return self.reply(Reply::Refused(text), None),
                 }
-                opened
             }
             Output::Command(command) => {
                 let words = ["/bin/sh".into(), "-c".into(), command.clone()];
@@ -258,12 +272,14 @@ impl Monitor<'_> {
     }
 
     /// Opens a FIFO; if nobody reads it yet, it is tried again, so that the end of the planner is seen meanwhile.
-    fn open_fifo(&self, state: &mut State, name: OsString) -> io::Result<()> {
+    fn open_fifo(&self, state: &mut State<'_>, volume: u32, name: OsString) -> io::Result<()> {
         match output::open_fifo(Path::new(&name)) {
             Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {
-                state.fifo = Some(name);
+                state.fifo = Some((volume, name));
                 state.queue.add_timer(AGAIN, FIFO_WAIT, false)
             }
+            // Something else has the name by now.
+            Ok(fd) if disk::kind(fd.as_fd())? != disk::Kind::Fifo => self.open(state, volume),
             opened => self.answer_open(opened.map(|fd| {
                 output::widen(fd.as_fd());
                 (fd, Kind::Stream, None)
@@ -289,9 +305,9 @@ fn is_fifo(name: &OsString) -> bool {
     std::fs::metadata(name).is_ok_and(|meta| meta.file_type().is_fifo())
 }
 
-fn open_name(name: &OsString, access: Access) -> io::Result<(OwnedFd, Kind, Option<u32>)> {
+/// How an output is written to, and the largest record that it takes.
+fn examine(name: &OsString, fd: OwnedFd) -> io::Result<(OwnedFd, Kind, Option<u32>)> {
     let path = Path::new(name);
-    let fd = output::open_output(path, access)?;
     let kind = match disk::kind(fd.as_fd())? {
         disk::Kind::Regular => Kind::File,
         disk::Kind::Character if tape::is_tape(fd.as_fd()) => Kind::Tape,
@@ -303,7 +319,7 @@ fn open_name(name: &OsString, access: Access) -> io::Result<(OwnedFd, Kind, Opti
 
 /// Runs a program that reads what is written to the descriptor, and for a remote tape answers there.
 fn start(
-    state: &mut State,
+    state: &mut State<'_>,
     words: &[OsString],
     environment: &[(&str, String)],
     kind: Kind,

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
 use super::Stop;
+use super::identity::Table;
 use super::index_file::IndexNames;
 use super::monitor::Monitor;
 use super::request::{Reply, Request};
@@ -34,15 +35,21 @@ pub struct Opened {
 }
 
 impl Outside {
-    /// Forks the monitor, before the sandbox. It opens outputs for `access`, and gives the index its name.
+    /// Forks the monitor, before the sandbox. It opens outputs, which are nothing in `table`, for `access`, and gives the index its
+    /// name.
     ///
     /// Errors: those of socketpair(2) and fork(2).
-    pub fn start(job: &Job, access: Access, index: Option<&IndexNames>) -> io::Result<Outside> {
+    pub fn start(
+        job: &Job,
+        access: Access,
+        index: Option<&IndexNames>,
+        table: &Table,
+    ) -> io::Result<Outside> {
         let (ours, theirs) = pair()?;
         let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
         let keep = [theirs.as_fd(), stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
         let child = spawn(&keep, Orphan::CleansUp, || {
-            let monitor = Monitor { planner: theirs.as_fd(), job, access, index };
+            let monitor = Monitor { planner: theirs.as_fd(), job, access, index, table };
             i32::from(monitor.serve().is_err())
         })?;
         Ok(Outside { socket: ours, child: Rc::new(child) })

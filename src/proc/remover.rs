@@ -6,10 +6,10 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use super::index_file::IndexNames;
+use super::index_file::{FileId, IndexNames};
 use crate::event::{Child, EventQueue};
 use crate::os::process::Orphan;
-use crate::os::socket::{pair, recv_frame};
+use crate::os::socket::{MAX_FRAME, pair, recv_frame, send_frame};
 use crate::os::spawn::spawn;
 
 /// How long the planner waits for it when both are done: it has one name to remove.
@@ -31,11 +31,20 @@ impl Remover {
     pub fn start(names: &IndexNames) -> io::Result<Remover> {
         let (socket, theirs) = pair()?;
         let child = spawn(&[theirs.as_fd()], Orphan::CleansUp, || {
-            let waited = wait_for_end(theirs.as_fd());
-            names.discard();
+            let mut made = None;
+            let waited = wait_for_end(theirs.as_fd(), &mut made);
+            names.discard(made);
             i32::from(waited.is_err())
         })?;
         Ok(Remover { child: ManuallyDrop::new(child), socket: Some(socket) })
+    }
+
+    /// Says which file was made: nothing else is removed.
+    ///
+    /// Errors: those of send(2).
+    pub fn tell(&self, made: FileId) -> io::Result<()> {
+        let Some(socket) = &self.socket else { return Ok(()) };
+        send_frame(socket.as_fd(), &[made.0.to_ne_bytes(), made.1.to_ne_bytes()].concat(), None)
     }
 
     /// Its socket.
@@ -67,15 +76,26 @@ impl Drop for Remover {
     }
 }
 
-/// Waits until nobody holds the other end of the socket; nothing is ever sent.
-fn wait_for_end(socket: BorrowedFd<'_>) -> io::Result<()> {
+/// Waits until nobody holds the other end of the socket. The first message, of before the sandbox, says which file was made; no other has
+/// a meaning.
+fn wait_for_end(socket: BorrowedFd<'_>, made: &mut Option<FileId>) -> io::Result<()> {
     let mut queue = EventQueue::new()?;
     queue.add_readable(socket, 0)?;
+    let mut bytes = [0; MAX_FRAME];
+    let mut is_first = true;
     loop {
         queue.wait(&mut Vec::new(), None)?;
-        match recv_frame(socket, &mut [0; 1]) {
+        match recv_frame(socket, &mut bytes) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+            Ok(Some(received)) if std::mem::take(&mut is_first) => {
+                *made = decode(&bytes[..received.len]);
+            }
             other => other.map(drop)?,
         }
     }
+}
+
+fn decode(bytes: &[u8]) -> Option<FileId> {
+    let (device, inode) = bytes.split_first_chunk()?;
+    Some((u64::from_ne_bytes(*device), u64::from_ne_bytes(inode.try_into().ok()?)))
 }

@@ -17,7 +17,7 @@ pub const KILLED: u32 = 256;
 /// What the planner asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// To open the output of a volume, from 1. Answered by [`Reply::Opened`] or [`Reply::Failed`].
+    /// To open the output of a volume, from 1. Answered by [`Reply::Opened`], [`Reply::Failed`] or [`Reply::Refused`].
     Open(u32),
     /// To look whether the output of a volume, from 1, can be written, without opening it. Answered by [`Reply::Writable`] or
     /// [`Reply::Failed`].
@@ -28,14 +28,16 @@ pub enum Request {
     Script(u32),
     /// To wait until the autoloader has brought the medium of this volume, from 2. Answered by [`Reply::Loaded`].
     Load(u32),
-    /// To give the index, which is whole, its name. Answered by [`Reply::Kept`] or [`Reply::Failed`].
+    /// To give the index, which is whole, its name. Answered by [`Reply::Kept`] or [`Reply::Refused`].
     KeepIndex,
+    /// To put back what was there before the index had its name. Answered by [`Reply::TakenBack`].
+    TakeBackIndex,
     /// To tell the operator group. Not answered.
     Broadcast(String),
 }
 
 /// What the monitor answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// The output is open; its descriptor comes along.
     Opened {
@@ -46,6 +48,8 @@ pub enum Reply {
     },
     /// It could not be opened, or not be given its name (errno).
     Failed(i32),
+    /// The output must not be written, and why: one line.
+    Refused(String),
     /// The command ended: its exit status, or [`KILLED`] and the signal that killed it.
     Closed(u32),
     /// The volume script ended: its exit status, or 128 and the signal that killed it, as a shell has it.
@@ -56,6 +60,8 @@ pub enum Reply {
     Kept,
     /// Nothing is known that would keep the output from being opened.
     Writable,
+    /// What was there before is there again.
+    TakenBack,
 }
 
 /// A message that is none of these.
@@ -84,9 +90,21 @@ const KEEP_INDEX: u32 = 11;
 const KEPT: u32 = 12;
 const EXAMINE: u32 = 13;
 const WRITABLE: u32 = 14;
+const REFUSED: u32 = 15;
+const TAKE_BACK_INDEX: u32 = 16;
+const TAKEN_BACK: u32 = 17;
 
 fn pack(tag: u32, number: u32) -> Vec<u8> {
     [tag.to_ne_bytes(), number.to_ne_bytes()].concat()
+}
+
+/// Tag, length and as much of the text as has room.
+fn pack_text(tag: u32, text: &str) -> Vec<u8> {
+    let end = (0..=TEXT_BYTES.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+    let text = &text[..end.unwrap_or(0)];
+    let mut out = pack(tag, u32::try_from(text.len()).unwrap_or(0));
+    out.extend_from_slice(text.as_bytes());
+    out
 }
 
 /// Tag and number, and what comes after them.
@@ -106,13 +124,8 @@ impl Request {
             Request::Script(volume) => pack(SCRIPT, *volume),
             Request::Load(volume) => pack(LOAD, *volume),
             Request::KeepIndex => pack(KEEP_INDEX, 0),
-            Request::Broadcast(text) => {
-                let end = (0..=TEXT_BYTES.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
-                let text = &text[..end.unwrap_or(0)];
-                let mut out = pack(BROADCAST, u32::try_from(text.len()).unwrap_or(0));
-                out.extend_from_slice(text.as_bytes());
-                out
-            }
+            Request::TakeBackIndex => pack(TAKE_BACK_INDEX, 0),
+            Request::Broadcast(text) => pack_text(BROADCAST, text),
         }
     }
 
@@ -125,6 +138,7 @@ impl Request {
             Some((EXAMINE, volume, [])) if volume > 0 => Ok(Request::Examine(volume)),
             Some((CLOSE, 0, [])) => Ok(Request::Close),
             Some((KEEP_INDEX, 0, [])) => Ok(Request::KeepIndex),
+            Some((TAKE_BACK_INDEX, 0, [])) => Ok(Request::TakeBackIndex),
             Some((SCRIPT, volume, [])) if volume > 0 => Ok(Request::Script(volume)),
             Some((LOAD, volume, [])) if volume > 1 => Ok(Request::Load(volume)),
             Some((BROADCAST, length, text)) if text.len() == length as usize => {
@@ -138,18 +152,20 @@ impl Request {
 impl Reply {
     /// How it goes over the socket.
     pub fn encode(&self) -> Vec<u8> {
-        match *self {
+        match self {
             Reply::Opened { kind, most } => {
                 let mut out = pack(OPENED, kind.code());
                 out.extend_from_slice(&most.unwrap_or(0).to_ne_bytes());
                 out
             }
             Reply::Failed(errno) => pack(FAILED, errno.cast_unsigned()),
-            Reply::Closed(status) => pack(CLOSED, status),
-            Reply::Scripted(status) => pack(SCRIPTED, status),
-            Reply::Loaded(loaded) => pack(LOADED, loaded.into()),
+            Reply::Refused(text) => pack_text(REFUSED, text),
+            Reply::Closed(status) => pack(CLOSED, *status),
+            Reply::Scripted(status) => pack(SCRIPTED, *status),
+            Reply::Loaded(loaded) => pack(LOADED, (*loaded).into()),
             Reply::Kept => pack(KEPT, 0),
             Reply::Writable => pack(WRITABLE, 0),
+            Reply::TakenBack => pack(TAKEN_BACK, 0),
         }
     }
 
@@ -165,11 +181,15 @@ impl Reply {
                 Ok(Reply::Opened { kind, most: (most > 0).then_some(most) })
             }
             Some((FAILED, errno, [])) => Ok(Reply::Failed(errno.cast_signed())),
+            Some((REFUSED, length, text)) if text.len() == length as usize => {
+                String::from_utf8(text.to_vec()).map(Reply::Refused).map_err(|_| bad)
+            }
             Some((CLOSED, status, [])) if status < 512 => Ok(Reply::Closed(status)),
             Some((SCRIPTED, status, [])) if status < 512 => Ok(Reply::Scripted(status)),
             Some((LOADED, loaded @ 0..=1, [])) => Ok(Reply::Loaded(loaded == 1)),
             Some((KEPT, 0, [])) => Ok(Reply::Kept),
             Some((WRITABLE, 0, [])) => Ok(Reply::Writable),
+            Some((TAKEN_BACK, 0, [])) => Ok(Reply::TakenBack),
             _ => Err(bad),
         }
     }
@@ -184,18 +204,22 @@ mod tests {
     fn messages_come_back_as_they_were() {
         let text = Request::Broadcast("\x07é".repeat(700));
         let volumes = [Request::Open(1), Request::Examine(3), Request::Script(1), Request::Load(2)];
-        for request in volumes.into_iter().chain([Request::Close, Request::KeepIndex, text]) {
+        for request in
+            volumes.into_iter().chain([Request::Close, Request::KeepIndex, Request::TakeBackIndex, text])
+        {
             assert_eq!(Request::decode(&request.encode()), Ok(request));
         }
         for reply in [
             Reply::Opened { kind: Kind::Tape, most: Some(65536) },
             Reply::Opened { kind: Kind::File, most: None },
             Reply::Failed(2),
+            Reply::Refused("output \"é\" is the disk".to_owned()),
             Reply::Closed(KILLED + 9),
             Reply::Scripted(1),
             Reply::Loaded(true),
             Reply::Kept,
             Reply::Writable,
+            Reply::TakenBack,
         ] {
             assert_eq!(Reply::decode(&reply.encode()), Ok(reply));
         }

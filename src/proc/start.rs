@@ -10,13 +10,16 @@ use super::clock::Clock;
 use super::console::Console;
 use super::exit;
 use super::history::{self, Record};
+use super::identity::{Role, Table};
 use super::index_file::IndexFile;
+use super::objects;
 use super::operand::{self, Target};
 use super::outside::Outside;
 use crate::format::Identity;
 use crate::job::{BadLine, Job, Output, ProgressStyle, inode_list};
 use crate::operator::{Bar, Display, Event, FilesMessage, Message, Operator, Refusal, Remark, Report};
 use crate::os::errno::strerror;
+use crate::os::identity::of_descriptor;
 use crate::os::output::Access;
 use crate::os::process::Inherited;
 use crate::os::{disk, host, output, standard, time, tty};
@@ -61,6 +64,8 @@ pub struct Started {
     pub stdout_appends: bool,
     /// Whether the first output is a device, which is opened before the passes.
     pub device: bool,
+    /// Keeps the block device that is standard output from being mounted.
+    pub claimed: Option<OwnedFd>,
 }
 
 impl Started {
@@ -107,6 +112,14 @@ pub fn start(
     let excluded_inodes = read_inode_lists(&job, &mut operator)?;
     let target = operand::open(&job.operand, job.snapshot, &mut operator);
     let mut target = target.ok_or(Refused(exit::STARTUP))?;
+    // An estimate writes nothing.
+    let table = match job.estimate_only {
+        true => Table::default(),
+        false => objects::of_dump(&job, &target, report.as_ref().map(AsFd::as_fd)).map_err(|refused| {
+            operator.refuse(Refusal::SameObject(&refused.0));
+            Refused(exit::STARTUP)
+        })?,
+    };
     job.partition.iter().for_each(|name| target.add_partition(name));
     let tty = tty::open_tty();
     operator.set_display(display(job.progress, report, &tty));
@@ -118,10 +131,11 @@ pub fn start(
     identity.ddate = if job.rsync_friendly > 0 { 0 } else { base.date };
     announce(&job, &console, &identity, base.level, &target);
     let index = make_index(&job, &console)?;
+    let table = with_opened(table, &job, record.as_ref(), index.as_ref(), &console)?;
     let has_monitor = job.notify || index.is_some() || !matches!(job.output, Output::Stdout);
     if !job.estimate_only && has_monitor {
         let access = if job.verify { Access::WriteAndRead } else { Access::Write };
-        match Outside::start(&job, access, index.as_ref().map(IndexFile::names)) {
+        match Outside::start(&job, access, index.as_ref().map(IndexFile::names), &table) {
             Ok(outside) => console.set_outside(outside),
             Err(error) => {
                 console.say(Remark(format_args!("the monitor: {error}")));
@@ -129,8 +143,10 @@ pub fn start(
             }
         }
     }
-    if matches!(job.output, Output::Stdout) {
+    let mut claimed = None;
+    if matches!(job.output, Output::Stdout) && !job.estimate_only {
         output::widen(io::stdout().as_fd());
+        claimed = objects::claim_standard_output().map_err(|reason| refuse(&console, &reason))?;
     }
     let device = is_device(&job.output);
     let Target { fd, sector, media, live, device: provider, disk: disk_name, mount_point, .. } = target;
@@ -155,7 +171,33 @@ pub fn start(
         inherited,
         stdout_appends: output::appends(io::stdout().as_fd()).unwrap_or(false),
         device,
+        claimed,
     })
+}
+
+/// The table for the process that opens outputs, with what was opened or made.
+fn with_opened(
+    table: Table,
+    job: &Job,
+    record: Option<&Record>,
+    index: Option<&IndexFile>,
+    console: &Console,
+) -> Result<Table, Refused> {
+    let mut more = Vec::new();
+    if let Some(record) = record {
+        let object = of_descriptor(record.descriptor()).unwrap_or_default();
+        more.push((Role::Dumpdates, job.dumpdates.clone().into_os_string(), object));
+    }
+    if let Some(index) = index {
+        let object = of_descriptor(index.descriptor()).unwrap_or_default();
+        more.push((Role::Index, index.names().unfinished.clone().into_os_string(), object));
+    }
+    objects::for_outputs(table, more).map_err(|refused| refuse(console, &refused.0))
+}
+
+fn refuse(console: &Console, reason: &str) -> Refused {
+    console.operator().refuse(Refusal::SameObject(reason));
+    Refused(exit::STARTUP)
 }
 
 /// Makes the file of the index.

@@ -25,6 +25,8 @@ pub struct Volumes<'a> {
     connected: bool,
     /// The volume that was opened last.
     volume: u32,
+    /// What it went to.
+    kind: Option<Kind>,
 }
 
 /// Why a device is not fit for the dump.
@@ -55,7 +57,7 @@ pub struct Failure {
 impl<'a> Volumes<'a> {
     /// The outputs of `job`.
     pub fn new(job: &'a Job, console: &'a Console) -> Volumes<'a> {
-        Volumes { job, console, ahead: None, connected: false, volume: 0 }
+        Volumes { job, console, ahead: None, connected: false, volume: 0, kind: None }
     }
 
     /// Whether all goes to standard output: then there is one volume, and no way back.
@@ -83,7 +85,8 @@ impl<'a> Volumes<'a> {
     pub fn examine(&self) -> Result<(), Stop> {
         let Some(names) = self.job.output.names() else { return Ok(()) };
         while let Err(errno) = self.ask_examine(1)? {
-            self.cannot_open(&names.of(1), &planner::reason(errno))?;
+            let name = names.of(1);
+            self.cannot_open(&name, &format!("{}: {}", name.display(), planner::reason(errno)))?;
         }
         for volume in 2..=names.count() {
             if let Err(errno) = self.ask_examine(volume)? {
@@ -129,7 +132,10 @@ impl<'a> Volumes<'a> {
         }
         loop {
             match self.open_once(volume, &name, in_step)? {
-                Ok(medium) => return Ok(medium),
+                Ok(medium) => {
+                    self.kind = Some(medium.kind);
+                    return Ok(medium);
+                }
                 Err(reason) => self.cannot_open(&name, &reason)?,
             }
         }
@@ -141,7 +147,7 @@ impl<'a> Volumes<'a> {
             return Err(Stop::because(reason));
         }
         self.console.say(MediaMessage::CannotOpenOutput(name));
-        self.console.say(Remark(format_args!("{}: {reason}", name.display())));
+        self.console.say(Remark(format_args!("{reason}")));
         if self.console.ask(Question::RetryOpen)? { Ok(()) } else { Err(Stop::Told) }
     }
 
@@ -155,14 +161,14 @@ impl<'a> Volumes<'a> {
             Some(opened) => opened,
             None => match self.ask_open(volume)? {
                 Ok(opened) => opened,
-                Err(errno) => return Ok(Err(planner::reason(errno))),
+                Err(reason) => return Ok(Err(reason)),
             },
         };
         if self.takes_no_frames(opened.kind) {
-            return Ok(Err("a tape takes no compressed dump".to_owned()));
+            return Ok(Err(format!("{}: a tape takes no compressed dump", name.display())));
         }
         if self.cannot_be_verified(opened.kind) {
-            return Ok(Err("it cannot be read back to verify it".to_owned()));
+            return Ok(Err(format!("{}: it cannot be read back to verify it", name.display())));
         }
         let kind = match opened.kind {
             Kind::Remote if in_step => Kind::RemoteInStep,
@@ -173,7 +179,7 @@ impl<'a> Volumes<'a> {
             if let Err(reason) = remote::open(self.console, opened.fd.as_fd(), name)? {
                 drop(opened);
                 self.console.ask_outside(&Request::Close)?;
-                return Ok(Err(reason));
+                return Ok(Err(format!("{}: {reason}", name.display())));
             }
             self.greet();
         }
@@ -195,10 +201,14 @@ impl<'a> Volumes<'a> {
         }
     }
 
-    fn ask_open(&self, volume: u32) -> Result<Result<Opened, i32>, Stop> {
+    /// The inner error says why it could not be opened: one line.
+    fn ask_open(&self, volume: u32) -> Result<Result<Opened, String>, Stop> {
         match self.console.ask_outside(&Request::Open(volume))? {
             (Reply::Opened { kind, most }, Some(fd)) => Ok(Ok(Opened { fd, kind, most })),
-            (Reply::Failed(errno), _) => Ok(Err(errno)),
+            (Reply::Failed(errno), _) => {
+                Ok(Err(format!("{}: {}", self.name(volume).display(), planner::reason(errno))))
+            }
+            (Reply::Refused(text), _) => Ok(Err(text)),
             (reply, _) => Err(Stop::because(format_args!("the monitor answered {reply:?} to an open"))),
         }
     }
@@ -277,6 +287,17 @@ impl<'a> Volumes<'a> {
         }
     }
 
+    /// Says that the file of the volume before is kept, so that another has to get its name.
+    fn ask_for_another_file(&self, volume: u32) {
+        if self.kind == Some(Kind::File) {
+            let (before, name) = (self.volume, self.name(volume));
+            self.console.say(Remark(format_args!(
+                "{} holds volume {before}: rename it or mount another medium before volume {volume}",
+                name.display()
+            )));
+        }
+    }
+
     /// Has the medium changed for the one of volume `volume`, if that needs the operator. `quiet` leaves out what has to be mounted.
     pub fn change(&self, volume: u32, quiet: bool) -> Result<(), Stop> {
         if self.has_own_name(volume) {
@@ -285,6 +306,7 @@ impl<'a> Volumes<'a> {
         if !quiet {
             self.console.say(MediaMessage::ChangeVolumes { volume });
             self.console.broadcast(Attention::ChangeVolumes);
+            self.ask_for_another_file(volume);
         }
         if self.script_changed(volume)? || self.loader_changed(volume)? {
             return Ok(());

@@ -384,12 +384,13 @@ impl<'a, 'd> Writing<'a, 'd> {
 
     /// All is safe: writes the index, with `--index`, and enters the dump in the dumpdates file, with `-u`.
     fn record(&mut self) -> Result<(), Stop> {
-        self.write_index()?;
+        let index = self.write_index()?;
         let started = self.started;
-        match &started.record {
-            Some(record) => record.write(&started.console, &mut |time| self.handle_events_within(Some(time))),
-            None => Ok(()),
-        }
+        let Some(record) = &started.record else { return self.keep_index(index) };
+        // Between the index's name and the record there is nothing to wait for.
+        record.lock(&started.console, &mut |time| self.handle_events_within(Some(time)))?;
+        self.keep_index(index)?;
+        record.write(&started.console).or_else(|stop| self.take_index_back(stop))
     }
 
     /// The medium took `records` records of the chunk that it ended in, and no more.

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What FreeBSD can do for a pipe that a dump goes through.
+//! What FreeBSD has for outputs.
 
 use crate::os::output::Unread;
+use nix::fcntl::OFlag;
+use nix::sys::statfs::statfs;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::Path;
+
+/// Nothing: GEOM does not open a mounted disk for writing.
+pub const ALONE: OFlag = OFlag::empty();
 
 /// Nothing: the kernel gives large writers larger pipes by itself.
 pub fn widen(_fd: BorrowedFd<'_>) {}
@@ -12,4 +18,14 @@ pub fn widen(_fd: BorrowedFd<'_>) {}
 /// more returns only when the reader has taken it (`pipe_direct_write`, sys/kern/sys_pipe.c), so that mostly there is no more to wait for.
 pub fn unread(_fd: BorrowedFd<'_>) -> io::Result<Unread> {
     Ok(Unread::Nothing)
+}
+
+/// None is needed: whoever holds the disk open for writing has kept others from mounting it.
+pub fn claim(_fd: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
+    Ok(None)
+}
+
+/// Whether a folder is on a devfs(4).
+pub fn is_for_devices(folder: &Path) -> bool {
+    statfs(folder).is_ok_and(|stat| stat.filesystem_type_name() == "devfs")
 }

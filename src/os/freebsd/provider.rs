@@ -124,7 +124,7 @@ unsafe fn read_label(geom: &ggeom, labels: &mut Labels) {
 
 /// # Safety
 /// `name` must be null or a string that ends in NUL and outlives what is done with the answer.
-unsafe fn text<'a>(name: *const c_char) -> Option<&'a [u8]> {
+pub(super) unsafe fn text<'a>(name: *const c_char) -> Option<&'a [u8]> {
     // SAFETY: not null, so by the contract a string.
     (!name.is_null()).then(|| unsafe { CStr::from_ptr(name) }.to_bytes())
 }

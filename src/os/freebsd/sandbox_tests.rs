@@ -39,7 +39,7 @@ fn scratch(name: &str) -> (OwnedFd, OwnedFd) {
     let path = std::env::temp_dir().join(format!("capdump-{name}-{}", std::process::id()));
     std::fs::write(&path, b"0123456789").unwrap();
     let input = disk::open_disk(&path).unwrap();
-    let file = output::open_output(&path, output::Access::WriteAndRead).unwrap();
+    let file = output::open_output(&path, output::Access::WriteAndRead).unwrap().fd;
     std::fs::remove_file(&path).unwrap();
     (input, file)
 }

@@ -4,10 +4,12 @@
 pub mod arena;
 pub mod disk;
 pub mod event;
+pub mod identity;
 pub mod mounts;
 pub mod output;
 pub mod process;
 pub mod provider;
+pub mod rename;
 pub mod sandbox;
 #[cfg(test)]
 mod sandbox_tests;

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What Linux can do for a pipe that a dump goes through.
+//! What Linux has for outputs: larger pipes, block devices that are opened alone.
 
 use crate::os::check;
 use crate::os::disk::{self, Kind};
 use crate::os::output::Unread;
-use nix::fcntl::{FcntlArg, fcntl};
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::Mode;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// Opens a block device alone: it fails with `EBUSY` when it is mounted, swapped to or part of another (open(2)).
+pub const ALONE: OFlag = OFlag::O_EXCL;
 
 /// Bytes that everybody may ask for (`fs.pipe-max-size` as it is preset, proc_sys_fs(5)).
 const PIPE_BYTES: i32 = 1 << 20;
@@ -69,4 +75,41 @@ fn is_broken(fd: BorrowedFd<'_>) -> io::Result<bool> {
     let mut fds = [PollFd::new(fd, PollFlags::empty())];
     poll(&mut fds, PollTimeout::ZERO)?;
     Ok(fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLERR)))
+}
+
+/// Opens an open block device again, alone. Errors: `EBUSY`; those of open(2) where there is no /proc.
+pub fn claim(fd: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    Ok(Some(open(path.as_str(), OFlag::O_RDONLY | ALONE | OFlag::O_CLOEXEC, Mode::empty())?))
+}
+
+/// Whether a folder is on a devtmpfs, which the mount table says; statfs(2) calls it a tmpfs.
+pub fn is_for_devices(folder: &Path) -> bool {
+    let Ok(device) = std::fs::metadata(folder).map(|meta| meta.dev()) else { return false };
+    std::fs::read("/proc/self/mountinfo").is_ok_and(|text| is_devtmpfs(&text, device))
+}
+
+/// Whether a file system of the mount table is a devtmpfs.
+fn is_devtmpfs(table: &[u8], device: u64) -> bool {
+    let number = format!("{}:{}", nix::sys::stat::major(device), nix::sys::stat::minor(device));
+    table.split(|byte| *byte == b'\n').any(|line| {
+        let mut fields = line.split(|byte| *byte == b' ');
+        let found = fields.nth(2) == Some(number.as_bytes());
+        found && fields.any(|field| field == b"-") && fields.next() == Some(b"devtmpfs")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_devtmpfs_is_found_wherever_it_is_mounted() {
+        let table = b"22 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n\
+            23 22 0:6 / /mnt/dev rw,nosuid - devtmpfs udev rw\n24 23 0:7 / /dev/shm rw - tmpfs tmpfs rw\n";
+        assert!(is_devtmpfs(table, nix::sys::stat::makedev(0, 6)));
+        for other in [(0, 7), (8, 1), (0, 60)] {
+            assert!(!is_devtmpfs(table, nix::sys::stat::makedev(other.0, other.1)));
+        }
+    }
 }

@@ -200,7 +200,7 @@ fn every_role_does_its_work() {
     let path = std::env::temp_dir().join(format!("capdump-sandbox-{}", std::process::id()));
     std::fs::write(&path, vec![7; 8192]).unwrap();
     let input = disk::open_disk(&path).unwrap();
-    let file = output::open_output(&path, output::Access::WriteAndRead).unwrap();
+    let file = output::open_output(&path, output::Access::WriteAndRead).unwrap().fd;
     std::fs::remove_file(&path).unwrap();
     let (a, b) = pair().unwrap();
     for role in ROLES {

@@ -124,7 +124,7 @@ impl Emit {
                 Err((self.told, EmitError::NotFound(path)))
             }
             Stage::Broken(error) => Err((self.told, EmitError::Output(error))),
-            Stage::Writing(writer) => match writer.finish(self.is_file) {
+            Stage::Writing(writer) => match writer.finish() {
                 Ok(blocks) => Ok((self.told, blocks, self.damaged)),
                 Err(error) => Err((self.told, EmitError::Output(error))),
             },

@@ -13,19 +13,21 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 use self::emit::{Emit, EmitError};
 use self::feed::{Enough, Feed};
 use self::input::Input;
 use self::sinks::{Check, List, Told};
 use super::exit;
+use super::identity::{Clash, Entry, Role, Table};
+use super::objects;
+use super::outputs::{Outputs, Unopened};
 use crate::job::{Purpose, Reading};
 use crate::operator::{Operator, Refusal, Remark, Results};
 use crate::os::disk::{self, Kind};
 use crate::os::errno::strerror;
+use crate::os::identity::of_descriptor;
 use crate::os::process::Inherited;
-use crate::os::sandbox::Role;
 use crate::os::{output, standard};
 use crate::reading::{Fault, Reader, Sink, Summary};
 use crate::sandbox::{self, DescriptorKind};
@@ -59,6 +61,14 @@ struct EmitOutput {
     appends: bool,
 }
 
+impl EmitOutput {
+    fn of(fd: OwnedFd) -> io::Result<EmitOutput> {
+        let is_file = disk::kind(fd.as_fd())? == Kind::Regular;
+        let appends = output::appends(fd.as_fd())?;
+        Ok(EmitOutput { fd, is_file, appends })
+    }
+}
+
 /// Opens the volumes, the index and the output, and enters the sandbox.
 fn start(reading: &Reading, operator: &mut Operator) -> Result<Opened, Refused> {
     let record = reading.ntrec.map(|ntrec| ntrec as usize * 1024);
@@ -75,15 +85,15 @@ fn start(reading: &Reading, operator: &mut Operator) -> Result<Opened, Refused> 
         None => None,
     };
     let output = match &reading.purpose {
-        Purpose::Emit { output, .. } => {
-            let name = output.as_deref().unwrap_or(OsStr::new("-"));
-            Some(open_output(output.as_deref()).map_err(|error| cannot_open(operator, name, &error))?)
-        }
-        Purpose::Check if !reading.json => None,
-        Purpose::Check | Purpose::List => {
-            let name = OsStr::new("standard output");
+        Purpose::Emit { output: Some(name), .. } => Some(open_output(reading, name, &inputs, operator)?),
+        Purpose::Check if !reading.json => standard_output(reading, &inputs, operator)?,
+        _ => {
+            let name = match reading.purpose {
+                Purpose::Emit { .. } => OsStr::new("-"),
+                _ => OsStr::new("standard output"),
+            };
             standard::check_output().map_err(|error| cannot_open(operator, name, &error))?;
-            None
+            standard_output(reading, &inputs, operator)?
         }
     };
     let opened = Opened { inputs, index, output };
@@ -95,17 +105,62 @@ fn start(reading: &Reading, operator: &mut Operator) -> Result<Opened, Refused> 
     Ok(opened)
 }
 
-fn open_output(name: Option<&OsStr>) -> io::Result<EmitOutput> {
-    let fd = match name {
-        Some(name) => output::open_output(Path::new(name), output::Access::Write)?,
-        None => {
-            standard::check_output()?;
-            io::stdout().as_fd().try_clone_to_owned()?
-        }
+/// What is read.
+fn table(reading: &Reading, inputs: &[Input]) -> Result<Table, Clash> {
+    let mut table = Table::default();
+    for input in inputs {
+        let object = of_descriptor(input.fd()).unwrap_or_default();
+        table.add(Entry::read(Role::Input, &input.name, object))?;
+    }
+    if let Some(name) = &reading.index {
+        table.add(Entry::read(Role::IndexRead, name, objects::named(name)))?;
+    }
+    table.add(objects::messages())?;
+    Ok(table)
+}
+
+/// Opens the output of `--emit`.
+fn open_output(
+    reading: &Reading,
+    name: &OsStr,
+    inputs: &[Input],
+    operator: &mut Operator,
+) -> Result<EmitOutput, Refused> {
+    let table = table(reading, inputs).map_err(|clash| refuse(operator, &clash.to_string()))?;
+    let fd = match Outputs::new(&table).open(1, name, output::Access::Write) {
+        Ok(fd) => fd,
+        Err(Unopened::System(error)) => return Err(cannot_open(operator, name, &error)),
+        Err(Unopened::Refused(text)) => return Err(refuse(operator, &text)),
     };
-    let is_file = disk::kind(fd.as_fd())? == Kind::Regular;
-    let appends = output::appends(fd.as_fd())?;
-    Ok(EmitOutput { fd, is_file, appends })
+    EmitOutput::of(fd).map_err(|error| cannot_open(operator, name, &error))
+}
+
+/// Standard output, for `--emit`; what else goes there is no input either.
+fn standard_output(
+    reading: &Reading,
+    inputs: &[Input],
+    operator: &mut Operator,
+) -> Result<Option<EmitOutput>, Refused> {
+    let is_emit = matches!(reading.purpose, Purpose::Emit { .. });
+    let mut table = table(reading, inputs).map_err(|clash| refuse(operator, &clash.to_string()))?;
+    if !is_emit {
+        // A report may go where messages go.
+        table = table.without(Role::Messages);
+    }
+    table.check(&objects::standard_output()).map_err(|clash| refuse(operator, &clash.to_string()))?;
+    if !is_emit {
+        return Ok(None);
+    }
+    let claimed = objects::claim_standard_output().map_err(|reason| refuse(operator, &reason))?;
+    // It is held to the end of the process.
+    std::mem::forget(claimed);
+    let output = io::stdout().as_fd().try_clone_to_owned().and_then(EmitOutput::of);
+    output.map(Some).map_err(|error| cannot_open(operator, OsStr::new("-"), &error))
+}
+
+fn refuse(operator: &mut Operator, reason: &str) -> Refused {
+    operator.refuse(Refusal::SameObject(reason));
+    Refused
 }
 
 fn cannot_open(operator: &mut Operator, name: &OsStr, error: &io::Error) -> Refused {
@@ -124,7 +179,7 @@ fn enter(operator: &mut Operator, opened: &Opened) -> Result<(), sandbox::Error>
         None => {}
     }
     super::limits::standard_streams()?;
-    let entered = sandbox::enter(Role::Reader)?;
+    let entered = sandbox::enter(sandbox::Role::Reader)?;
     sandbox::assert_entered(&entered)?;
     if let Some(lack) = entered.lack() {
         operator.say(Remark(format_args!("WARNING: {lack}")));

@@ -105,15 +105,13 @@ impl Writer {
     }
 
     /// The end of the dump: `TS_END` up to the end of the record. Gives the tape blocks of the dump.
-    pub fn finish(mut self, is_file: bool) -> io::Result<u64> {
+    pub fn finish(mut self) -> io::Result<u64> {
         let end = Header::new(RecordType::End, self.last);
         self.header(&end)?;
         while !self.record.is_empty() {
             self.header(&end)?;
         }
-        if is_file {
-            output::fsync(self.fd.as_fd())?;
-        }
+        output::sync(self.fd.as_fd())?;
         Ok(self.tapea)
     }
 }

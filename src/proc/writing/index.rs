@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The index of a dump under way: what is gathered for it, and its writing.
 
+use std::ffi::OsStr;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use super::Writing;
@@ -9,11 +11,17 @@ use crate::index::Head;
 use crate::operator::{Message, Remark};
 use crate::os::errno::strerror;
 use crate::proc::Stop;
-use crate::proc::planner::reason;
 use crate::proc::request::{Reply, Request};
 use crate::ring::order::InFlight;
 use crate::units::TP_BSIZE;
 use crate::volume::Chunk;
+
+/// An index that is written and has no name yet.
+pub(super) struct Index {
+    lines: u64,
+    /// Names that are too deep for it.
+    left_out: u64,
+}
 
 impl Writing<'_, '_> {
     /// Notes that a chunk is on the medium, behind what is counted of it so far.
@@ -34,14 +42,13 @@ impl Writing<'_, '_> {
         }
     }
 
-    /// Writes the index, if one is wanted. It has its name only when it is whole.
+    /// Writes the index, if one is wanted. It gets its name from [`Writing::keep_index`].
     ///
     /// A dump whose index could not be written is not recorded, though all of it is on its media: the next one would build on it,
     /// and whoever counts on the index would find out when a file is to be restored.
-    pub(super) fn write_index(&mut self) -> Result<(), Stop> {
+    pub(super) fn write_index(&mut self) -> Result<Option<Index>, Stop> {
         let started = self.started;
-        let (Some(file), Some(indexing)) = (&started.index, self.indexing.take()) else { return Ok(()) };
-        let name = started.job.index.as_deref().unwrap_or(&file.names().name).as_os_str();
+        let (Some(file), Some(indexing)) = (&started.index, self.indexing.take()) else { return Ok(None) };
         let identity = &started.identity;
         let head = Head::new(identity.date, identity.level, &identity.label, &identity.filesys);
         let head = Head { files: indexing.files(), ..head };
@@ -50,21 +57,51 @@ impl Writing<'_, '_> {
             true => Err(io::Error::other("too many names")),
             false => file.write(&head, &mut walk, || self.handle_events_within(Some(Duration::ZERO)))?,
         };
-        let failed = |why: &str| Err(Stop::because(format_args!("the index {}: {why}", name.display())));
-        let lines = match written {
-            Ok(lines) => lines,
-            Err(error) => return failed(&strerror(&error)),
-        };
-        match started.console.ask_outside(&Request::KeepIndex)? {
-            (Reply::Kept, _) => {}
-            (Reply::Failed(errno), _) => return failed(&reason(errno)),
-            (reply, _) => return failed(&format!("the monitor answered {reply:?}")),
+        match written {
+            Ok(lines) => Ok(Some(Index { lines, left_out: walk.left_out() })),
+            Err(error) => Err(self.no_index(&strerror(&error))),
         }
-        if walk.left_out() > 0 {
-            let left_out = walk.left_out();
-            started.console.say(Remark(format_args!("{left_out} names left out of the index: too deep")));
+    }
+
+    /// Gives the index, which is whole, its name.
+    pub(super) fn keep_index(&self, index: Option<Index>) -> Result<(), Stop> {
+        let Some(Index { lines, left_out }) = index else { return Ok(()) };
+        let console = &self.started.console;
+        match console.ask_outside(&Request::KeepIndex) {
+            Ok((Reply::Kept, _)) => {}
+            // It may have its name all the same.
+            Ok((Reply::Refused(why), _)) => return self.take_index_back(self.no_index(&why)),
+            Ok((reply, _)) => {
+                return self.take_index_back(self.no_index(&format!("the monitor answered {reply:?}")));
+            }
+            Err(stop) => return self.take_index_back(stop),
         }
-        started.console.say(Message::Indexed { lines, name });
+        if left_out > 0 {
+            console.say(Remark(format_args!("{left_out} names left out of the index: too deep")));
+        }
+        console.say(Message::Indexed { lines, name: self.index_name() });
         Ok(())
+    }
+
+    /// The dump is not recorded, for the reason of `stop`, and so its index does not stay.
+    pub(super) fn take_index_back(&self, stop: Stop) -> Result<(), Stop> {
+        if self.started.index.is_none() {
+            return Err(stop);
+        }
+        let console = &self.started.console;
+        if let Err(Stop::Because(why)) = console.take_back_index() {
+            let name = self.index_name().display();
+            console.say(Remark(format_args!("the index {name} is not put back: {why}")));
+        }
+        Err(stop)
+    }
+
+    fn no_index(&self, why: &str) -> Stop {
+        Stop::because(format_args!("the index {}: {why}", self.index_name().display()))
+    }
+
+    /// As the command line has it.
+    fn index_name(&self) -> &OsStr {
+        self.started.job.index.as_deref().map(Path::as_os_str).unwrap_or_default()
     }
 }

@@ -11,6 +11,7 @@ pub mod golden;
 pub mod header;
 pub mod index;
 pub mod listing;
+pub mod loop_device;
 pub mod makefs;
 pub mod messages;
 pub mod mounts;
