@@ -15,9 +15,6 @@ use crate::units::Ino;
 /// Most bytes of a path: what is below a longer one is left out. Readers of an index count on it.
 pub const MOST_PATH: usize = 1 << 16;
 
-/// A directory (`DT_DIR`, sys/dirent.h), and no type.
-const MAYBE_DIRECTORY: [u8; 2] = [4, 0];
-
 /// Walks down from the root, in the order of the lines.
 pub struct Walk<'a> {
     tree: &'a Tree,
@@ -114,8 +111,8 @@ impl<'a> Walk<'a> {
         let mut items = Vec::new();
         for (place, entry) in self.tree.entries(number) {
             items.push(Item(place << 1));
-            let maybe = MAYBE_DIRECTORY.contains(&entry.kind);
-            if maybe && self.places.find(entry.ino).is_some_and(|number| number < self.seen.len()) {
+            // What the entry says of the type (d_type) may be wrong; the inode's own mode put it among the directories.
+            if self.places.find(entry.ino).is_some_and(|number| number < self.seen.len()) {
                 items.push(Item(place << 1 | 1));
             }
         }
