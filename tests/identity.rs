@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs::{self, File};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -172,25 +172,22 @@ fn what_is_read_is_no_output_of_emit() {
     folder.run(&["--emit", ".", "-f", "new", "dump"]).ok();
 }
 
-/// Partitions of a file in a loop device, if this machine has such.
+/// A loop device of a file with two partitions of the image's length, the first with the image; none where that cannot be had.
 fn partitioned(folder: &Folder) -> Option<Loop> {
     let disk = folder.path("disk");
     let image = fs::read(folder.path("image")).unwrap();
     let file = File::create(&disk).unwrap();
-    file.set_len((2 << 20) + 2 * image.len() as u64).unwrap();
-    use std::os::unix::fs::FileExt;
-    // An MBR with two partitions of the image's length, the first at 1 MiB.
-    let sectors = (image.len() as u32).div_ceil(512);
-    let mut mbr = [0; 512];
-    for (at, start) in [(446, 2048), (462, 2048 + sectors)] {
-        mbr[at + 4] = 0xa5;
-        mbr[at + 8..at + 12].copy_from_slice(&u32::to_le_bytes(start));
-        mbr[at + 12..at + 16].copy_from_slice(&sectors.to_le_bytes());
-    }
-    mbr[510..].copy_from_slice(&[0x55, 0xaa]);
-    file.write_all_at(&mbr, 0).unwrap();
+    file.set_len((1 << 20) + 2 * image.len() as u64).unwrap();
     file.write_all_at(&image, 1 << 20).unwrap();
     let device = Loop::attach(&disk, &["-P"])?;
+    let sectors = image.len() / 512;
+    for (n, start) in [(1, 2048), (2, 2048 + sectors)] {
+        // This needs no table on the disk that the kernel would have to know.
+        let mut command = Command::new("addpart");
+        let done =
+            command.arg(device.path()).args([n, start, sectors].map(|number| number.to_string())).status();
+        done.ok().filter(|status| status.success())?;
+    }
     let part = |n: u32| PathBuf::from(format!("{}p{n}", device.path().display()));
     procs::until(Duration::from_secs(2), || part(2).exists()).then_some(device)
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The names of a dump's directories as they come: 6 bytes and the name for each, 8 for each directory.
+//! The names of a dump's directories as they come: 5 bytes and the name for each, 8 for each directory.
 
 use crate::units::Ino;
 
 /// Bytes of the pieces that names are kept in. No name crosses from one into the next.
 const PIECE: usize = 1 << 20;
 
-/// Bytes of an entry before its name: the inode, `d_type`, the name's length.
-const HEAD: usize = 6;
+/// Bytes of an entry before its name: the inode and the name's length. What it says of the type (`d_type`) may be wrong, and is not
+/// kept.
+const HEAD: usize = 5;
 
 /// Most bytes of all names: what a file system made to use up memory gets.
 const MOST_BYTES: usize = 8 << 30;
@@ -34,8 +35,6 @@ pub struct TreeMark {
 pub struct Entry<'a> {
     /// The inode.
     pub ino: Ino,
-    /// `d_type`.
-    pub kind: u8,
     /// 1 to 255 bytes.
     pub name: &'a [u8],
 }
@@ -47,7 +46,7 @@ impl Tree {
     }
 
     /// An entry of the last directory; `.` and `..` are not for here. False: there is no room left, or the name is too long.
-    pub fn entry(&mut self, ino: Ino, kind: u8, name: &[u8]) -> bool {
+    pub fn entry(&mut self, ino: Ino, name: &[u8]) -> bool {
         let Ok(length) = u8::try_from(name.len()) else { return false };
         let bytes = HEAD + name.len();
         if self.pieces.last().is_none_or(|piece| piece.len() + bytes > PIECE) {
@@ -58,7 +57,7 @@ impl Tree {
         }
         let Some(piece) = self.pieces.last_mut() else { return false };
         piece.extend_from_slice(&ino.0.to_ne_bytes());
-        piece.extend_from_slice(&[kind, length]);
+        piece.push(length);
         piece.extend_from_slice(name);
         true
     }
@@ -110,9 +109,9 @@ impl Tree {
     pub fn at(&self, place: u64) -> Option<Entry<'_>> {
         let piece = self.pieces.get((place / PIECE as u64) as usize)?;
         let bytes = piece.get((place % PIECE as u64) as usize..)?;
-        let ([a, b, c, d, kind, length], rest) = bytes.split_first_chunk::<HEAD>()?;
+        let ([a, b, c, d, length], rest) = bytes.split_first_chunk::<HEAD>()?;
         let name = rest.get(..usize::from(*length))?;
-        Some(Entry { ino: Ino(u32::from_ne_bytes([*a, *b, *c, *d])), kind: *kind, name })
+        Some(Entry { ino: Ino(u32::from_ne_bytes([*a, *b, *c, *d])), name })
     }
 
     /// The place behind the last entry.
@@ -137,7 +136,7 @@ mod tests {
             if n % 1000 == 0 {
                 tree.directory();
             } else {
-                assert!(tree.entry(Ino(n), 8, &name(n)));
+                assert!(tree.entry(Ino(n), &name(n)));
             }
         }
     }
@@ -163,6 +162,6 @@ mod tests {
             assert_eq!(entries.collect::<Vec<_>>(), want, "{directory}");
         }
         assert_eq!(tree.entries(30).count(), 0);
-        assert!(!tree.entry(Ino(3), 8, &[b'x'; 256]));
+        assert!(!tree.entry(Ino(3), &[b'x'; 256]));
     }
 }

@@ -159,11 +159,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const DIR: u8 = 4;
-    const FILE: u8 = 8;
-
-    /// Inode, `d_type` and name.
-    type Given<'a> = (u32, u8, &'a [u8]);
+    /// Inode and name.
+    type Given<'a> = (u32, &'a [u8]);
 
     /// A dump of directories with their entries; the inodes of `more` come behind.
     fn dump(directories: &[(u32, &[Given<'_>])], more: &[u32]) -> (Tree, Places) {
@@ -172,8 +169,8 @@ mod tests {
         for (ino, entries) in directories {
             places.inode(Ino(*ino));
             tree.directory();
-            for (ino, kind, name) in *entries {
-                assert!(tree.entry(Ino(*ino), *kind, name));
+            for (ino, name) in *entries {
+                assert!(tree.entry(Ino(*ino), name));
             }
         }
         more.iter().for_each(|&ino| places.inode(Ino(ino)));
@@ -196,19 +193,14 @@ mod tests {
 
     #[test]
     fn what_is_below_a_directory_comes_behind_its_siblings_with_a_hyphen() {
-        let (tree, places) = dump(
-            &[
-                (2, &[(9, FILE, b"a0"), (3, DIR, b"a"), (8, FILE, b"a-b"), (7, FILE, b"gone")]),
-                (3, &[(9, FILE, b"x")]),
-            ],
-            &[8, 9],
-        );
+        let (tree, places) =
+            dump(&[(2, &[(9, b"a0"), (3, b"a"), (8, b"a-b"), (7, b"gone")]), (3, &[(9, b"x")])], &[8, 9]);
         assert_eq!(paths(&tree, &places), [".", "./a", "./a-b", "./a/x", "./a0"]);
     }
 
     #[test]
     fn without_a_root_there_is_nothing() {
-        let (tree, places) = dump(&[(3, &[(9, FILE, b"x")])], &[9]);
+        let (tree, places) = dump(&[(3, &[(9, b"x")])], &[9]);
         assert!(lines(&tree, &places).is_empty());
     }
 
@@ -217,9 +209,9 @@ mod tests {
     fn a_damaged_tree_comes_to_an_end() {
         let (tree, places) = dump(
             &[
-                (2, &[(3, DIR, b"b"), (2, DIR, b"root"), (3, DIR, b"a")]),
-                (3, &[(4, 0, b"down"), (3, DIR, b"self")]),
-                (4, &[(3, DIR, b"up"), (9, DIR, b"file")]),
+                (2, &[(3, b"b"), (2, b"root"), (3, b"a")]),
+                (3, &[(4, b"down"), (3, b"self")]),
+                (4, &[(3, b"up"), (9, b"file")]),
             ],
             &[9],
         );
@@ -234,7 +226,7 @@ mod tests {
         for ino in 2..302 {
             places.inode(Ino(ino));
             tree.directory();
-            assert!(tree.entry(Ino(ino + 1), DIR, &[b'd'; 255]));
+            assert!(tree.entry(Ino(ino + 1), &[b'd'; 255]));
         }
         places.end();
         let mut walk = Walk::new(&tree, &places);
@@ -255,10 +247,10 @@ mod tests {
             let names: Vec<Vec<u8>> =
                 names.into_iter().filter(|name| !name.contains(&b'/') && !name.contains(&0)).collect();
             let entries: Vec<Given<'_>> =
-                names.iter().zip(3..).map(|(name, ino)| (ino, DIR, name.as_slice())).collect();
+                names.iter().zip(3..).map(|(name, ino)| (ino, name.as_slice())).collect();
             let mut all: Vec<(u32, &[Given<'_>])> = vec![(2, &entries)];
             // Each directory has the same names in it.
-            let inner: Vec<Given<'_>> = names.iter().map(|name| (900, FILE, name.as_slice())).collect();
+            let inner: Vec<Given<'_>> = names.iter().map(|name| (900, name.as_slice())).collect();
             all.extend(entries.iter().map(|entry| (entry.0, inner.as_slice())));
             let (tree, places) = dump(&all, &[900]);
             let found = lines(&tree, &places);

@@ -35,8 +35,8 @@ pub struct Opened {
 
 /// Opens or makes the output, mode 0600 less the umask: it holds what is on the disk, whoever may read that. Does not cut it.
 ///
-/// Errors: those of open(2); `EBUSY` for a block device that is mounted or otherwise in use; `ENODEV` when it would be made where
-/// devices are, see [`is_for_devices`].
+/// Errors: those of open(2); `EBUSY` for a block device that is mounted or otherwise in use; `Unsupported` when it would be made
+/// where devices are, see [`is_for_devices`].
 pub fn open_output(path: &Path, access: Access) -> io::Result<Opened> {
     let access = match access {
         Access::Write => OFlag::O_WRONLY,
@@ -67,7 +67,7 @@ pub fn open_output(path: &Path, access: Access) -> io::Result<Opened> {
 fn make(path: &Path, access: OFlag) -> io::Result<OwnedFd> {
     let place = identity::made_at(path)?;
     if is_for_devices(&place) {
-        return Err(io::Error::from_raw_os_error(libc::ENODEV));
+        return Err(io::ErrorKind::Unsupported.into());
     }
     let mode = Mode::from_bits_truncate(0o600);
     retry(|| Ok(open(&place, access | OFlag::O_CREAT | OFlag::O_EXCL, mode)?))
@@ -353,7 +353,7 @@ mod tests {
     #[test]
     fn no_file_is_made_among_devices() {
         let error = open_output(Path::new("/dev/capdump-no-such-device"), Access::Write).unwrap_err();
-        assert_eq!(error.raw_os_error(), Some(libc::ENODEV));
+        assert_eq!((error.kind(), error.raw_os_error()), (io::ErrorKind::Unsupported, None));
         assert!(!is_for_devices(Path::new("/tmp/file")));
     }
 

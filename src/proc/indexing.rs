@@ -3,7 +3,7 @@
 //!
 //! Where headers stand is what the planner itself has placed; names are read from the directories as they are on the dump, so that
 //! the index and the dump cannot differ on a file system in use. All is in the order of the dump, and is kept until the dump is
-//! done: 12 bytes for each inode, 6 and the name for each entry of a directory, 8 for each directory, 24 for each compressed frame.
+//! done: 12 bytes for each inode, 5 and the name for each entry of a directory, 8 for each directory, 24 for each compressed frame.
 
 use crate::format::decode::decode;
 use crate::format::{Block, RecordType};
@@ -127,8 +127,8 @@ impl Indexing {
         let Some(file) = self.directory.as_mut().filter(|file| file.wants_data()) else { return };
         let (is_data, tree, is_full) = (file.is_data(), &mut self.tree, &mut self.is_full);
         if let Some(scan) = file.scan.as_mut().filter(|_| is_data) {
-            let mut take = |ino, kind, name: &[u8]| {
-                *is_full |= !tree.entry(ino, kind, name);
+            let mut take = |ino, _, name: &[u8]| {
+                *is_full |= !tree.entry(ino, name);
                 true
             };
             // What is wrong with a directory is told by who reads the disk, and by who reads the dump.

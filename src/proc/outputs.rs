@@ -93,9 +93,7 @@ impl<'a> Outputs<'a> {
 fn explain(name: &OsStr, error: io::Error) -> Unopened {
     let name = name.display();
     match error.raw_os_error() {
-        Some(libc::ENODEV) => Unopened::Refused(format!(
-            "output \"{name}\" does not exist, and no file is made among devices: name one with -f"
-        )),
+        None if error.kind() == io::ErrorKind::Unsupported => Unopened::Refused(no_device(&name)),
         Some(libc::EBUSY) => Unopened::Refused(format!("output \"{name}\" is mounted or otherwise in use")),
         _ if error.kind() == io::ErrorKind::WouldBlock => {
             Unopened::Refused(format!("output \"{name}\" is being written by another program"))
@@ -109,5 +107,9 @@ pub fn missing_device(name: &OsStr) -> Option<String> {
     let object = identity::of_path(Path::new(name)).ok()?;
     let place = identity::made_at(Path::new(name)).ok()?;
     let missing = object.is_absent() && output::is_for_devices(&place);
-    missing.then(|| explain(name, io::Error::from_raw_os_error(libc::ENODEV)).to_string())
+    missing.then(|| no_device(&name.display()))
+}
+
+fn no_device(name: &dyn fmt::Display) -> String {
+    format!("output \"{name}\" does not exist, and no file is made among devices: name one with -f")
 }
