@@ -83,7 +83,8 @@ fn a_device_takes_a_dump_and_is_read_back() {
         format!("losetup -d {name} && mv disk first && truncate -s 1M disk && losetup {name} disk; :");
     let text = format!("\"$C\" -0 --batch -b 2 -B 60 --volume-script '{script}' -f {name} image");
     shell(&dir, &text).ok();
-    shell(&dir, &format!("\"$C\" --check first {name}")).ok();
+    // Behind the end of a volume a disk has what it had before.
+    shell(&dir, &format!("truncate -s 60K first && \"$C\" --check first {name}")).ok();
 }
 
 #[test]

@@ -243,12 +243,18 @@ fn a_name_that_becomes_the_disk_is_not_written() {
     let folder = Folder::new();
     let fifo = folder.path("fifo");
     mkfifo(&fifo, Mode::from_bits_truncate(0o600)).unwrap();
-    for swap in ["ln -s image next", "ln image next", "rm fifo; ln image fifo; exit"] {
+    let swaps = [
+        ("ln -s image next", "cat fifo >/dev/null"),
+        ("ln image next", "cat fifo >/dev/null"),
+        ("ln image other && mv -f other fifo", ":"),
+    ];
+    for (swap, read) in swaps {
         let image = fs::read(folder.path("image")).unwrap();
         let text = format!(
-            "rm -f next; \"$C\" -0 --batch -b 2 -B 60 -f fifo,next image & sleep .5; {swap}; cat fifo >/dev/null; wait $!"
+            "rm -f next err; \"$C\" -0 --batch -b 2 -B 60 -f fifo,next image 2>err & \
+             until grep -q 'volume 1 on' err; do sleep .05; done; sleep .2; {swap}; {read}; wait $!; \
+             status=$?; cat err >&2; exit $status"
         );
-        let text = text.replace("; exit; cat fifo >/dev/null", "");
         let ran = folder.shell(&text);
         assert_eq!(ran.code(), 3, "{swap}: {}", ran.stderr);
         assert!(ran.stderr.contains("is the disk that is being dumped"), "{swap}: {}", ran.stderr);
