@@ -123,6 +123,7 @@ pub fn decode(block: &Block) -> Result<Decoded, DecodeError> {
             inode: fields.inode(),
             count: count.unsigned_abs(),
             addr: bytes(block, C_ADDR),
+            packed: old && fields.u32(C_NTREC) != 0,
         },
         place: Place {
             volume: fields.u32(C_VOLUME),

@@ -87,6 +87,8 @@ pub struct Header {
     pub count: u32,
     /// `c_addr`: 1 for a tape block that follows, 0 for a hole.
     pub addr: [u8; TP_NINDIR],
+    /// The entries of `addr` are runs, as Linux's dump writes them; see [`Header::runs`]. Never written.
+    pub packed: bool,
 }
 
 /// Where a header stands in the dump.
@@ -103,7 +105,7 @@ pub struct Place {
 impl Header {
     /// A header that describes no inode and has no blocks.
     pub fn new(kind: RecordType, inumber: Ino) -> Header {
-        Header { kind, inumber, inode: InodeFields::default(), count: 0, addr: [0; TP_NINDIR] }
+        Header { kind, inumber, inode: InodeFields::default(), count: 0, addr: [0; TP_NINDIR], packed: false }
     }
 
     /// How many tape blocks of data follow this header.
@@ -111,8 +113,7 @@ impl Header {
         match self.kind {
             RecordType::Bits | RecordType::Clri => self.count,
             RecordType::Inode | RecordType::Addr => {
-                let used = usize::try_from(self.count).map_or(TP_NINDIR, |n| n.min(TP_NINDIR));
-                self.addr[..used].iter().map(|&present| u32::from(present != 0)).sum()
+                self.runs().filter(|run| run.is_data).map(|run| run.blocks).sum()
             }
             RecordType::Tape | RecordType::End => 0,
         }

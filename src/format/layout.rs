@@ -36,6 +36,8 @@ pub(super) const C_DEV: usize = 760;
 pub(super) const C_HOST: usize = 824;
 pub(super) const C_FLAGS: usize = 888;
 pub(super) const C_OLD_FIRSTREC: usize = 892;
+/// `c_ntrec` of Linux's dump: tape blocks in a record, never 0.
+pub(super) const C_NTREC: usize = 896;
 pub(super) const C_DATE: usize = 896;
 pub(super) const C_DDATE: usize = 904;
 pub(super) const C_TAPEA: usize = 912;

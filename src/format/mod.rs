@@ -9,10 +9,12 @@ pub mod decode;
 pub mod header;
 pub mod layout;
 pub mod map;
+pub mod runs;
 
 pub use decode::{DecodeError, Decoded, Dialect};
 pub use header::{DAMAGED, Encoder, Header, Identity, InodeFields, Place, RecordType};
 pub use map::InodeMap;
+pub use runs::Run;
 
 /// One tape block.
 pub type Block = [u8; crate::units::TP_BSIZE];

@@ -30,13 +30,13 @@ impl Scan {
         Scan { ino, size, at: 0, order, old, seen: 0 }
     }
 
-    /// A tape block of the directory is a hole.
-    pub fn hole(&mut self) {
-        self.pass();
+    /// These many tape blocks of the directory are a hole.
+    pub fn hole(&mut self, blocks: u32) {
+        self.pass(blocks);
     }
 
-    fn pass(&mut self) {
-        self.at += TP_BSIZE as u64;
+    fn pass(&mut self, blocks: u32) {
+        self.at = self.at.saturating_add(u64::from(blocks) * TP_BSIZE as u64);
         // Where entries were left out, nobody knows which of them is the first.
         self.seen = self.seen.max(2);
     }
@@ -75,7 +75,7 @@ impl Scan {
                 }
             }
         }
-        self.pass();
+        self.pass(1);
         told
     }
 

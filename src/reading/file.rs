@@ -3,9 +3,9 @@
 
 use super::Fault;
 use super::dir::Scan;
-use crate::format::{Decoded, Dialect, Header, InodeFields};
+use crate::format::{Decoded, Dialect, Header, InodeFields, Run};
 use crate::ufs::{ByteOrder, FileType};
-use crate::units::{Ino, TP_BSIZE, TP_NINDIR};
+use crate::units::{Ino, TP_BSIZE};
 
 /// Tape blocks that a file may have over what its size asks for: UFS1 dumps whole fragments, of at most 64 KiB.
 const SLACK: u64 = 63;
@@ -25,10 +25,12 @@ pub struct File {
     pub foreign: bool,
     /// Tape blocks announced by the headers before this one, holes included.
     before: u64,
-    /// Of this header: entries of `addr` in use, and the next one.
-    count: usize,
-    slot: usize,
-    addr: [u8; TP_NINDIR],
+    /// Of this header: what it announces, holes included; how much of it has passed; and the runs that have not begun, last first.
+    count: u64,
+    passed: u64,
+    runs: Vec<Run>,
+    /// Tape blocks of data that are to come of the run that has begun.
+    left: u32,
 }
 
 impl File {
@@ -54,8 +56,9 @@ impl File {
             foreign: false,
             before: 0,
             count: 0,
-            slot: 0,
-            addr: [0; TP_NINDIR],
+            passed: 0,
+            runs: Vec::new(),
+            left: 0,
         };
         file.announce(header);
         file
@@ -63,26 +66,29 @@ impl File {
 
     /// A further header of the file.
     pub fn announce(&mut self, header: &Header) {
-        self.before += self.count as u64;
-        self.count = (header.count as usize).min(TP_NINDIR);
-        self.slot = 0;
-        self.addr = header.addr;
-        self.pass_holes();
+        self.before += self.count;
+        (self.passed, self.left) = (0, 0);
+        self.runs.clear();
+        self.runs.extend(header.runs());
+        self.count = self.runs.iter().map(|run| u64::from(run.blocks)).sum();
+        self.runs.reverse();
+        self.next_run();
     }
 
     /// Whether a tape block of data is to come before the next header.
     pub fn wants_data(&self) -> bool {
-        self.slot < self.count
+        self.left > 0
     }
 
     /// Tape blocks of data that are to come before the next header.
     pub fn pending(&self) -> u64 {
-        self.addr[self.slot..self.count].iter().filter(|&&entry| entry != 0).count() as u64
+        let further = self.runs.iter().filter(|run| run.is_data).map(|run| u64::from(run.blocks));
+        further.sum::<u64>() + u64::from(self.left)
     }
 
     /// The number in the file of the tape block that comes; attributes are counted after the data.
     pub fn position(&self) -> u64 {
-        self.before + self.slot as u64
+        self.before + self.passed
     }
 
     /// Whether the tape block that comes is one of data, not of extended attributes.
@@ -92,22 +98,34 @@ impl File {
 
     /// The tape block has come.
     pub fn advance(&mut self) {
-        self.slot += 1;
-        self.pass_holes();
+        self.passed += 1;
+        self.left = self.left.saturating_sub(1);
+        self.next_run();
     }
 
-    fn pass_holes(&mut self) {
-        while self.slot < self.count && self.addr[self.slot] == 0 {
-            self.slot += 1;
-            if let Some(scan) = &mut self.scan {
-                scan.hole();
+    /// All that the header announced is skipped.
+    pub fn skip(&mut self) {
+        (self.passed, self.left) = (self.count, 0);
+        self.runs.clear();
+    }
+
+    /// Goes on to the next run of data when the last one has come.
+    fn next_run(&mut self) {
+        while self.left == 0
+            && let Some(run) = self.runs.pop()
+        {
+            if run.is_data {
+                self.left = run.blocks;
+            } else {
+                self.passed += u64::from(run.blocks);
+                self.scan.iter_mut().for_each(|scan| scan.hole(run.blocks));
             }
         }
     }
 
     /// Tape blocks announced up to here, holes included.
     fn announced(&self) -> u64 {
-        self.before + self.count as u64
+        self.before + self.count
     }
 
     /// Tape blocks of data that the size asks for.

@@ -64,6 +64,8 @@ pub enum Fault {
     NotInMap,
     /// A `TS_ADDR` does not follow its file.
     StrayAddr,
+    /// Extended attributes of Linux's dump do not follow their inode.
+    StrayAttributes,
     /// A `TS_ADDR` that announces no block.
     EmptyAddr,
     /// The tape blocks announced are not what the size asks for.
@@ -169,6 +171,7 @@ impl Fault {
             Fault::InodeTwice => "inode-twice",
             Fault::NotInMap => "not-in-map",
             Fault::StrayAddr => "stray-addr",
+            Fault::StrayAttributes => "stray-attributes",
             Fault::EmptyAddr => "empty-addr",
             Fault::Extent { .. } => "extent",
             Fault::Mode(_) => "mode",
@@ -216,6 +219,7 @@ impl fmt::Display for Fault {
             Fault::InodeTwice => f.write_str("is there twice"),
             Fault::NotInMap => f.write_str("is not in TS_BITS"),
             Fault::StrayAddr => f.write_str("TS_ADDR without the file before it"),
+            Fault::StrayAttributes => f.write_str("extended attributes that do not follow their inode"),
             Fault::EmptyAddr => f.write_str("TS_ADDR that announces nothing"),
             Fault::Extent { announced, wanted } => {
                 write!(f, "{announced} tape blocks, should be {wanted} by its size")

@@ -43,6 +43,8 @@ pub(super) enum Expect {
     Skip(u64, Box<Expect>),
     /// A header, wherever it is: passed over so far.
     Lost(u64),
+    /// The first header of a dump that is read from a later volume on; what is before it is of a file of the volume before.
+    First,
     /// Nothing: the dump is over. Passed over so far.
     End(u64),
 }
@@ -167,9 +169,7 @@ impl Reader {
     pub fn skip_data(&mut self) {
         let blocks = self.pending_data();
         self.count(blocks);
-        while self.file.as_ref().is_some_and(File::wants_data) {
-            self.file.as_mut().into_iter().for_each(File::advance);
-        }
+        self.file.iter_mut().for_each(File::skip);
         self.expect = Expect::Header;
     }
 
@@ -220,6 +220,10 @@ impl Reader {
             Expect::Skip(left, behind) => self.expect = skip(left - 1, *behind),
             Expect::Volume => self.first_volume(block, sink),
             Expect::Lost(passed) => self.search(passed, block, sink),
+            Expect::First if !decode(block).is_ok_and(|header| self.is_ours(&header)) => {
+                self.expect = Expect::First;
+            }
+            Expect::First => self.header(block, sink),
             // Further TS_END fill the record.
             Expect::End(0) if decode(block).is_ok_and(|header| header.header.kind == RecordType::End) => {
                 self.expect = Expect::End(0);
@@ -385,9 +389,7 @@ impl Reader {
     fn begin_file(&mut self, header: &Decoded, sink: &mut impl Sink) {
         let (ino, inode) = (header.header.inumber, &header.header.inode);
         if header.is_attributes() {
-            let mut file = File::new(&header.header);
-            file.foreign = true;
-            return self.open_file(file);
+            return self.begin_attributes(header, sink);
         }
         self.finish_file(sink);
         self.touch(ino);
@@ -408,6 +410,22 @@ impl Reader {
         }
         sink.inode(header, self.place, &mut self.names);
         self.files += 1;
+        self.open_file(file);
+    }
+
+    /// The extended attributes of Linux's dump, which follow their inode.
+    fn begin_attributes(&mut self, header: &Decoded, sink: &mut impl Sink) {
+        let ino = header.header.inumber;
+        self.touch(ino);
+        let follows = self.file.as_ref().is_some_and(|file| file.ino == ino);
+        self.finish_file(sink);
+        // Where the dump is read from a later volume on, the inode can be on the volume before.
+        if !follows && (self.shift == 0 || self.files > 0) {
+            self.here(sink, Some(ino), Fault::StrayAttributes);
+            self.suspect(ino);
+        }
+        let mut file = File::new(&header.header);
+        file.foreign = true;
         self.open_file(file);
     }
 

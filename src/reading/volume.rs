@@ -14,13 +14,22 @@ impl Reader {
                 self.remember(&header, sink);
                 sink.volume(&header, self.place);
                 let volume = header.place.volume;
+                if header.header.packed {
+                    // Since 0.4b56 Linux's dump gives a volume's header the number of the tape block behind it, here too.
+                    self.slack = 1;
+                    self.next = self.next.wrapping_sub(1);
+                }
                 if volume > 1 {
                     self.shift = volume - self.place.volume.min(volume);
                     self.place.volume = volume;
                     self.here(sink, None, Fault::StartsAt(volume));
                     self.slack = 1;
                     self.next = header.place.tapea.0.wrapping_sub(1);
-                    self.expect = skip(u64::from(header.header.count), Expect::Header);
+                    // Linux's dump and FreeBSD's can write a count below 0 there.
+                    self.expect = match header.header.count {
+                        0 => Expect::First,
+                        count => skip(u64::from(count), Expect::Header),
+                    };
                 }
             }
             Ok(_) => {

@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use super::EmitOutput;
 use super::feed::Enough;
+use super::layout::Layout;
 use super::record::Writer;
 use super::sinks::Told;
 use crate::format::{Block, Decoded, Header, Identity, InodeFields, InodeMap, RecordType};
@@ -49,7 +50,9 @@ pub struct Emit {
     plan: Plan,
     /// The file that is copied.
     current: Option<Ino>,
-    /// Tape blocks that its last header announced and that have not come.
+    /// Its headers that are still to be written.
+    layout: Layout,
+    /// Tape blocks that the last header announced and that have not come.
     owed: u32,
     /// Attributes of the other byte order, until all are there.
     attributes: Vec<u8>,
@@ -80,6 +83,7 @@ impl Emit {
             stage: Stage::Reading,
             plan: Plan::default(),
             current: None,
+            layout: Layout::default(),
             owed: 0,
             attributes: Vec::new(),
             extsize: 0,
@@ -178,18 +182,37 @@ impl Emit {
     pub fn settle(&mut self) {
         self.flush_attributes();
         let Some(ino) = self.current else { return };
-        let owed = std::mem::take(&mut self.owed);
-        self.damaged |= owed > 0;
-        for _ in 0..owed {
-            self.write(|writer| writer.block(&[0; TP_BSIZE]));
-        }
+        self.fill();
         self.done.insert(ino);
         self.current = None;
     }
 
+    /// What the last header that was read announced, and has not come, is filled with zeros.
+    fn fill(&mut self) {
+        if self.owed == 0 {
+            return;
+        }
+        self.damaged = true;
+        for _ in 0..std::mem::take(&mut self.owed) {
+            self.write(|writer| writer.block(&[0; TP_BSIZE]));
+        }
+        self.layout.give_up();
+        self.lay_out();
+    }
+
     fn announce(&mut self, header: &Header) {
-        self.owed = header.blocks_that_follow();
-        self.write(|writer| writer.header(header));
+        self.layout.announce(header);
+        self.lay_out();
+    }
+
+    /// Writes headers up to the next tape block of data.
+    fn lay_out(&mut self) {
+        while self.owed == 0
+            && let Some(header) = self.layout.header()
+        {
+            self.owed = header.blocks_that_follow();
+            self.write(|writer| writer.header(&header));
+        }
     }
 
     fn flush_attributes(&mut self) {
@@ -274,10 +297,7 @@ impl Sink for Emit {
     fn addr(&mut self, header: &Decoded) {
         if self.current == Some(header.header.inumber) {
             self.flush_attributes();
-            for _ in 0..std::mem::take(&mut self.owed) {
-                self.damaged = true;
-                self.write(|writer| writer.block(&[0; TP_BSIZE]));
-            }
+            self.fill();
             self.announce(&header.header);
         }
     }
@@ -298,6 +318,7 @@ impl Sink for Emit {
         } else {
             self.write(|writer| writer.block(block));
         }
+        self.lay_out();
     }
 }
 

@@ -5,6 +5,7 @@ mod emit;
 mod feed;
 mod indexed;
 mod input;
+mod layout;
 mod record;
 mod sinks;
 
