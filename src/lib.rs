@@ -67,6 +67,8 @@ use proc::{exit, listing, planner, reading as restoring, start};
 
 /// Runs the program from the command line to its exit code.
 pub fn run() -> ExitCode {
+    // Asking how far the program is must not end it. A dump takes the signal later; until then it does what it does by default.
+    let held = os::signals::hold(&[event::Sig::Info]);
     // A file that reaches the limit of its size is then an error of write(2), which is reported.
     os::signals::ignore_file_size();
     let mut args = std::env::args_os();
@@ -78,7 +80,10 @@ pub fn run() -> ExitCode {
     }
     let tape = std::env::var_os("TAPE");
     match cli::parse(&args, tape.as_deref(), os::time::parse_ctime) {
-        Ok(Request::Dump(job)) => dump(*job, operator),
+        Ok(Request::Dump(job)) => {
+            _ = held.and_then(os::signals::Held::release);
+            dump(*job, operator)
+        }
         Ok(Request::Read(reading)) => ExitCode::from(restoring::run(&reading, operator)),
         Ok(Request::Help) => print(&cli::help(operator::columns()), &mut operator),
         Ok(Request::Print(text)) => print(&text, &mut operator),

@@ -71,7 +71,7 @@ impl DescriptorKind {
         use Right::*;
         match self {
             DescriptorKind::Disk => &[Pread, Fstat],
-            DescriptorKind::Volume => &[Read, Seek, Fstat],
+            DescriptorKind::Volume => &[Read, Seek, Fstat, Event],
             DescriptorKind::TapeDevice => &[Write, Read, Fstat, Ioctl],
             DescriptorKind::OutputFile => &[Write, Seek, Fstat, Ftruncate, Fsync],
             DescriptorKind::OutputFileVerified => &[Write, Read, Seek, Fstat, Ftruncate, Fsync],

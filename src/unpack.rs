@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! zstd-compressed volumes, frame after frame; pure.
 //!
-//! Memory is bounded by the window that a frame asks for, of at most 128 MiB (zstd's own limit; `--long` makes larger ones).
+//! Memory is bounded by the window that a frame asks for: a frame that asks for more than is allowed is refused.
 
 use std::fmt;
 
-use zstd::stream::raw::{Decoder, InBuffer, Operation, OutBuffer};
+use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
 use zstd::zstd_safe;
+
+/// The largest window that is allowed without being asked for, as a power of 2 in bytes: what RFC 8878 recommends to support.
+pub const WINDOW_LOG: u32 = 23;
 
 /// What a frame begins with (RFC 8878).
 pub const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -66,11 +69,13 @@ impl fmt::Debug for Unpacker {
 }
 
 impl Unpacker {
-    /// At the start of a frame.
+    /// At the start of a frame. A window has at most 2 to the power `window_log` bytes.
     ///
     /// Errors: no memory.
-    pub fn new() -> Result<Unpacker, FrameError> {
-        let decoder = Decoder::new().map_err(|error| FrameError(error.to_string()))?;
+    pub fn new(window_log: u32) -> Result<Unpacker, FrameError> {
+        let mut decoder = Decoder::new().map_err(|error| FrameError(error.to_string()))?;
+        let limit = DParameter::WindowLogMax(window_log);
+        decoder.set_parameter(limit).map_err(|error| FrameError(error.to_string()))?;
         Ok(Unpacker { decoder })
     }
 
@@ -89,6 +94,32 @@ impl Unpacker {
         // Resetting a session that is there cannot go wrong.
         _ = self.decoder.reinit();
     }
+}
+
+/// The window that the frame at the start of `input` asks for, as the power of 2 that holds it; none if it cannot be told.
+pub fn window_log(input: &[u8]) -> Option<u32> {
+    let rest = input.strip_prefix(&MAGIC)?;
+    let descriptor = *rest.first()?;
+    let bytes = if descriptor & 0x20 == 0 {
+        // Window_Descriptor: exponent and mantissa.
+        let window = rest.get(1)?;
+        let base = 1_u64 << (10 + (window >> 3));
+        base + base / 8 * u64::from(window & 7)
+    } else {
+        // A single segment is its own window.
+        content_size(input)?
+    };
+    bytes.checked_next_power_of_two().map(u64::trailing_zeros)
+}
+
+/// Whether the frame at the start of `input` has a checksum of its content; a skippable frame has none to check.
+pub fn has_checksum(input: &[u8]) -> bool {
+    input.strip_prefix(&MAGIC).and_then(|rest| rest.first()).is_none_or(|descriptor| descriptor & 4 != 0)
+}
+
+/// Whether a skippable frame begins here: the table of frames at the end of a volume is one.
+pub fn is_table(start: &[u8]) -> bool {
+    start.starts_with(&[0x5e, 0x2a, 0x4d, 0x18])
 }
 
 /// Bytes of content that the frame at the start of `input` says it has.
@@ -115,7 +146,7 @@ mod tests {
 
     /// All that comes out, or the error.
     fn unpack(packed: &[u8]) -> Result<(Vec<u8>, usize), FrameError> {
-        let (mut unpacker, mut out, mut ended, mut at) = (Unpacker::new()?, Vec::new(), 0, 0);
+        let (mut unpacker, mut out, mut ended, mut at) = (Unpacker::new(WINDOW_LOG)?, Vec::new(), 0, 0);
         let mut room = [0; 5000];
         loop {
             let end = packed.len().min(at + 999);
@@ -138,6 +169,21 @@ mod tests {
         assert!(out == plain);
         let second = find_frame(&packed, 1).unwrap();
         assert!(unpack(&packed[second..]).unwrap().0 == plain[200_000..]);
+    }
+
+    #[test]
+    fn windows() {
+        let (_, packed) = frames();
+        assert_eq!(window_log(&packed), Some(window_log(&packed).unwrap().min(WINDOW_LOG)));
+        let mut large = Vec::new();
+        let mut encoder = zstd::Encoder::new(&mut large, 1).unwrap();
+        encoder.window_log(25).unwrap();
+        std::io::Write::write_all(&mut encoder, &vec![7; 1 << 20]).unwrap();
+        encoder.finish().unwrap();
+        assert_eq!(window_log(&large), Some(25));
+        assert!(unpack(&large).is_err());
+        assert_eq!(window_log(&packed[..5]), None);
+        assert_eq!(window_log(b"other"), None);
     }
 
     #[test]

@@ -41,7 +41,7 @@ fn line(text: &[u8]) {
 /// Bytes that begin like frames: what is used and made is no more than what there is.
 fn frames(mut packed: &[u8]) {
     _ = (unpack::is_compressed(packed), unpack::content_size(packed));
-    let Ok(mut unpacker) = Unpacker::new() else { return };
+    let Ok(mut unpacker) = Unpacker::new(capdump::unpack::WINDOW_LOG) else { return };
     let mut room = [0; ROOM];
     for _ in 0..MOST_STEPS {
         let Ok(step) = unpacker.step(packed, &mut room) else {

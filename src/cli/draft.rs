@@ -94,7 +94,7 @@ impl Draft {
         given: &Given,
         parse_date: fn(&str) -> Option<i64>,
     ) -> Result<Option<Request>, StartError> {
-        if self.reading.apply(given) {
+        if self.reading.apply(given)? {
             return Ok(None);
         }
         let value = given.value.as_os_str();
@@ -183,7 +183,9 @@ impl Draft {
     /// The checks where a dump is read; the operands are its volumes.
     pub fn finish_reading(self, operands: Vec<OsString>) -> Result<Reading, StartError> {
         let ntrec = self.ntrec_given.then_some(self.ntrec);
-        self.reading.finish(operands, self.file, ntrec)
+        let blocks = u64::try_from(self.blocks_per_file).ok().filter(|&blocks| blocks > 0);
+        let whole = blocks.map(|blocks| blocks - blocks % u64::from(self.ntrec));
+        self.reading.finish(operands, self.file, ntrec, whole, self.extra.progress())
     }
 
     /// The checks that dump makes after the options, in its order. `tape` is the environment's `TAPE`.

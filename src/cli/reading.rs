@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use super::args::Given;
 use super::destination;
+use super::draft::{number, small};
 use super::error::StartError;
-use crate::job::{Purpose, Reading};
+use crate::job::{ProgressStyle, Purpose, Reading};
 
 /// What was read of them so far.
 #[derive(Debug, Default)]
@@ -16,21 +17,28 @@ pub struct ReadingDraft {
     list: bool,
     json: bool,
     index: Option<OsString>,
+    window_log: Option<u32>,
     paths: Vec<OsString>,
 }
 
 impl ReadingDraft {
     /// Takes in an option. False: it is none of these.
-    pub fn apply(&mut self, given: &Given) -> bool {
+    ///
+    /// Errors: its argument makes no sense.
+    pub fn apply(&mut self, given: &Given) -> Result<bool, StartError> {
         match given.name.as_str() {
             "check" => self.check = true,
             "list" => self.list = true,
             "json" => self.json = true,
             "index" => self.index = Some(given.value.clone()),
             "emit" => self.paths.push(given.value.clone()),
-            _ => return false,
+            "long" => {
+                let log = number(&given.value, "window of zstd as a power of 2", 10, 31)?;
+                self.window_log = Some(small(log));
+            }
+            _ => return Ok(false),
         }
-        true
+        Ok(true)
     }
 
     /// Whether a dump is to be read.
@@ -45,6 +53,9 @@ impl ReadingDraft {
         if self.json {
             return Err(StartError::Stray("json"));
         }
+        if self.window_log.is_some() {
+            return Err(StartError::Stray("long"));
+        }
         Ok(self.index.take().map(PathBuf::from))
     }
 
@@ -55,12 +66,14 @@ impl ReadingDraft {
         if self.index.is_some() { Err(StartError::Stray("index")) } else { Ok(()) }
     }
 
-    /// The checks of the whole. `output` is `-f`'s argument, `ntrec` that of `-b`.
+    /// The checks of the whole. `output` is `-f`'s argument, `ntrec` that of `-b`, `volume_blocks` that of `-B`.
     pub fn finish(
         self,
         volumes: Vec<OsString>,
         output: Option<OsString>,
         ntrec: Option<u32>,
+        volume_blocks: Option<u64>,
+        progress: ProgressStyle,
     ) -> Result<Reading, StartError> {
         let emit = !self.paths.is_empty();
         if [self.check, self.list, emit].iter().filter(|&&wanted| wanted).count() > 1 {
@@ -89,6 +102,8 @@ impl ReadingDraft {
             (_, true) => Purpose::List,
             _ => Purpose::Emit { paths: self.paths, output },
         };
-        Ok(Reading { purpose, volumes, json: self.json, index: self.index, ntrec })
+        let window_log = self.window_log;
+        let (json, index) = (self.json, self.index);
+        Ok(Reading { purpose, volumes, json, index, ntrec, volume_blocks, window_log, progress })
     }
 }

@@ -118,6 +118,12 @@ const ROWS: &[Row] = &[
     value(READING, "emit", "path", "write a dump of this path of a dump only; may be repeated"),
     flag(READING, "json", "with --check, --list: write lines of JSON"),
     flag(READING, "list", "list the files of a dump: the operands are its volumes"),
+    value(
+        READING,
+        "long",
+        "log",
+        "read zstd frames with windows of up to 2^log bytes, 10 to 31 [default: 23]",
+    ),
     value(OTHER, "C", "cachesize", "accepted, without effect"),
     flag(OTHER, "S", "print the estimated size and exit"),
     flag(OTHER, "W", "list the last dumps, marking file systems that are due, and exit"),

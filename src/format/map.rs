@@ -69,6 +69,12 @@ impl InodeMap {
         self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word &= other);
     }
 
+    /// What is not in `other` too.
+    pub fn without(&self, other: &InodeMap) -> InodeMap {
+        let others = other.words.iter().copied().chain(std::iter::repeat(0));
+        InodeMap { words: self.words.iter().zip(others).map(|(word, other)| word & !other).collect() }
+    }
+
     /// Whether all of it is in `other`, a map of the same size, too.
     pub fn is_within(&self, other: &InodeMap) -> bool {
         self.words.iter().zip(&other.words).all(|(word, other)| word & !other == 0)
@@ -84,6 +90,32 @@ impl InodeMap {
             bits = *self.words.get(word)?;
         }
         u32::try_from(word as u64 * 64 + u64::from(bits.trailing_zeros()) + 1).ok().map(Ino)
+    }
+
+    /// The first inode that is not in the set and not below `from`; past the end none is in it.
+    fn next_out_from(&self, from: u64) -> u64 {
+        let first = from.saturating_sub(1);
+        let mut word = usize::try_from(first / 64).unwrap_or(usize::MAX);
+        let mut mask = u64::MAX << (first % 64);
+        while let Some(bits) = self.words.get(word) {
+            let out = !bits & mask;
+            if out != 0 {
+                return word as u64 * 64 + u64::from(out.trailing_zeros()) + 1;
+            }
+            (word, mask) = (word + 1, u64::MAX);
+        }
+        from.max(self.words.len() as u64 * 64 + 1)
+    }
+
+    /// The runs of inodes that follow each other in the set: the first and the last of each, rising.
+    pub fn runs(&self) -> impl Iterator<Item = (Ino, Ino)> + '_ {
+        let mut next = 0;
+        std::iter::from_fn(move || {
+            let first = self.next_from(next)?;
+            next = self.next_out_from(u64::from(first.0));
+            let last = u32::try_from(next - 1).unwrap_or(u32::MAX);
+            Some((first, Ino(last)))
+        })
     }
 
     /// The inodes of the set, rising.
@@ -146,6 +178,16 @@ mod tests {
         map.copy_block(9, &mut block);
         assert!(block.iter().all(|&byte| byte == 0));
         assert_eq!(map.iter().map(|ino| ino.0).collect::<Vec<_>>(), [1, 2, 9, 8192, 8193, 20_000]);
+    }
+
+    #[test]
+    fn runs_of_inodes() {
+        let mut map = InodeMap::new(300);
+        let runs = [(1, 1), (3, 64), (66, 66), (128, 200), (8192, 8192)];
+        runs.iter().flat_map(|&(first, last)| first..=last).for_each(|ino| map.insert(Ino(ino)));
+        let found: Vec<(u32, u32)> = map.runs().map(|(first, last)| (first.0, last.0)).collect();
+        assert_eq!(found, runs);
+        assert_eq!(InodeMap::new(0).runs().next(), None);
     }
 
     #[test]

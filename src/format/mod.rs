@@ -9,6 +9,7 @@ pub mod decode;
 pub mod header;
 pub mod layout;
 pub mod map;
+pub mod other;
 pub mod runs;
 
 pub use decode::{DecodeError, Decoded, Dialect};

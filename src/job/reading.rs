@@ -3,6 +3,8 @@
 
 use std::ffi::OsString;
 
+use super::ProgressStyle;
+
 /// What is done with a dump that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
@@ -16,6 +18,12 @@ pub struct Reading {
     pub index: Option<OsString>,
     /// Tape blocks in a record (`-b`), 1 to 1000, if it was given.
     pub ntrec: Option<u32>,
+    /// Tape blocks of a volume that was closed at a limit (`-B`), if that was given.
+    pub volume_blocks: Option<u64>,
+    /// The largest window of zstd's that is allowed (`--long`), as a power of 2 in bytes, if it was given.
+    pub window_log: Option<u32>,
+    /// How progress is shown.
+    pub progress: ProgressStyle,
 }
 
 /// What a dump is read for.

@@ -22,6 +22,11 @@ const MAPPING: &str = "  {prefix} {msg}";
 /// While the dump is written: how much of the estimate, how fast, and how long it will take.
 const WRITING: &str = "  {prefix} [{wide_bar}] {percent:>3}% {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} ETA {eta}";
 
+/// While a dump is read whose size is known.
+const READING: &str = "  {prefix} [{wide_bar}] {percent:>3}% {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} ETA {eta}";
+/// While one is read whose size is not known.
+const STREAMING: &str = "  {prefix} {decimal_bytes} {decimal_bytes_per_sec}";
+
 /// A bar; clones are the same bar.
 #[derive(Clone)]
 pub struct Bar {
@@ -71,6 +76,18 @@ impl Bar {
         // More may come than was expected.
         if self.bar.length().is_some_and(|length| bytes > length) {
             self.bar.set_length(bytes);
+        }
+        self.bar.set_position(bytes);
+    }
+
+    /// Shows how many bytes of a dump were read, of `total` if that is known.
+    pub fn read(&self, volume: u32, bytes: u64, total: Option<u64>) {
+        let is_new = self.bar.prefix().is_empty();
+        self.bar.set_prefix(format!("reading volume {volume}"));
+        if is_new {
+            self.bar.set_style(style(if total.is_some() { READING } else { STREAMING }));
+            total.into_iter().for_each(|total| self.bar.set_length(total));
+            self.bar.reset();
         }
         self.bar.set_position(bytes);
     }
@@ -161,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_templates_are_right() {
-        for template in [MAPPING, WRITING] {
+        for template in [MAPPING, WRITING, READING, STREAMING] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

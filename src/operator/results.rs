@@ -70,7 +70,10 @@ impl fmt::Display for FindingLine<'_> {
             comma = ", ";
         }
         if let Some(ino) = self.finding.ino {
-            write!(f, "{comma}inode {ino}")?;
+            match self.finding.last {
+                Some(last) => write!(f, "{comma}inodes {ino}-{last}")?,
+                None => write!(f, "{comma}inode {ino}")?,
+            }
             comma = ", ";
         }
         if let Some(path) = self.path {
@@ -85,15 +88,28 @@ impl fmt::Display for FindingLine<'_> {
 impl Line for FindingLine<'_> {}
 
 /// The last line of a check.
-pub struct SummaryLine<'a>(pub &'a Summary);
+pub struct SummaryLine<'a> {
+    /// The sums.
+    pub summary: &'a Summary,
+    /// The data of files has no checksum.
+    pub unchecked: bool,
+}
 
 impl fmt::Display for SummaryLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Summary { blocks, inodes, lost, damaged, damage, .. } = *self.0;
+        let Summary { blocks, inodes, lost, damaged, damage, unseen, complete, .. } = *self.summary;
+        if self.unchecked {
+            f.write_str("file data has no checksum, so that changes of it are not found; ")?;
+        }
         write!(f, "{blocks} tape blocks with {inodes} inodes: ")?;
         match damage {
-            0 => f.write_str("no damage found"),
-            damage => write!(f, "damaged ({damage} findings): {lost} inodes lost, {damaged} damaged"),
+            0 => f.write_str("no damage found")?,
+            damage => write!(f, "damaged ({damage} findings): {lost} inodes lost, {damaged} damaged")?,
+        }
+        match (complete, unseen) {
+            (true, _) => Ok(()),
+            (false, 0) => f.write_str("; not all volumes were given"),
+            (false, unseen) => write!(f, "; not all volumes were given: {unseen} inodes not seen"),
         }
     }
 }
@@ -104,12 +120,14 @@ impl Line for SummaryLine<'_> {}
 pub struct Results {
     out: io::BufWriter<Box<dyn Write>>,
     json: bool,
+    /// How a time is written, in seconds since 1970.
+    time: fn(i64) -> String,
 }
 
 impl Results {
-    /// Results for `out`, as JSON or for people.
-    pub fn new(out: Box<dyn Write>, json: bool) -> Results {
-        Results { out: io::BufWriter::with_capacity(1 << 16, out), json }
+    /// Results for `out`, as JSON or for people, with times as `time` writes them.
+    pub fn new(out: Box<dyn Write>, json: bool, time: fn(i64) -> String) -> Results {
+        Results { out: io::BufWriter::with_capacity(1 << 16, out), json, time }
     }
 
     /// Whether the results are JSON.
@@ -159,9 +177,10 @@ impl Results {
                     None => about.size.to_string(),
                 };
                 let (mode, uid, gid) = (mode_text(about.mode), about.uid, about.gid);
-                format!("{:>10} {mode} {uid:>5} {gid:>5} {size:>12} ", entry.ino.0)
+                let time = (self.time)(about.mtime);
+                format!("{:>10} {mode} {uid:>5} {gid:>5} {size:>12} {time} ", entry.ino.0)
             }
-            None => format!("{:>10} ?--------- {:>5} {:>5} {:>12} ", entry.ino.0, "-", "-", "-"),
+            None => format!("{:>10} ?--------- {:>5} {:>5} {:>12} {:>16} ", entry.ino.0, "-", "-", "-", "-"),
         }
         .into_bytes();
         escape_into(entry.path, &mut line);
@@ -207,12 +226,15 @@ impl Results {
         if !self.json {
             return Ok(());
         }
-        let Finding { place, ino, fault } = line.finding;
+        let Finding { place, ino, last, fault } = line.finding;
         let fields = json!({ "damage": fault.is_damage(), "what": fault.word(), "text": fault.to_string() });
         let mut object = object("finding", fields);
         put_place(&mut object, *place);
         if let Some(ino) = ino {
             object["inode"] = ino.0.into();
+        }
+        if let Some(last) = last {
+            object["last_inode"] = last.0.into();
         }
         if let Some(path) = line.path {
             put_text(&mut object, "path", path);
@@ -220,12 +242,20 @@ impl Results {
         self.line(&object)
     }
 
+    /// How many findings of a kind were not listed; only as JSON.
+    pub fn unlisted(&mut self, word: &str, count: u64) -> io::Result<()> {
+        if !self.json {
+            return Ok(());
+        }
+        self.line(&object("unlisted", json!({ "what": word, "findings": count })))
+    }
+
     /// The sums; only as JSON.
     pub fn summary(&mut self, summary: &Summary) -> io::Result<()> {
         if !self.json {
             return Ok(());
         }
-        let Summary { blocks, inodes, announced, lost, damaged, damage } = *summary;
+        let Summary { blocks, inodes, announced, lost, unseen, complete, damaged, damage } = *summary;
         let fields = json!({
             "good": damage == 0,
             "tape_blocks": blocks,
@@ -235,7 +265,12 @@ impl Results {
             "damaged": damaged,
             "findings": damage,
         });
-        self.line(&object("summary", fields))
+        let mut object = object("summary", fields);
+        if !complete {
+            object["complete"] = false.into();
+            object["unseen"] = unseen.into();
+        }
+        self.line(&object)
     }
 
     /// Gives all to the output.

@@ -75,6 +75,25 @@ pub fn already_taken(sigs: &[Sig]) -> Vec<Sig> {
     sigs.iter().copied().filter(|sig| bits & sig.bit() != 0).collect()
 }
 
+/// Signals that are held back.
+#[derive(Debug)]
+pub struct Held(SigSet);
+
+/// Holds the signals back until a queue takes them or they are released, so that one that comes before does not end the program.
+pub fn hold(sigs: &[Sig]) -> io::Result<Held> {
+    let mask: SigSet = sigs.iter().map(|sig| sig.signal()).collect();
+    let mut old = SigSet::empty();
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&mask), Some(&mut old))?;
+    Ok(Held(old))
+}
+
+impl Held {
+    /// What was held back comes now.
+    pub fn release(self) -> io::Result<()> {
+        Ok(sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.0), None)?)
+    }
+}
+
 /// Ignores the signals: what a worker does about those that the terminal sends to the whole process group.
 pub fn ignore(sigs: &[Sig]) -> io::Result<()> {
     for sig in sigs {
@@ -149,6 +168,20 @@ mod tests {
             ExitStatus::Exited(code) => code,
             ExitStatus::Signaled(signal) => 100 + signal,
         }
+    }
+
+    #[test]
+    fn what_is_held_back_comes_later() {
+        let status = in_child(|| {
+            let held = hold(&[Sig::Info]).unwrap();
+            // SAFETY: raise takes any signal number.
+            unsafe { libc::raise(Sig::Info.signal() as i32) };
+            let mut queue = Queue::new().unwrap();
+            queue.add_signals(&[Sig::Info]).unwrap();
+            drop(held);
+            5
+        });
+        assert_eq!(status, ExitStatus::Exited(5));
     }
 
     #[test]

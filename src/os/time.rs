@@ -102,6 +102,21 @@ fn seconds_of(tm: &libc::tm) -> Option<i64> {
     days.checked_mul(86_400)?.checked_add(time)
 }
 
+/// The time as `2023-11-14 22:13`, in local time: 16 columns up to the year 9999.
+pub fn date_hm(secs: i64) -> String {
+    match local(secs) {
+        Some(tm) => format!(
+            "{:04}-{:02}-{:02} {:02}:{:02}",
+            1900 + i64::from(tm.tm_year),
+            tm.tm_mon + 1,
+            tm.tm_mday,
+            tm.tm_hour,
+            tm.tm_min
+        ),
+        None => format!("{secs:>16}"),
+    }
+}
+
 /// Local hour and minute: `22:13`.
 pub fn clock_hm(secs: i64) -> String {
     match local(secs) {

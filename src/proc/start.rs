@@ -122,7 +122,7 @@ pub fn start(
     };
     job.partition.iter().for_each(|name| target.add_partition(name));
     let tty = tty::open_tty();
-    operator.set_display(display(job.progress, report, &tty));
+    operator.set_display(display(job.progress, report, tty.as_ref().ok()));
     let mut console = Console::new(operator, tty, clock, &job, target.disk.clone());
     limit_subset(&mut job, &console, &target);
     let mut identity = identity(&job, clock, &target);
@@ -301,7 +301,7 @@ fn announce(job: &Job, console: &Console, identity: &Identity, level: Option<i32
 }
 
 /// How progress is shown. A bar needs a terminal, and where nobody asked for it, one that can move its cursor.
-fn display(style: ProgressStyle, report: Option<OwnedFd>, tty: &io::Result<OwnedFd>) -> Display {
+pub(super) fn display(style: ProgressStyle, report: Option<OwnedFd>, tty: Option<&OwnedFd>) -> Display {
     let dumb = || std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
     let stderr = io::stderr();
     let terminal = match style {
@@ -312,7 +312,7 @@ fn display(style: ProgressStyle, report: Option<OwnedFd>, tty: &io::Result<Owned
         ProgressStyle::Plain => None,
         ProgressStyle::Fitting if dumb() => None,
         _ if stderr.is_terminal() => stderr.as_fd().try_clone_to_owned().ok(),
-        ProgressStyle::Bar => tty.as_ref().ok().and_then(|tty| tty.try_clone().ok()),
+        ProgressStyle::Bar => tty.and_then(|tty| tty.try_clone().ok()),
         ProgressStyle::Fitting => None,
     };
     terminal.map_or(Display::Lines, |terminal| Display::Bar(Bar::new(terminal)))

@@ -51,7 +51,7 @@ impl fmt::Display for Difference {
             Difference::Table(volume) => {
                 write!(f, "volume {volume}: the table at its end is not what was written")
             }
-            Difference::Stream(record, Finding { place, ino, fault }) => {
+            Difference::Stream(record, Finding { place, ino, fault, .. }) => {
                 if let Some(place) = place {
                     write!(f, "volume {}, record {}", place.volume, place.block / u64::from(*record))?;
                 }

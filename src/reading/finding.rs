@@ -23,6 +23,8 @@ pub struct Finding {
     pub place: Option<Place>,
     /// The inode that it concerns, where that is known.
     pub ino: Option<Ino>,
+    /// The last one, where it concerns all inodes from `ino` on.
+    pub last: Option<Ino>,
     /// What.
     pub fault: Fault,
 }
@@ -111,6 +113,16 @@ pub enum Fault {
     Damaged,
     /// The map has the inode, but the dump, which has no gap, does not.
     Absent,
+    /// The map has the inode, which is not on the volumes that were read.
+    NotSeen,
+    /// The dump goes on with this volume, which was not given.
+    GoesOn(u32),
+    /// What the file begins with is on a volume that was not given.
+    BeginsBefore,
+    /// What the file ends with is on a volume that was not given.
+    EndsAfter,
+    /// There is nothing at all.
+    Empty,
     /// No directory on the dump has a name for the inode.
     Nameless,
 }
@@ -124,7 +136,10 @@ impl Fault {
                 | Fault::Repeated(_)
                 | Fault::Unused(_)
                 | Fault::AfterEnd(_)
-                | Fault::Absent
+                | Fault::NotSeen
+                | Fault::GoesOn(_)
+                | Fault::BeginsBefore
+                | Fault::EndsAfter
                 | Fault::Nameless
         )
     }
@@ -192,6 +207,11 @@ impl Fault {
             Fault::Lost => "lost",
             Fault::Damaged => "damaged",
             Fault::Absent => "absent",
+            Fault::NotSeen => "not-seen",
+            Fault::GoesOn(_) => "goes-on",
+            Fault::BeginsBefore => "begins-before",
+            Fault::EndsAfter => "ends-after",
+            Fault::Empty => "empty",
             Fault::Nameless => "nameless",
         }
     }
@@ -237,7 +257,9 @@ impl fmt::Display for Fault {
             }
             Fault::Unreachable => f.write_str("directory that is not below the root"),
             Fault::TooManyNames => f.write_str("too many names: further ones are not kept"),
-            Fault::NoEnd => f.write_str("the dump ends without TS_END"),
+            Fault::NoEnd => f.write_str(
+                "the dump ends without TS_END: it was cut short, or further volumes were not given",
+            ),
             Fault::Ragged(bytes) => write!(f, "{bytes} bytes at the end are no tape block"),
             Fault::AfterEnd(blocks) => write!(f, "{blocks} tape blocks after TS_END"),
             Fault::Unreadable(reason) => write!(f, "cannot be read: {reason}"),
@@ -248,6 +270,16 @@ impl fmt::Display for Fault {
             Fault::Lost => f.write_str("lost: it is in the map, but not here"),
             Fault::Damaged => f.write_str("damaged: its content is not all here, or not sure to be right"),
             Fault::Absent => f.write_str("in the map, but was not dumped"),
+            Fault::NotSeen => f.write_str("in the map, but not on the volumes given"),
+            Fault::GoesOn(volume) => {
+                write!(
+                    f,
+                    "the dump ends without TS_END: it continues on volume {volume}, which was not given"
+                )
+            }
+            Fault::BeginsBefore => f.write_str("its beginning is on a volume that was not given"),
+            Fault::EndsAfter => f.write_str("its end is on a volume that was not given"),
+            Fault::Empty => f.write_str("the volume is empty"),
             Fault::Nameless => f.write_str("no directory here names it"),
         }
     }

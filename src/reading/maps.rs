@@ -49,8 +49,8 @@ impl Reader {
             self.here(sink, Some(Ino::ROOT), Fault::NoRoot);
         }
         if let Some(used) = self.used.take() {
-            for ino in dumped.iter().filter(|&ino| !used.contains(ino)) {
-                self.here(sink, Some(ino), Fault::NotInUse);
+            for (first, last) in dumped.without(&used).runs() {
+                self.tell_of_all(sink, first, last, &Fault::NotInUse);
             }
             self.used = Some(used);
         }

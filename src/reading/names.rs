@@ -155,6 +155,15 @@ impl Names {
         self.index.iter().map(|&entry| split(entry))
     }
 
+    /// The first inode that has a name and is not below `from`; none before the names are closed.
+    pub fn next_named(&self, from: Ino) -> Option<Ino> {
+        if !self.closed {
+            return None;
+        }
+        let first = self.index.partition_point(|&entry| split(entry).0 < from);
+        self.index.get(first).map(|&entry| split(entry).0)
+    }
+
     /// The names of an inode, by their offsets.
     pub fn entries(&self, ino: Ino) -> impl Iterator<Item = u32> + use<'_> {
         let first = self.index.partition_point(|&entry| split(entry).0 < ino);

@@ -81,6 +81,12 @@ impl Plan {
         self.files.contains(&ino) || self.directories.contains_key(&ino)
     }
 
+    /// Those of its inodes that are from `first` to `last`.
+    pub fn within(&self, first: Ino, last: Ino) -> Vec<Ino> {
+        let directories = self.directories.range(first..=last).map(|(ino, _)| *ino);
+        self.files.range(first..=last).copied().chain(directories).collect()
+    }
+
     /// All its inodes, in a map for inodes up to what `like` has room for.
     pub fn map(&self, like: &InodeMap) -> InodeMap {
         let mut map = InodeMap::new(u64::from(like.tape_blocks()) * 8192);

@@ -80,6 +80,16 @@ pub struct Reader {
     /// Inodes touched since [`Reader::mark`].
     recent: Option<Vec<Ino>>,
     recent_block: u64,
+    /// `c_tapea` of the header of this volume.
+    begins: u64,
+    /// The inode that the volume before the first one given left open.
+    pub(super) open_before: Option<Ino>,
+    /// The last volume was written to its end, as its medium says.
+    closed: bool,
+    /// Tape blocks of a volume that is closed at a limit, if the user says it.
+    limit: Option<u64>,
+    /// Volumes before the first one or after the last one were not given.
+    pub(super) partial: bool,
 }
 
 /// Most inodes that are remembered of one compressed frame.
@@ -109,6 +119,11 @@ impl Default for Reader {
             doubt: None,
             recent: None,
             recent_block: 0,
+            begins: 0,
+            open_before: None,
+            closed: false,
+            limit: None,
+            partial: false,
         }
     }
 }
@@ -116,6 +131,7 @@ impl Default for Reader {
 impl Reader {
     /// The next volume begins: number `volume` of those given, from 1.
     pub fn begin_volume(&mut self, volume: u32) {
+        self.closed = false;
         self.place = Place { volume: volume.saturating_add(self.shift), block: 0 };
         let before = std::mem::replace(&mut self.expect, Expect::Volume);
         if volume > 1 && !matches!(before, Expect::Volume) {
@@ -124,10 +140,35 @@ impl Reader {
         }
     }
 
-    /// Goes on at the header of a file, at this place, without what is before it. `names` are those of the dump.
-    pub fn resume(place: Place, head: Option<(Identity, Dialect, bool)>) -> Reader {
-        let mut names = Names::default();
-        names.close();
+    /// The medium says that the volume was written to its end: a filemark, or the table of a compressed volume. Without
+    /// `TS_END`, a volume that ends there and one that was cut short look alike.
+    pub fn volume_is_closed(&mut self) {
+        self.closed = true;
+    }
+
+    /// Volumes are closed when they have so many tape blocks.
+    pub fn set_limit(&mut self, limit: Option<u64>) {
+        self.limit = limit;
+    }
+
+    /// Whether the volume is as long as each of those before it, where there are any: then it was closed at a limit.
+    fn is_full(&self) -> bool {
+        if self.limit == Some(self.place.block) {
+            return true;
+        }
+        let before = u64::from(self.place.volume.saturating_sub(1));
+        let Some(length) = self.place.block.checked_sub(1).filter(|_| before > 0) else { return false };
+        // Volume headers have a number of their own, or not, or only the first one has.
+        let all = [before.checked_mul(length + 1), before.checked_mul(length)];
+        all.contains(&Some(self.begins)) || before.checked_mul(length).is_some_and(|n| n + 1 == self.begins)
+    }
+
+    pub(super) fn begins_at(&mut self, tapea: u64) {
+        self.begins = tapea;
+    }
+
+    /// Goes on at the header of a file, at this place, without what is before it. `names` are those of the dump, closed.
+    pub fn resume(place: Place, head: Option<(Identity, Dialect, bool)>, names: Names) -> Reader {
         Reader { place, names, expect: Expect::Header, first: head, ..Reader::default() }
     }
 
@@ -137,9 +178,27 @@ impl Reader {
         if self.file.as_ref().is_some_and(|file| file.ino == ino) {
             self.finish_file(sink);
         }
+        if let Some(ino) = self.doubt.take() {
+            self.suspect(ino);
+        }
+        self.tell_of_suspect(sink, ino);
+    }
+
+    /// Tells whether what was read of an inode is damaged, without waiting for the end of the dump.
+    pub fn tell_of_suspect(&mut self, sink: &mut impl Sink, ino: Ino) {
         if self.suspect.contains(ino.0) {
             self.tell(sink, None, Some(ino), Fault::Damaged);
         }
+    }
+
+    /// The names, which the reader lacks from now on.
+    pub fn take_names(&mut self) -> Names {
+        std::mem::take(&mut self.names)
+    }
+
+    /// Gives it the names back.
+    pub fn give_names(&mut self, names: Names) {
+        self.names = names;
     }
 
     /// Where the next tape block is.
@@ -221,6 +280,7 @@ impl Reader {
             Expect::Volume => self.first_volume(block, sink),
             Expect::Lost(passed) => self.search(passed, block, sink),
             Expect::First if !decode(block).is_ok_and(|header| self.is_ours(&header)) => {
+                self.tell_of_beginning(sink);
                 self.expect = Expect::First;
             }
             Expect::First => self.header(block, sink),
@@ -241,6 +301,12 @@ impl Reader {
 
     /// The end of the input: what is open is closed.
     pub(super) fn end(&mut self, sink: &mut impl Sink) {
+        let goes_on = !self.is_over() && (self.closed || self.is_full());
+        self.partial |= goes_on;
+        let is_open = |file: &File| !file.damaged && (file.wants_data() || file.check_extent().is_some());
+        if let Some(file) = self.file.take_if(|file| goes_on && is_open(file)) {
+            self.tell(sink, None, Some(file.ino), Fault::EndsAfter);
+        }
         self.finish_file(sink);
         self.close_names(sink);
         if let Expect::Skip(0, behind) = &mut self.expect {
@@ -253,24 +319,11 @@ impl Reader {
         match self.expect {
             Expect::End(0) => {}
             Expect::End(passed) => self.tell(sink, None, None, Fault::AfterEnd(passed)),
+            _ if goes_on => {
+                self.tell(sink, None, None, Fault::GoesOn(self.place.volume.saturating_add(1)));
+            }
             _ => self.tell(sink, Some(self.place), None, Fault::NoEnd),
         }
-    }
-
-    pub(super) fn tell(
-        &mut self,
-        sink: &mut impl Sink,
-        place: Option<Place>,
-        ino: Option<Ino>,
-        fault: Fault,
-    ) {
-        self.damage += u64::from(fault.is_damage());
-        self.broken += u64::from(fault.is_damage() && fault.is_of_the_stream());
-        sink.finding(Finding { place, ino, fault }, &mut self.names);
-    }
-
-    pub(super) fn here(&mut self, sink: &mut impl Sink, ino: Option<Ino>, fault: Fault) {
-        self.tell(sink, Some(self.place), ino, fault);
     }
 
     /// An inode whose content is not sure.
@@ -474,6 +527,9 @@ impl Reader {
                 if self.shift == 0 || self.files > 0 {
                     self.here(sink, Some(ino), Fault::StrayAddr);
                     self.suspect(ino);
+                } else {
+                    self.open_before.get_or_insert(ino);
+                    self.tell_of_beginning(sink);
                 }
                 let blocks = header.header.blocks_that_follow();
                 self.expect = skip(u64::from(blocks), Expect::Header);

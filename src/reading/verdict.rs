@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The end of a dump: what is lost, what is damaged, and the sums.
 
+use roaring::RoaringBitmap;
+
 use super::Fault;
 use super::reader::{Reader, Sink};
 use crate::units::Ino;
@@ -16,10 +18,27 @@ pub struct Summary {
     pub announced: u64,
     /// Inodes that are lost.
     pub lost: u64,
+    /// Inodes in `TS_BITS` that are on volumes that were not given.
+    pub unseen: u64,
+    /// All volumes were given.
+    pub complete: bool,
     /// Inodes that are there, but damaged.
     pub damaged: u64,
     /// Findings that are damage, lost and damaged inodes included.
     pub damage: u64,
+}
+
+/// The runs of inodes that follow each other: the first and the last of each.
+fn runs(set: &RoaringBitmap) -> impl Iterator<Item = (Ino, Ino)> {
+    let mut rest = set.iter().peekable();
+    std::iter::from_fn(move || {
+        let first = rest.next()?;
+        let mut last = first;
+        while let Some(next) = rest.next_if(|&next| next == last + 1) {
+            last = next;
+        }
+        Some((Ino(first), Ino(last)))
+    })
 }
 
 impl Reader {
@@ -27,25 +46,29 @@ impl Reader {
     pub fn finish(&mut self, sink: &mut impl Sink) -> Summary {
         self.end(sink);
         let mut summary = Summary { blocks: self.blocks, inodes: self.files, ..Summary::default() };
+        summary.complete = !self.partial;
         // Of a stream without a gap, what the map has too much was never dumped: inodes of no or an undefined type.
-        let missing = if self.broken > 0 { Fault::Lost } else { Fault::Absent };
-        if let Some(dumped) = self.dumped.take() {
-            summary.announced = dumped.len();
-            for ino in dumped.iter() {
-                if self.seen.contains(ino.0) {
-                    continue;
+        let missing = match (self.partial, self.broken) {
+            (true, _) => Fault::NotSeen,
+            (_, 0) => Fault::Absent,
+            _ => Fault::Lost,
+        };
+        if let Some(mut left) = self.dumped.take() {
+            summary.announced = left.len();
+            self.seen.iter().for_each(|ino| left.remove(Ino(ino)));
+            let count = if self.partial { &mut summary.unseen } else { &mut summary.lost };
+            *count = left.len();
+            for (first, last) in left.runs() {
+                match self.partial {
+                    true => self.tell_of_range(sink, first, last, missing.clone()),
+                    false => self.tell_of_all(sink, first, last, &missing),
                 }
-                summary.lost += u64::from(missing.is_damage());
-                self.tell(sink, None, Some(ino), missing.clone());
             }
-            self.dumped = Some(dumped);
         }
-        let suspect = std::mem::take(&mut self.suspect);
-        for ino in suspect.into_iter().map(Ino) {
-            if self.seen.contains(ino.0) {
-                summary.damaged += 1;
-                self.tell(sink, None, Some(ino), Fault::Damaged);
-            }
+        let suspect = std::mem::take(&mut self.suspect) & &self.seen;
+        summary.damaged = suspect.len();
+        for (first, last) in runs(&suspect) {
+            self.tell_of_all(sink, first, last, &Fault::Damaged);
         }
         self.tell_of_names(sink);
         summary.damage = self.damage;
@@ -54,31 +77,30 @@ impl Reader {
 
     /// Directories that hang in the air, and files that no directory names.
     fn tell_of_names(&mut self, sink: &mut impl Sink) {
-        if self.shift > 0 && self.names.directories().is_empty() {
+        // Names on the volumes before are not known.
+        if self.shift > 0 {
             return;
         }
-        let whole = self.broken == 0;
+        let whole = self.broken == 0 || self.partial;
         for at in 0..self.names.directories().len() {
             let directory = &self.names.directories()[at];
             let (ino, reachable) = (directory.ino, directory.reachable);
             let named = self.names.entries(ino).next().is_some();
             match (reachable, named) {
                 (true, _) => {}
-                (false, true) if whole && !self.is_in_ring(ino) => {
+                (false, true) if whole && (self.partial || !self.is_in_ring(ino)) => {
                     self.tell(sink, None, Some(ino), Fault::Nameless)
                 }
                 (false, true) => self.tell(sink, None, Some(ino), Fault::Unreachable),
                 (false, false) => self.tell(sink, None, Some(ino), Fault::Nameless),
             }
         }
-        let seen = std::mem::take(&mut self.seen);
-        for ino in seen.iter().map(Ino) {
-            let is_dir = self.names.directories().binary_search_by_key(&ino, |d| d.ino).is_ok();
-            if !is_dir && self.names.entries(ino).next().is_none() {
-                self.tell(sink, None, Some(ino), Fault::Nameless);
-            }
+        let mut nameless = std::mem::take(&mut self.seen);
+        self.names.all().for_each(|(ino, _)| _ = nameless.remove(ino.0));
+        self.names.directories().iter().for_each(|directory| _ = nameless.remove(directory.ino.0));
+        for (first, last) in runs(&nameless) {
+            self.tell_of_all(sink, first, last, &Fault::Nameless);
         }
-        self.seen = seen;
     }
 
     /// Whether one comes back to a directory by going up from it, or for too long.

@@ -13,6 +13,7 @@ impl Reader {
             Ok(header) if header.header.kind == RecordType::Tape => {
                 self.remember(&header, sink);
                 sink.volume(&header, self.place);
+                self.begins_at(header.place.tapea.0);
                 let volume = header.place.volume;
                 if header.header.packed {
                     // Since 0.4b56 Linux's dump gives a volume's header the number of the tape block behind it, here too.
@@ -20,6 +21,8 @@ impl Reader {
                     self.next = self.next.wrapping_sub(1);
                 }
                 if volume > 1 {
+                    self.partial = true;
+                    self.open_before = Some(header.header.inumber);
                     self.shift = volume - self.place.volume.min(volume);
                     self.place.volume = volume;
                     self.here(sink, None, Fault::StartsAt(volume));
@@ -28,7 +31,10 @@ impl Reader {
                     // Linux's dump and FreeBSD's can write a count below 0 there.
                     self.expect = match header.header.count {
                         0 => Expect::First,
-                        count => skip(u64::from(count), Expect::Header),
+                        count => {
+                            self.tell_of_beginning(sink);
+                            skip(u64::from(count), Expect::Header)
+                        }
                     };
                 }
             }
@@ -59,6 +65,7 @@ impl Reader {
             self.here(sink, None, Fault::WrongVolume(self.place.volume, volume));
         }
         let tapea = header.place.tapea.0;
+        self.begins_at(tapea);
         let fresh = skip(u64::from(header.header.count), Expect::Header);
         let at = tapea.checked_sub(self.next).filter(|_| self.numbered);
         self.expect = match (behind, at) {

@@ -60,7 +60,9 @@ pub struct Emit {
     swapped: bool,
     done: BTreeSet<Ino>,
     /// Whether anything wanted is lost or damaged.
-    pub damaged: bool,
+    damaged: bool,
+    /// What is wanted and lost or damaged, with its path.
+    verdicts: BTreeMap<Ino, (Fault, Option<Vec<u8>>)>,
     /// Files are fetched one by one, with an index.
     pub by_index: bool,
     /// The only file that is wanted now.
@@ -90,6 +92,7 @@ impl Emit {
             swapped: false,
             done: BTreeSet::new(),
             damaged: false,
+            verdicts: BTreeMap::new(),
             by_index: false,
             only: None,
             passed: false,
@@ -99,6 +102,44 @@ impl Emit {
     /// The files that are still to be copied.
     pub fn missing(&self) -> BTreeSet<Ino> {
         self.plan.files.difference(&self.done).copied().collect()
+    }
+
+    /// Whether the file was found.
+    pub fn has(&self, ino: Ino) -> bool {
+        self.current == Some(ino) || self.done.contains(&ino)
+    }
+
+    /// The directories that are wanted.
+    pub fn directories(&self) -> Vec<Ino> {
+        self.plan.directories.keys().copied().collect()
+    }
+
+    /// The index was of no use.
+    pub fn distrust(&mut self) {
+        self.damaged = true;
+    }
+
+    /// The files that are wanted are looked for in the whole dump, not fetched from their places.
+    pub fn search(&mut self) {
+        self.settle();
+        (self.by_index, self.only, self.passed) = (false, None, false);
+    }
+
+    /// Says what is lost or damaged, with or without an index in the same words.
+    pub fn tell_verdicts(&mut self) {
+        self.settle();
+        if self.is_writing() {
+            for ino in self.missing() {
+                let path = self.verdicts.remove(&ino).and_then(|verdict| verdict.1);
+                self.verdicts.insert(ino, (Fault::Lost, path));
+            }
+        }
+        for (ino, (fault, path)) in std::mem::take(&mut self.verdicts) {
+            self.damaged = true;
+            let finding = Finding { place: None, ino: Some(ino), last: None, fault };
+            self.told.finding_at(&finding, path.as_deref());
+        }
+        self.told.unlisted();
     }
 
     /// The date of the dump.
@@ -235,11 +276,18 @@ pub enum EmitError {
 }
 
 impl Enough for Emit {
+    fn told(&mut self) -> &mut Told {
+        &mut self.told
+    }
+
     fn wants_data(&self) -> bool {
         self.current.is_some()
     }
 
     fn is_enough(&self) -> bool {
+        if self.told.is_stopped() {
+            return true;
+        }
         match self.stage {
             Stage::Reading => false,
             Stage::Writing(_) if self.only.is_some() => self.passed,
@@ -251,11 +299,17 @@ impl Enough for Emit {
 
 impl Sink for Emit {
     fn finding(&mut self, finding: Finding, names: &mut Names) {
-        let ours = finding.ino.is_some_and(|ino| self.plan.contains(ino));
-        let content = matches!(finding.fault, Fault::Lost | Fault::Damaged);
-        self.damaged |= ours && content;
-        if finding.fault.is_damage() && (ours || !content) {
-            self.told.finding(&finding, names);
+        let fault = match finding.fault {
+            Fault::Lost | Fault::Absent | Fault::NotSeen => Fault::Lost,
+            Fault::Damaged | Fault::EndsAfter | Fault::BeginsBefore => Fault::Damaged,
+            // When the directories have been read, only what concerns the files that are wanted is said.
+            _ if self.is_writing() => return,
+            _ if finding.fault.is_damage() => return self.told.finding(&finding, names),
+            _ => return,
+        };
+        let (Some(first), last) = (finding.ino, finding.last.or(finding.ino)) else { return };
+        for ino in self.plan.within(first, last.unwrap_or(first)) {
+            self.verdicts.insert(ino, (fault.clone(), names.path_of(ino)));
         }
     }
 
@@ -264,6 +318,10 @@ impl Sink for Emit {
     }
 
     fn directories(&mut self, names: &mut Names, used: Option<&InodeMap>, dumped: Option<&InodeMap>) {
+        // When the dump is read once more, they are known.
+        if self.is_writing() {
+            return;
+        }
         self.flush_directory();
         if let Err(stage) = self.begin(names, used, dumped) {
             self.stage = stage;

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! From the bytes of a volume to the tape blocks that the reader takes, uncompressed on the way.
 
+use std::io;
+
 use super::input::Input;
+use super::sinks::Told;
 use crate::os::errno::strerror;
 use crate::reading::{Fault, Reader, Sink};
 use crate::units::TP_BSIZE;
-use crate::unpack::{self, Unpacker};
+use crate::unpack::{self, Unpacker, WINDOW_LOG};
 
 /// Bytes that one step of decompression makes at most.
 const STEP: usize = 128 << 10;
@@ -24,6 +27,8 @@ pub struct Feed<'a, S> {
     ahead: u64,
     /// Whether data that nobody wants may be passed over without reading it.
     jumps: bool,
+    /// The largest window of zstd's that is allowed, as a power of 2.
+    window_log: u32,
 }
 
 /// What the sink still wants.
@@ -32,6 +37,9 @@ pub trait Enough {
     fn wants_data(&self) -> bool {
         true
     }
+
+    /// The ways out.
+    fn told(&mut self) -> &mut Told;
 
     /// Whether nothing more is wanted.
     fn is_enough(&self) -> bool {
@@ -42,7 +50,7 @@ pub trait Enough {
 impl<'a, S: Sink + Enough> Feed<'a, S> {
     /// For one volume. With `jumps`, the data of files is passed over where that can be done.
     pub fn new(reader: &'a mut Reader, sink: &'a mut S, jumps: bool) -> Feed<'a, S> {
-        Feed { reader, sink, carry: [0; TP_BSIZE], held: 0, ahead: 0, jumps }
+        Feed { reader, sink, carry: [0; TP_BSIZE], held: 0, ahead: 0, jumps, window_log: WINDOW_LOG }
     }
 
     /// The reader gets what comes after these many bytes.
@@ -51,9 +59,15 @@ impl<'a, S: Sink + Enough> Feed<'a, S> {
         self
     }
 
+    /// Frames may ask for a window of 2 to this power in bytes, if that was given.
+    pub fn windows(mut self, window_log: Option<u32>) -> Feed<'a, S> {
+        self.window_log = window_log.unwrap_or(self.window_log);
+        self
+    }
+
     /// Gives the volume, from where the input stands, to the reader.
     pub fn run(&mut self, input: &mut Input) {
-        let start = match input.fill(4) {
+        let start = match self.fill(input, 4) {
             Ok(_) => unpack::is_compressed(input.bytes()),
             Err(_) => false,
         };
@@ -65,12 +79,20 @@ impl<'a, S: Sink + Enough> Feed<'a, S> {
         if self.held > 0 {
             self.reader.report(self.sink, Fault::Ragged(self.held as u64));
         }
+        self.sink.told().end_volume(input);
+    }
+
+    /// As [`Input::fill`]; a signal can end it before.
+    fn fill(&mut self, input: &mut Input, least: usize) -> io::Result<usize> {
+        let told = self.sink.told();
+        input.fill_while(least, |input| told.ready(input))
     }
 
     fn plain(&mut self, input: &mut Input) {
         if self.jumps {
             input.expect_jumps();
         }
+        self.sink.told().no_checksum();
         while !self.sink.is_enough() {
             let data = self.reader.pending_data() * TP_BSIZE as u64;
             if self.jumps && self.held == 0 && data > 0 && !self.sink.wants_data() && input.has(data) {
@@ -80,8 +102,14 @@ impl<'a, S: Sink + Enough> Feed<'a, S> {
                     continue;
                 }
             }
-            match input.fill(1) {
-                Ok(0) => break,
+            match self.fill(input, 1) {
+                Ok(0) => {
+                    // A tape's volume ends with a filemark.
+                    if input.is_tape() {
+                        self.reader.volume_is_closed();
+                    }
+                    break;
+                }
                 Ok(got) if !self.jumps => {
                     self.bytes(&input.bytes()[..got]);
                     input.consume(got);
@@ -105,7 +133,9 @@ impl<'a, S: Sink + Enough> Feed<'a, S> {
 
     /// These many bytes do not come; what comes is behind them.
     fn missing(&mut self, bytes: u64) {
-        let blocks = (bytes + self.held as u64) / TP_BSIZE as u64;
+        let ahead = self.ahead.min(bytes);
+        self.ahead -= ahead;
+        let blocks = (bytes - ahead + self.held as u64) / TP_BSIZE as u64;
         self.held = 0;
         self.reader.missing(blocks);
     }
@@ -135,15 +165,27 @@ impl<'a, S: Sink + Enough> Feed<'a, S> {
     }
 
     fn packed(&mut self, input: &mut Input) {
-        let mut unpacker = match Unpacker::new() {
+        let mut unpacker = match Unpacker::new(self.window_log) {
             Ok(unpacker) => unpacker,
             Err(error) => return self.reader.report(self.sink, Fault::Unreadable(error.to_string())),
         };
         let mut out = vec![0; STEP];
+        let mut has_table = false;
         while !self.sink.is_enough() {
-            match input.fill(FRAME_HEADER) {
-                Ok(0) => break,
-                Ok(_) => {}
+            match self.fill(input, FRAME_HEADER) {
+                Ok(0) => {
+                    // The table is written when the volume is closed.
+                    if has_table {
+                        self.reader.volume_is_closed();
+                    }
+                    break;
+                }
+                Ok(_) => {
+                    has_table = unpack::is_table(input.bytes());
+                    if !unpack::has_checksum(input.bytes()) {
+                        self.sink.told().no_checksum();
+                    }
+                }
                 Err(error) => {
                     self.reader.report(self.sink, Fault::Unreadable(strerror(&error)));
                     if input.recover().is_none() || !self.find_frame(input) {
@@ -179,14 +221,17 @@ impl<'a, S: Sink + Enough> Feed<'a, S> {
         loop {
             let step = unpacker.step(input.bytes(), out).map_err(|error| (made, error.0))?;
             made += step.made as u64;
-            self.bytes(&out[..step.made]);
+            // The frame is read to its end even if nothing more is wanted: its checksum is there.
+            if !self.sink.is_enough() {
+                self.bytes(&out[..step.made]);
+            }
             input.consume(step.used);
-            if step.frame_ended || self.sink.is_enough() {
+            if step.frame_ended {
                 return Ok(());
             }
             if step.used == 0 && step.made == 0 || input.bytes().is_empty() && step.made < out.len() {
                 let least = input.bytes().len() + 1;
-                match input.fill(least) {
+                match self.fill(input, least) {
                     Ok(got) if got < least => return Err((made, "it ends too early".to_owned())),
                     Ok(_) => {}
                     Err(error) => return Err((made, strerror(&error))),
@@ -198,7 +243,7 @@ impl<'a, S: Sink + Enough> Feed<'a, S> {
     /// Moves the input to where a frame may begin. False: there is none.
     fn find_frame(&mut self, input: &mut Input) -> bool {
         loop {
-            let got = match input.fill(4) {
+            let got = match self.fill(input, 4) {
                 Ok(got) => got,
                 Err(_) => match input.recover() {
                     Some(_) => continue,

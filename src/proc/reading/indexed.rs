@@ -7,7 +7,9 @@ use super::emit::Emit;
 use super::feed::{Enough, Feed};
 use super::input::Input;
 use super::sinks::Told;
+use super::{start_volume, whole};
 use crate::index::{Error, Head, Line};
+use crate::job::Reading;
 use crate::operator::Remark;
 use crate::os::errno::strerror;
 use crate::proc::exit;
@@ -61,63 +63,119 @@ pub fn list(index: Option<&mut Input>, mut told: Told) -> u8 {
     }
 }
 
-/// Writes the smaller dump: reads the directories, then only the files that are wanted, each from its place.
-pub fn emit(inputs: &mut [Input], index: &mut Input, emit: &mut Emit) {
-    emit.by_index = true;
+/// Writes the smaller dump: reads the directories, then only the files that are wanted, each from its place. What the index does not
+/// lead to is looked for in the whole dump, so that the result is the same as without an index.
+///
+/// Errors: the exit code, when a volume is no dump, which is said.
+pub fn emit(reading: &Reading, inputs: &mut [Input], index: &mut Input, emit: &mut Emit) -> Result<(), u8> {
+    // A pipe has no places to go to.
+    emit.by_index = inputs.iter().all(Input::is_seekable);
+    if !emit.by_index {
+        return whole(reading, inputs, emit, true).map(drop);
+    }
     let mut reader = Reader::default();
     for (volume, input) in (1..).zip(&mut *inputs) {
         reader.begin_volume(volume);
-        Feed::new(&mut reader, emit, true).run(input);
+        emit.told.begin_volume(volume);
+        start_volume(reading, volume, input, &mut reader, emit)?;
+        Feed::new(&mut reader, emit, true).windows(reading.window_log).run(input);
         if emit.is_enough() {
             break;
         }
     }
     if !emit.is_writing() {
-        // All was read, and there is no file after the directories; or a path is not there.
-        reader.finish(emit);
-        return;
+        // A path is not there, or all was read, and there is no file after the directories.
+        if !emit.is_enough() {
+            reader.finish(emit);
+        }
+        return Ok(());
     }
+    emit.directories().into_iter().for_each(|ino| reader.tell_of_suspect(emit, ino));
+    let all = match places(index, emit) {
+        Ok(places) => fetch_all(reading, inputs, &places, &mut reader, emit),
+        Err(reason) => {
+            let name = index.name.display();
+            emit.told.say(Remark(format_args!("{name}: {reason}; the dump is read without it")));
+            emit.distrust();
+            false
+        }
+    };
+    if all || emit.told.is_stopped() {
+        return Ok(());
+    }
+    emit.search();
+    for input in &mut *inputs {
+        // A file can be sought in; an error comes again when it is read.
+        _ = input.seek(0);
+    }
+    whole(reading, inputs, emit, true).map(drop)
+}
+
+/// Where the files that are wanted are.
+///
+/// Errors: the text for the operator.
+fn places(index: &mut Input, emit: &Emit) -> Result<BTreeMap<Ino, Line>, String> {
     let wanted = emit.missing();
     let mut places: BTreeMap<Ino, Line> = BTreeMap::new();
     let head = read(index, |line| {
         if wanted.contains(&line.ino) {
             places.entry(line.ino).or_insert(line);
         }
-    });
-    match head {
-        Ok(head) if Some(head.date) == emit.date() => {}
-        Ok(_) => return told(emit, index, "an index of another dump"),
-        Err(reason) => return told(emit, index, &reason),
-    }
-    for (ino, line) in places {
-        let Some(first) = (line.volume as usize).checked_sub(1).filter(|&first| first < inputs.len()) else {
-            continue;
-        };
-        emit.fetch(ino);
-        let place = Place { volume: line.volume, block: line.offset / TP_BSIZE as u64 };
-        let mut file = Reader::resume(place, reader.head().cloned());
-        let (from, ahead) = match line.frame {
-            Some((frame, start)) => (frame, line.offset - start),
-            None => (line.offset, 0),
-        };
-        for (at, input) in inputs.iter_mut().enumerate().skip(first) {
-            let is_first = at == first;
-            if !is_first {
-                file.begin_volume(at as u32 + 1);
-            }
-            if let Err(error) = input.seek(if is_first { from } else { 0 }) {
-                emit.told.say(Remark(format_args!("{}: {}", input.name.display(), strerror(&error))));
-                break;
-            }
-            Feed::new(&mut file, emit, true).after(if is_first { ahead } else { 0 }).run(input);
-            if emit.is_enough() || file.is_over() {
-                break;
-            }
-        }
-        file.leave(emit, ino);
+    })?;
+    match Some(head.date) == emit.date() {
+        true => Ok(places),
+        false => Err("an index of another dump".to_owned()),
     }
 }
 
-fn told(emit: &mut Emit, index: &Input, reason: &str) {
-    emit.told.say(Remark(format_args!("{}: {reason}", index.name.display())));
+/// Fetches all files that are wanted. False: one was not where the index says.
+fn fetch_all(
+    reading: &Reading,
+    inputs: &mut [Input],
+    places: &BTreeMap<Ino, Line>,
+    reader: &mut Reader,
+    emit: &mut Emit,
+) -> bool {
+    for ino in emit.missing() {
+        let Some(line) = places.get(&ino) else { return false };
+        emit.fetch(ino);
+        let place = Place { volume: line.volume, block: line.offset / TP_BSIZE as u64 };
+        let mut file = Reader::resume(place, reader.head().cloned(), reader.take_names());
+        let found = fetch(reading, inputs, line, &mut file, emit);
+        file.leave(emit, ino);
+        reader.give_names(file.take_names());
+        if !found || !emit.has(ino) {
+            return false;
+        }
+    }
+    true
+}
+
+/// Reads one file from its place on. False: the place is not there.
+fn fetch(reading: &Reading, inputs: &mut [Input], line: &Line, file: &mut Reader, emit: &mut Emit) -> bool {
+    let Some(first) = (line.volume as usize).checked_sub(1).filter(|&first| first < inputs.len()) else {
+        return false;
+    };
+    let (from, ahead) = match line.frame {
+        Some((frame, start)) => match line.offset.checked_sub(start) {
+            Some(ahead) => (frame, ahead),
+            None => return false,
+        },
+        None => (line.offset, 0),
+    };
+    for (at, input) in inputs.iter_mut().enumerate().skip(first) {
+        let is_first = at == first;
+        if !is_first {
+            file.begin_volume(at as u32 + 1);
+        }
+        if input.seek(if is_first { from } else { 0 }).is_err() {
+            return false;
+        }
+        let feed = Feed::new(file, emit, true).windows(reading.window_log);
+        feed.after(if is_first { ahead } else { 0 }).run(input);
+        if emit.is_enough() || file.is_over() {
+            break;
+        }
+    }
+    true
 }

@@ -29,6 +29,8 @@ pub struct Input {
     /// Its length, if it is a file that can be read at any place.
     size: Option<u64>,
     is_tape: bool,
+    /// It is a pipe, a socket or a terminal, where reading may wait for long.
+    can_wait: bool,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -37,6 +39,10 @@ pub struct Input {
     /// Where the next read begins.
     next: u64,
     errors: u32,
+    /// An error of [`Input::peek`], which the next [`Input::fill`] gives.
+    failed: Option<io::Error>,
+    /// Bytes before the dump.
+    front: u64,
 }
 
 impl Input {
@@ -57,9 +63,24 @@ impl Input {
             _ => None,
         };
         let is_tape = kind == Kind::Character && tape::is_tape(fd.as_fd());
+        let can_wait = !matches!(kind, Kind::Regular | Kind::Block) && !is_tape;
         let piece = if is_tape { record.unwrap_or(TAPE_RECORD) } else { AT_ONCE };
         let (name, buffer) = (name.to_owned(), Vec::new());
-        Ok(Input { name, fd, size, is_tape, buffer, start: 0, end: 0, piece, next: 0, errors: 0 })
+        Ok(Input {
+            name,
+            fd,
+            size,
+            is_tape,
+            can_wait,
+            buffer,
+            start: 0,
+            end: 0,
+            piece,
+            next: 0,
+            errors: 0,
+            failed: None,
+            front: 0,
+        })
     }
 
     /// The descriptor.
@@ -70,6 +91,41 @@ impl Input {
     /// Whether any place of it can be read.
     pub fn is_seekable(&self) -> bool {
         self.size.is_some()
+    }
+
+    /// Its length in bytes, if it is a file.
+    pub fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// Whether it is something where reading may wait for long.
+    pub fn can_wait(&self) -> bool {
+        self.can_wait
+    }
+
+    /// Whether it is a tape.
+    pub fn is_tape(&self) -> bool {
+        self.is_tape
+    }
+
+    /// Reads up to `least` bytes, without anything being lost: an error is kept for [`Input::fill`]. Gives how many there are.
+    pub fn peek(&mut self, least: usize, ready: impl FnMut(&Input) -> bool) -> usize {
+        if self.failed.is_none() {
+            self.failed = self.fill_while(least, ready).err();
+        }
+        self.bytes().len()
+    }
+
+    /// Whether [`Input::peek`] met an error.
+    pub fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    /// The dump begins so many bytes later: they are skipped, and places are counted from there.
+    pub fn skip_front(&mut self, bytes: usize, ready: impl FnMut(&Input) -> bool) {
+        let skipped = self.peek(bytes, ready).min(bytes);
+        self.consume(skipped);
+        self.front = skipped as u64;
     }
 
     /// Reads less at a time, since much will be passed over.
@@ -86,7 +142,7 @@ impl Input {
 
     /// The place of the first of [`Input::bytes`].
     pub fn offset(&self) -> u64 {
-        self.next - (self.end - self.start) as u64
+        self.next - (self.end - self.start) as u64 - self.front
     }
 
     /// Takes bytes off the front.
@@ -103,7 +159,17 @@ impl Input {
     ///
     /// Errors: those of read(2).
     pub fn fill(&mut self, least: usize) -> io::Result<usize> {
-        while self.end - self.start < least {
+        self.fill_while(least, |_| true)
+    }
+
+    /// The same, as long as `ready` says so before each read.
+    ///
+    /// Errors: those of read(2).
+    pub fn fill_while(&mut self, least: usize, mut ready: impl FnMut(&Input) -> bool) -> io::Result<usize> {
+        while self.end - self.start < least && ready(self) {
+            if let Some(error) = self.failed.take() {
+                return Err(error);
+            }
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
             if self.buffer.len() < self.end + self.piece {
@@ -137,13 +203,15 @@ impl Input {
         if after >= size {
             return None;
         }
-        self.seek(after).ok()?;
-        Some(after - at)
+        self.seek(after - self.front).ok()?;
+        Some(after - self.front - at)
     }
 
     /// Whether `count` more bytes are there for sure.
     pub fn has(&self, count: u64) -> bool {
-        self.size.is_some_and(|size| self.offset().checked_add(count).is_some_and(|end| end <= size))
+        self.size.is_some_and(|size| {
+            (self.offset() + self.front).checked_add(count).is_some_and(|end| end <= size)
+        })
     }
 
     /// Goes on at this place.
@@ -154,6 +222,7 @@ impl Input {
         match ahead {
             Some(ahead) if ahead <= self.end - self.start => self.start += ahead,
             _ => {
+                let to = to.saturating_add(self.front);
                 output::seek(self.fd.as_fd(), to)?;
                 (self.start, self.end, self.next) = (0, 0, to);
             }

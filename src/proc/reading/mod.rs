@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The process that reads a dump instead of making one: opens everything, enters the sandbox, and loops over the volumes.
 
+mod begin;
 mod emit;
 mod feed;
 mod indexed;
@@ -8,28 +9,31 @@ mod input;
 mod layout;
 mod record;
 mod sinks;
+mod watch;
 
-use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
+use self::begin::{Begin, begin};
 use self::emit::{Emit, EmitError};
 use self::feed::{Enough, Feed};
 use self::input::Input;
 use self::sinks::{Check, List, Told};
+use self::watch::Watch;
 use super::exit;
 use super::identity::{Clash, Entry, Role, Table};
 use super::objects;
 use super::outputs::{Outputs, Unopened};
+use super::start::display;
 use crate::job::{Purpose, Reading};
 use crate::operator::{Operator, Refusal, Remark, Results};
 use crate::os::disk::{self, Kind};
 use crate::os::errno::strerror;
 use crate::os::identity::of_descriptor;
 use crate::os::process::Inherited;
-use crate::os::{output, standard};
+use crate::os::{output, standard, time};
 use crate::reading::{Fault, Reader, Sink, Summary};
 use crate::sandbox::{self, DescriptorKind};
 
@@ -52,6 +56,7 @@ struct Opened {
     inputs: Vec<Input>,
     index: Option<Input>,
     output: Option<EmitOutput>,
+    watch: Watch,
 }
 
 /// The output of `--emit`.
@@ -74,6 +79,11 @@ impl EmitOutput {
 fn start(reading: &Reading, operator: &mut Operator) -> Result<Opened, Refused> {
     let record = reading.ntrec.map(|ntrec| ntrec as usize * 1024);
     let inherited = Inherited::find(None);
+    let watch = Watch::new().map_err(|error| {
+        operator.say(Remark(format_args!("signals: {}", strerror(&error))));
+        Refused
+    })?;
+    time::warm_up();
     let mut inputs = Vec::new();
     for name in &reading.volumes {
         match Input::open(name, record) {
@@ -97,7 +107,9 @@ fn start(reading: &Reading, operator: &mut Operator) -> Result<Opened, Refused> 
             standard_output(reading, &inputs, operator)?
         }
     };
-    let opened = Opened { inputs, index, output };
+    let mut opened = Opened { inputs, index, output, watch };
+    opened.watch.set_total(opened.inputs.iter().map(Input::size).sum());
+    operator.set_display(display(reading.progress, None, None));
     inherited.close();
     enter(operator, &opened).map_err(|error| {
         operator.say(Remark(format_args!("{error}")));
@@ -179,6 +191,10 @@ fn enter(operator: &mut Operator, opened: &Opened) -> Result<(), sandbox::Error>
         Some(out) => sandbox::limit(out.fd.as_fd(), DescriptorKind::StandardOutput)?,
         None => {}
     }
+    sandbox::limit(opened.watch.descriptor(), DescriptorKind::Queue)?;
+    if let Some(terminal) = operator.display().terminal() {
+        sandbox::limit(terminal, DescriptorKind::Terminal)?;
+    }
     super::limits::standard_streams()?;
     let entered = sandbox::enter(sandbox::Role::Reader)?;
     sandbox::assert_entered(&entered)?;
@@ -189,48 +205,50 @@ fn enter(operator: &mut Operator, opened: &Opened) -> Result<(), sandbox::Error>
 }
 
 fn read(reading: &Reading, opened: Opened, operator: Operator) -> u8 {
-    let Opened { mut inputs, mut index, output } = opened;
-    let report = Results::new(Box::new(standard::Output), reading.json);
-    let told = Told::new(operator, report, reading.ntrec.unwrap_or(NTREC));
+    let Opened { mut inputs, mut index, output, watch } = opened;
+    let report = Results::new(Box::new(standard::Output), reading.json, time::date_hm);
+    let told = Told::new(operator, report, reading.ntrec.unwrap_or(NTREC), watch);
     match &reading.purpose {
         Purpose::Check => {
             let mut check = Check(told);
-            let summary = whole(&mut inputs, &mut check, false);
-            check.0.end(&summary)
+            match whole(reading, &mut inputs, &mut check, false) {
+                Ok(summary) => check.0.end(&summary),
+                Err(code) => code,
+            }
         }
         Purpose::List if index.is_some() => indexed::list(index.as_mut(), told),
         Purpose::List => {
             let mut list = List(told);
-            let summary = whole(&mut inputs, &mut list, true);
-            list.0.end_of_list(&summary)
+            match whole(reading, &mut inputs, &mut list, true) {
+                Ok(summary) => list.0.end_of_list(&summary),
+                Err(code) => code,
+            }
         }
         Purpose::Emit { paths, output: name } => {
             let Some(output) = output else { return exit::STARTUP };
             let paths = paths.iter().map(|path| path.as_bytes().to_vec()).collect();
             let mut emit = Emit::new(told, paths, reading.ntrec.unwrap_or(NTREC), output);
-            match &mut index {
-                Some(index) => indexed::emit(&mut inputs, index, &mut emit),
-                None => _ = whole(&mut inputs, &mut emit, true),
+            let read = match &mut index {
+                Some(index) => indexed::emit(reading, &mut inputs, index, &mut emit),
+                None => whole(reading, &mut inputs, &mut emit, true).map(drop),
+            };
+            match read {
+                Ok(()) => end_of_emit(emit, name.as_deref().unwrap_or(OsStr::new("standard output"))),
+                Err(code) => code,
             }
-            end_of_emit(emit, name.as_deref().unwrap_or(OsStr::new("standard output")))
         }
     }
 }
 
 /// Ends the smaller dump, which goes to `output`; gives the exit code.
 fn end_of_emit(mut emit: Emit, output: &OsStr) -> u8 {
-    emit.settle();
-    if emit.is_writing() {
-        let missing = emit.missing();
-        emit.damaged |= !missing.is_empty();
-        // Without an index the reader has told of them.
-        let untold = if emit.by_index { missing } else { BTreeSet::new() };
-        for ino in untold {
-            emit.told.say(Remark(format_args!("inode {ino}: {}", Fault::Lost)));
-        }
+    if let Some(code) = emit.told.interrupted() {
+        return code;
     }
+    emit.tell_verdicts();
     match emit.finish() {
         Ok((mut told, blocks, damaged)) => {
+            told.say_speed();
             told.say(Remark(format_args!("{blocks} tape blocks written")));
             if damaged { exit::ABORTED } else { exit::DONE }
         }
@@ -251,11 +269,54 @@ fn end_of_emit(mut emit: Emit, output: &OsStr) -> u8 {
 }
 
 /// Reads all volumes from their beginning.
-fn whole<S: Sink + Enough>(inputs: &mut [Input], sink: &mut S, jumps: bool) -> Summary {
+///
+/// Errors: the exit code, when one of them is no dump, which is said.
+fn whole<S: Sink + Enough>(
+    reading: &Reading,
+    inputs: &mut [Input],
+    sink: &mut S,
+    jumps: bool,
+) -> Result<Summary, u8> {
     let mut reader = Reader::default();
+    reader.set_limit(reading.volume_blocks);
     for (volume, input) in (1..).zip(inputs) {
+        if sink.is_enough() {
+            break;
+        }
         reader.begin_volume(volume);
-        Feed::new(&mut reader, sink, jumps).run(input);
+        sink.told().begin_volume(volume);
+        start_volume(reading, volume, input, &mut reader, sink)?;
+        Feed::new(&mut reader, sink, jumps).windows(reading.window_log).run(input);
     }
-    if sink.is_enough() { Summary::default() } else { reader.finish(sink) }
+    if let Some(code) = sink.told().interrupted() {
+        return Err(code);
+    }
+    Ok(if sink.is_enough() { Summary::default() } else { reader.finish(sink) })
+}
+
+/// Looks at the beginning of a volume.
+///
+/// Errors: the exit code, when it is no dump, which is said.
+fn start_volume<S: Sink + Enough>(
+    reading: &Reading,
+    volume: u32,
+    input: &mut Input,
+    reader: &mut Reader,
+    sink: &mut S,
+) -> Result<(), u8> {
+    let begun = begin(input, reading.window_log, |input| sink.told().ready(input));
+    let name = input.name.display().to_string();
+    let told = sink.told();
+    match begun {
+        Begin::Dump { amanda: false } => {}
+        Begin::Dump { amanda: true } => {
+            told.say(Remark(format_args!("note: {name}: the header of Amanda, 32 KB, is skipped")));
+        }
+        Begin::Empty => reader.report(sink, Fault::Empty),
+        Begin::Other(other) => {
+            told.say(Remark(format_args!("{name}: {other}")));
+            return Err(if volume == 1 { exit::STARTUP } else { exit::ABORTED });
+        }
+    }
+    Ok(())
 }
