@@ -113,6 +113,8 @@ pub enum Fault {
     Damaged,
     /// The map has the inode, but the dump, which has no gap, does not.
     Absent,
+    /// The same, but its directory entry says that it is of a type that no dump has, such as a whiteout.
+    Undumped,
     /// The map has the inode, which is not on the volumes that were read.
     NotSeen,
     /// The dump goes on with this volume, which was not given.
@@ -136,6 +138,7 @@ impl Fault {
                 | Fault::Repeated(_)
                 | Fault::Unused(_)
                 | Fault::AfterEnd(_)
+                | Fault::Undumped
                 | Fault::NotSeen
                 | Fault::GoesOn(_)
                 | Fault::BeginsBefore
@@ -161,6 +164,7 @@ impl Fault {
                 | Fault::TooManyNames
                 | Fault::OnDisk
                 | Fault::Absent
+                | Fault::Undumped
                 | Fault::Damaged
                 | Fault::Nameless
         )
@@ -207,6 +211,7 @@ impl Fault {
             Fault::Lost => "lost",
             Fault::Damaged => "damaged",
             Fault::Absent => "absent",
+            Fault::Undumped => "undumped",
             Fault::NotSeen => "not-seen",
             Fault::GoesOn(_) => "goes-on",
             Fault::BeginsBefore => "begins-before",
@@ -270,6 +275,7 @@ impl fmt::Display for Fault {
             Fault::Lost => f.write_str("lost: it is in the map, but not here"),
             Fault::Damaged => f.write_str("damaged: its content is not all here, or not sure to be right"),
             Fault::Absent => f.write_str("in the map, but was not dumped"),
+            Fault::Undumped => f.write_str("in the map, but of a type that is not dumped"),
             Fault::NotSeen => f.write_str("in the map, but not on the volumes given"),
             Fault::GoesOn(volume) => {
                 write!(

@@ -5,6 +5,7 @@ use roaring::RoaringBitmap;
 
 use super::Fault;
 use super::reader::{Reader, Sink};
+use crate::format::InodeMap;
 use crate::units::Ino;
 
 /// What a whole dump came to.
@@ -28,6 +29,9 @@ pub struct Summary {
     pub damage: u64,
 }
 
+/// `d_type` of what is dumped, and 0, which says nothing: FIFO, devices, directories, files, links, sockets (sys/dirent.h).
+const DUMPED_TYPES: [u8; 8] = [0, 1, 2, 4, 6, 8, 10, 12];
+
 /// The runs of inodes that follow each other: the first and the last of each.
 fn runs(set: &RoaringBitmap) -> impl Iterator<Item = (Ino, Ino)> {
     let mut rest = set.iter().peekable();
@@ -47,7 +51,6 @@ impl Reader {
         self.end(sink);
         let mut summary = Summary { blocks: self.blocks, inodes: self.files, ..Summary::default() };
         summary.complete = !self.partial;
-        // Of a stream without a gap, what the map has too much was never dumped: inodes of no or an undefined type.
         let missing = match (self.partial, self.broken) {
             (true, _) => Fault::NotSeen,
             (_, 0) => Fault::Absent,
@@ -56,6 +59,9 @@ impl Reader {
         if let Some(mut left) = self.dumped.take() {
             summary.announced = left.len();
             self.seen.iter().for_each(|ino| left.remove(Ino(ino)));
+            if missing == Fault::Absent {
+                self.tell_of_undumped(sink, &mut left);
+            }
             let count = if self.partial { &mut summary.unseen } else { &mut summary.lost };
             *count = left.len();
             for (first, last) in left.runs() {
@@ -73,6 +79,23 @@ impl Reader {
         self.tell_of_names(sink);
         summary.damage = self.damage;
         summary
+    }
+
+    /// Takes out of `left` the inodes whose entries have a type that no dump has: dump leaves them out with a warning.
+    fn tell_of_undumped(&mut self, sink: &mut impl Sink, left: &mut InodeMap) {
+        let mut undumped: Vec<Ino> = Vec::new();
+        let mut next = self.names.next_named(Ino(0));
+        while let Some(ino) = next {
+            let mut kinds = self.names.entries(ino).map(|offset| self.names.at(offset).0);
+            if left.contains(ino) && kinds.all(|kind| !DUMPED_TYPES.contains(&kind)) {
+                undumped.push(ino);
+            }
+            next = ino.0.checked_add(1).and_then(|ino| self.names.next_named(Ino(ino)));
+        }
+        for ino in undumped {
+            left.remove(ino);
+            self.tell(sink, None, Some(ino), Fault::Undumped);
+        }
     }
 
     /// Directories that hang in the air, and files that no directory names.

@@ -300,7 +300,7 @@ impl Enough for Emit {
 impl Sink for Emit {
     fn finding(&mut self, finding: Finding, names: &mut Names) {
         let fault = match finding.fault {
-            Fault::Lost | Fault::Absent | Fault::NotSeen => Fault::Lost,
+            Fault::Lost | Fault::Absent | Fault::Undumped | Fault::NotSeen => Fault::Lost,
             Fault::Damaged | Fault::EndsAfter | Fault::BeginsBefore => Fault::Damaged,
             // When the directories have been read, only what concerns the files that are wanted is said.
             _ if self.is_writing() => return,

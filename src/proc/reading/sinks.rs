@@ -274,7 +274,9 @@ impl Enough for List {
 
 impl Sink for List {
     fn finding(&mut self, finding: Finding, names: &mut Names) {
-        if let (Fault::Lost | Fault::Absent | Fault::NotSeen, Some(first)) = (&finding.fault, finding.ino) {
+        if let (Fault::Lost | Fault::Absent | Fault::Undumped | Fault::NotSeen, Some(first)) =
+            (&finding.fault, finding.ino)
+        {
             let mut next = Some(first);
             while let Some(ino) = next.filter(|&ino| ino <= finding.last.unwrap_or(first)) {
                 self.0.entries(ino, None, None, names);
