@@ -24,6 +24,7 @@ bar\t''
 json\t''"
 complete -c capdump -l progress-fd -d 'where lines of JSON are written' -r
 complete -c capdump -l emit -d 'write a dump of this path of a dump only; may be repeated' -r
+complete -c capdump -l long -d 'read zstd frames with windows of up to 2^log bytes, 10 to 31 [default: 23]' -r
 complete -c capdump -s C -d 'accepted, without effect' -r
 complete -c capdump -l workers -d 'processes that read the disk, 1 to 16 [default: 2 or 3; 6 with --compress]' -r
 complete -c capdump -s 0 -d 'full dump; digits are concatenated: -10 is level 10'
