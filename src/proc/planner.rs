@@ -23,7 +23,7 @@ use crate::operator::{self, Message, Question, Refusal, Remark, StopMessage, pas
 use crate::os::errno::strerror;
 use crate::os::process::set_title;
 use crate::os::signals::heeded;
-use crate::passes::{self, Criteria, Maps, MarkDirs, MarkFiles, Select, Stream};
+use crate::passes::{self, Criteria, Maps, MarkDirs, MarkFiles, Notice, Select, Stream};
 use crate::ring::Slots;
 use crate::sandbox::{self, Role};
 use crate::ufs::FileSystem;
