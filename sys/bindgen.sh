@@ -16,8 +16,8 @@ fi
 
 # What the program uses, and what that is made of.
 functions='geom_gettree|geom_deletetree|g_mediasize|g_sectorsize|g_device_path|g_providername|pdfork|pdkill'
-types='gmesh|gclass|ggeom|gprovider|gconsumer|gconfig|mtop|mtget|mtextget|mterrstat|scsi_tape_errors'
-constants='IOCTL_.*|MT(WEOF|FSF|BSF|FSR|BSR|REW|OFFL|NOP|LOAD)|PD_(DAEMON|CLOEXEC)'
+types='gmesh|gclass|ggeom|gprovider|gconsumer|gconfig|mtop|mtget|mtextget|mterrstat|scsi_tape_errors|procctl_reaper_(kill|status)'
+constants='IOCTL_.*|MT(WEOF|FSF|BSF|FSR|BSR|REW|OFFL|NOP|LOAD)|PD_(DAEMON|CLOEXEC)|PROC_REAP_(ACQUIRE|KILL|STATUS)'
 
 make_bindings() { # file target
 	bindgen wrapper.h --output "$out/$1" --use-core --rust-target 1.85 --rust-edition 2024 \

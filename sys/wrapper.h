@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What bindgen.sh makes src/ffi64.rs and src/ffi32.rs from. */
 #include <sys/types.h>
+#include <sys/procctl.h>
 #include <sys/procdesc.h>
 #include <sys/disk.h>
 #include <sys/mtio.h>

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The disk, snapshot or image that is read: by pread only, so that processes can share the descriptor.
 
+use super::half::stat::fstat;
 use super::{check, half, retry};
 use crate::buffer::Buffer;
 use crate::units::TP_BSIZE;
 use nix::fcntl::{OFlag, open};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat, stat};
+use nix::sys::stat::{FileStat, Mode, SFlag, stat};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;

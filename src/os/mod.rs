@@ -30,6 +30,7 @@ pub mod output;
 pub mod probe;
 pub mod process;
 pub mod provider;
+pub mod reaper;
 pub mod rename;
 pub mod sandbox;
 pub mod shared;

@@ -33,6 +33,8 @@ fn got_through(what: &str) -> bool {
         "nothing" => true,
         "read a file" => File::open("/etc/passwd").is_ok(),
         "write a file" => File::create("/tmp/capdump-must-not-be").is_ok(),
+        "look at a file" => std::fs::metadata("/etc/passwd").is_ok() || look_at_an_empty_path(),
+        "hold a process" => hold(),
         "connect" => match std::net::TcpStream::connect("127.0.0.1:9") {
             // Nobody listens there, but it was asked.
             Err(error) => error.kind() == io::ErrorKind::ConnectionRefused,
@@ -60,6 +62,33 @@ fn got_through(what: &str) -> bool {
         },
         _ => super::process::exit_now(UNKNOWN),
     }
+}
+
+/// Whether fstat's flag for a name that is empty lets another name through.
+#[cfg(target_os = "linux")]
+fn look_at_an_empty_path() -> bool {
+    // SAFETY: the name ends in NUL, and the structure outlives the call.
+    unsafe {
+        let mut stat = std::mem::zeroed::<libc::stat>();
+        libc::fstatat(libc::AT_FDCWD, c"/etc/passwd".as_ptr(), &raw mut stat, libc::AT_EMPTY_PATH) == 0
+    }
+}
+
+#[cfg(target_os = "freebsd")]
+fn look_at_an_empty_path() -> bool {
+    false
+}
+
+/// Whether a descriptor of the parent can be had.
+#[cfg(target_os = "linux")]
+fn hold() -> bool {
+    // SAFETY: numbers only.
+    unsafe { libc::syscall(libc::SYS_pidfd_open, libc::getppid(), 0) >= 0 }
+}
+
+#[cfg(target_os = "freebsd")]
+fn hold() -> bool {
+    false
 }
 
 #[cfg(target_os = "linux")]

@@ -2,10 +2,12 @@
 //! Children held by a descriptor: pdfork(2) on FreeBSD, pidfd on Linux. A child never outlives its parent.
 
 use super::half;
-use std::cell::RefCell;
+use super::signals::Sig;
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 
 /// Which side of [`fork`] this is.
 #[derive(Debug)]
@@ -77,6 +79,14 @@ impl Child {
         }
     }
 
+    /// Sends a signal. To a child that has ended it is no error.
+    pub fn signal(&self, sig: Sig) -> io::Result<()> {
+        match half::process::signal(self.fd.as_fd(), sig.signal()) {
+            Err(err) if err.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+            other => other,
+        }
+    }
+
     /// How the child ended, or None while it runs. Does not wait and may be asked again.
     pub fn exit_status(&self) -> io::Result<Option<ExitStatus>> {
         half::process::exit_status(self.fd.as_fd())
@@ -118,6 +128,8 @@ pub enum Orphan {
     Dies,
     /// It goes on: it sees the end of its socket, and has something to clean up then.
     CleansUp,
+    /// On Linux it is killed until it calls [`super::spawn::outlive_parent`], and then goes on; on FreeBSD it goes on from the start.
+    CleansUpLater,
 }
 
 /// As [`fork`], with the choice of what becomes of an orphan.
@@ -134,28 +146,70 @@ pub unsafe fn fork_with(orphan: Orphan) -> io::Result<Fork> {
     }
 }
 
-/// The most descriptors that [`Inherited::find`] looks at.
-const MOST_INHERITED: i32 = 1024;
-
-/// The descriptors, beyond the standard ones, that the program's caller left open, knowing or not.
+/// The descriptors, beyond the standard ones, that the program's caller left open and the command line names.
 #[derive(Debug)]
-pub struct Inherited(RefCell<Vec<i32>>);
+pub struct Inherited(Vec<i32>);
 
 impl Inherited {
-    /// Finds them. Called before the program opens anything of its own but `ours`: all else that is open then is the caller's.
-    pub fn find(ours: Option<BorrowedFd<'_>>) -> Inherited {
-        let ours = ours.map(|fd| fd.as_raw_fd());
-        // SAFETY: F_GETFD takes a number, and touches no memory.
-        let open = |fd: &i32| unsafe { libc::fcntl(*fd, libc::F_GETFD) } >= 0;
-        Inherited(RefCell::new((3..MOST_INHERITED).filter(|&fd| Some(fd) != ours).filter(open).collect()))
+    /// Closes all descriptors that the caller left open, knowing or not, but for those that the command line names. To be called first,
+    /// when nothing of this program is open yet: `/dev/fd/9` and the like in any word, and the number behind `--progress-fd`.
+    pub fn keep_named(words: &[OsString]) -> Inherited {
+        let mut named = named_in(words);
+        named.retain(|fd| *fd > 2);
+        named.sort_unstable();
+        named.dedup();
+        // SAFETY: nothing of this program is open yet, so that no value owns or borrows what is closed.
+        unsafe { close_all_numbers_except([0, 1, 2].into_iter().chain(named.iter().copied()).collect()) };
+        Inherited(named)
     }
 
-    /// Closes them, once.
-    pub fn close(&self) {
-        for fd in self.0.take() {
+    /// Closes those that were kept: they have been opened by their names.
+    pub fn close(self) {
+        for fd in self.0 {
             // SAFETY: it was open before anything here was, so that no value of this program owns it.
             unsafe { libc::close(fd) };
         }
+    }
+}
+
+/// The numbers of descriptors that words of the command line name.
+fn named_in(words: &[OsString]) -> Vec<i32> {
+    let mut named = Vec::new();
+    let mut number = |bytes: &[u8]| {
+        let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        named
+            .extend(std::str::from_utf8(&bytes[..digits]).ok().and_then(|digits| digits.parse::<i32>().ok()));
+    };
+    let mut is_number = false;
+    for word in words {
+        let word = word.as_bytes();
+        if std::mem::take(&mut is_number) {
+            number(word);
+        }
+        is_number = word == b"--progress-fd";
+        for start in [&b"/fd/"[..], b"--progress-fd="] {
+            for at in 0..word.len() {
+                if let Some(rest) = word[at..].strip_prefix(start) {
+                    number(rest);
+                }
+            }
+        }
+    }
+    named
+}
+
+/// The number of this process's parent.
+pub fn parent() -> i32 {
+    std::os::unix::process::parent_id().cast_signed()
+}
+
+/// Kills this process's parent, if that is still the process of this number.
+pub fn kill_parent(pid: i32) {
+    // A parent's number is not used again before this process has another parent; between the look and the call the parent, which is
+    // one of ours and has ended, may only be a number that is free.
+    if pid > 1 && parent() == pid {
+        // SAFETY: kill takes two numbers.
+        unsafe { libc::kill(pid, libc::SIGKILL) };
     }
 }
 
@@ -176,7 +230,15 @@ pub fn set_title(title: &str) {
 /// Values that own or borrow a descriptor which is not in `keep` must not be used or dropped any more: this is for
 /// a child that ends in [`exit_now`] and so drops nothing it was forked with.
 pub unsafe fn close_all_fds_except(keep: &[BorrowedFd<'_>]) {
-    let mut kept: Vec<i32> = keep.iter().map(AsRawFd::as_raw_fd).collect();
+    // SAFETY: as the caller promised.
+    unsafe { close_all_numbers_except(keep.iter().map(AsRawFd::as_raw_fd).collect()) };
+}
+
+/// The same by the descriptors' numbers.
+///
+/// # Safety
+/// As for [`close_all_fds_except`].
+pub unsafe fn close_all_numbers_except(mut kept: Vec<i32>) {
     kept.sort_unstable();
     kept.dedup();
     let mut first = 0;
@@ -297,6 +359,21 @@ mod tests {
                 + 4 * i32::from(open(0))
         });
         assert_eq!(status, ExitStatus::Exited(0));
+    }
+
+    #[test]
+    fn descriptors_are_named_by_words() {
+        let words = [
+            "-0af",
+            "/dev/fd/63,/proc/self/fd/7",
+            "--progress-fd",
+            "9",
+            "--progress-fd=11",
+            "/dev/fd/x",
+            "12",
+        ];
+        assert_eq!(named_in(&words.map(OsString::from)), [63, 7, 9, 11]);
+        assert_eq!(named_in(&["/dev/fd/99999999999".into(), "-f/dev/fd/5".into()]), [5]);
     }
 
     #[test]

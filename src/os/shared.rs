@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A small file that several programs read and change in turn, by flock(2).
 
+use super::half::stat::fstat;
 use super::{check, retry};
 use nix::fcntl::{OFlag, open as open_at};
-use nix::sys::stat::{Mode, fstat};
+use nix::sys::stat::Mode;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;

@@ -7,7 +7,9 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 
-use super::process::{Child, Fork, Orphan, close_all_fds_except, exit_now, fork_with};
+use super::process::{
+    Child, Fork, Orphan, close_all_fds_except, close_all_numbers_except, exit_now, fork_with,
+};
 use super::signals::{Sig, ignore, reset_in_child, restore_for_program};
 use super::tty::open_tty;
 use super::{check, half, invalid};
@@ -31,6 +33,31 @@ pub fn spawn(keep: &[BorrowedFd<'_>], orphan: Orphan, body: impl FnOnce() -> i32
             exit_now(if ready.is_ok() { body() } else { 1 })
         }
     }
+}
+
+/// Forks a child as [`spawn`] does, which dies with this process. It takes the signals that this process's event queue takes: until its
+/// own queue does, they wait (on FreeBSD they are lost). `keep` has the numbers of its descriptors.
+pub fn spawn_heeding(keep: Vec<i32>, body: impl FnOnce() -> i32) -> io::Result<Child> {
+    // SAFETY: as in `spawn`.
+    match unsafe { fork_with(Orphan::Dies)? } {
+        Fork::Parent(child) => Ok(child),
+        Fork::Child => {
+            // SAFETY: as in `spawn`.
+            unsafe { close_all_numbers_except(keep) };
+            exit_now(body())
+        }
+    }
+}
+
+/// From now on the calling process, a child, outlives its parent (see [`Orphan::CleansUp`]). Nothing on FreeBSD, where that is said when it is
+/// forked.
+pub fn outlive_parent() -> io::Result<()> {
+    half::process::outlive_parent(true)
+}
+
+/// From now on the calling process dies with its parent again, if it is stopped or not. Nothing on FreeBSD.
+pub fn die_with_parent() -> io::Result<()> {
+    half::process::outlive_parent(false)
 }
 
 /// A program to be run.
@@ -132,15 +159,6 @@ fn put(fd: BorrowedFd<'_>, place: i32) -> io::Result<()> {
     Ok(())
 }
 
-/// Kills a child that was started by [`run`], and the rest of its process group if that is its own.
-pub fn kill_group(child: &Child) {
-    // SAFETY: killpg takes two numbers. A group of that number is the child's own while the child has not been reaped, and it is
-    // held.
-    unsafe { libc::killpg(child.pid(), libc::SIGKILL) };
-    // It is dead already, or it shares its parent's group.
-    let _ = child.kill();
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,21 +193,5 @@ mod tests {
         let null = std::fs::File::open("/dev/null").unwrap();
         let child = run(&program(&["/no/such/program"], &[]), null.as_fd(), None).unwrap();
         assert_eq!(wait(&child), ExitStatus::Exited(NOT_FOUND));
-    }
-
-    #[test]
-    fn a_group_is_killed_whole() {
-        let null = std::fs::File::open("/dev/null").unwrap();
-        let child = run(&program(&["sh", "-c", "sleep 100 & sleep 100"], &[]), null.as_fd(), None).unwrap();
-        // The child makes its group before it runs anything.
-        for _ in 0..200 {
-            // SAFETY: getpgid takes a number.
-            if unsafe { libc::getpgid(child.pid()) } == child.pid() {
-                break;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        kill_group(&child);
-        assert_eq!(wait(&child), ExitStatus::Signaled(libc::SIGKILL));
     }
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Made by bindgen.sh from FreeBSD's headers; not to be changed by hand.
 
+pub const PROC_REAP_ACQUIRE: i32 = 2;
+pub const PROC_REAP_STATUS: i32 = 4;
+pub const PROC_REAP_KILL: i32 = 6;
 pub const PD_DAEMON: i32 = 1;
 pub const PD_CLOEXEC: i32 = 2;
 pub const MTWEOF: i32 = 0;
@@ -25,6 +28,60 @@ pub type u_int32_t = __uint32_t;
 pub type u_int64_t = __uint64_t;
 pub type off_t = __off_t;
 pub type pid_t = __pid_t;
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct procctl_reaper_status {
+    pub rs_flags: u_int,
+    pub rs_children: u_int,
+    pub rs_descendants: u_int,
+    pub rs_reaper: pid_t,
+    pub rs_pid: pid_t,
+    pub rs_pad0: [u_int; 15usize],
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of procctl_reaper_status"][::core::mem::size_of::<procctl_reaper_status>() - 80usize];
+    ["Alignment of procctl_reaper_status"][::core::mem::align_of::<procctl_reaper_status>() - 4usize];
+    ["Offset of field: procctl_reaper_status::rs_flags"]
+        [::core::mem::offset_of!(procctl_reaper_status, rs_flags) - 0usize];
+    ["Offset of field: procctl_reaper_status::rs_children"]
+        [::core::mem::offset_of!(procctl_reaper_status, rs_children) - 4usize];
+    ["Offset of field: procctl_reaper_status::rs_descendants"]
+        [::core::mem::offset_of!(procctl_reaper_status, rs_descendants) - 8usize];
+    ["Offset of field: procctl_reaper_status::rs_reaper"]
+        [::core::mem::offset_of!(procctl_reaper_status, rs_reaper) - 12usize];
+    ["Offset of field: procctl_reaper_status::rs_pid"]
+        [::core::mem::offset_of!(procctl_reaper_status, rs_pid) - 16usize];
+    ["Offset of field: procctl_reaper_status::rs_pad0"]
+        [::core::mem::offset_of!(procctl_reaper_status, rs_pad0) - 20usize];
+};
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct procctl_reaper_kill {
+    pub rk_sig: ::core::ffi::c_int,
+    pub rk_flags: u_int,
+    pub rk_subtree: pid_t,
+    pub rk_killed: u_int,
+    pub rk_fpid: pid_t,
+    pub rk_pad0: [u_int; 15usize],
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of procctl_reaper_kill"][::core::mem::size_of::<procctl_reaper_kill>() - 80usize];
+    ["Alignment of procctl_reaper_kill"][::core::mem::align_of::<procctl_reaper_kill>() - 4usize];
+    ["Offset of field: procctl_reaper_kill::rk_sig"]
+        [::core::mem::offset_of!(procctl_reaper_kill, rk_sig) - 0usize];
+    ["Offset of field: procctl_reaper_kill::rk_flags"]
+        [::core::mem::offset_of!(procctl_reaper_kill, rk_flags) - 4usize];
+    ["Offset of field: procctl_reaper_kill::rk_subtree"]
+        [::core::mem::offset_of!(procctl_reaper_kill, rk_subtree) - 8usize];
+    ["Offset of field: procctl_reaper_kill::rk_killed"]
+        [::core::mem::offset_of!(procctl_reaper_kill, rk_killed) - 12usize];
+    ["Offset of field: procctl_reaper_kill::rk_fpid"]
+        [::core::mem::offset_of!(procctl_reaper_kill, rk_fpid) - 16usize];
+    ["Offset of field: procctl_reaper_kill::rk_pad0"]
+        [::core::mem::offset_of!(procctl_reaper_kill, rk_pad0) - 20usize];
+};
 unsafe extern "C" {
     pub fn pdfork(arg1: *mut ::core::ffi::c_int, arg2: ::core::ffi::c_int) -> pid_t;
 }

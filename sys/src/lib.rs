@@ -15,4 +15,5 @@ pub mod disk;
 pub mod geom;
 mod ioccom;
 pub mod mtio;
+pub mod procctl;
 pub mod procdesc;

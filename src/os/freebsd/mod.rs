@@ -9,11 +9,13 @@ pub mod mounts;
 pub mod output;
 pub mod process;
 pub mod provider;
+pub mod reaper;
 pub mod rename;
 pub mod sandbox;
 #[cfg(test)]
 mod sandbox_tests;
 pub mod signals;
 pub mod snapshot;
+pub mod stat;
 pub mod tape;
 pub mod time;

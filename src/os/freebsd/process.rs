@@ -18,7 +18,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 /// The calling process must have one thread only.
 pub unsafe fn fork(orphan: Orphan) -> io::Result<Option<(OwnedFd, i32)>> {
     let mut fd = -1;
-    let daemon = if orphan == Orphan::CleansUp { PD_DAEMON } else { 0 };
+    let daemon = if orphan == Orphan::Dies { 0 } else { PD_DAEMON };
     // SAFETY: pdfork writes one int; one thread, by this function's own contract.
     let pid = check(unsafe { pdfork(&mut fd, PD_CLOEXEC | daemon) })?;
     if pid == 0 {
@@ -31,10 +31,21 @@ pub unsafe fn fork(orphan: Orphan) -> io::Result<Option<(OwnedFd, i32)>> {
     Ok(Some((unsafe { OwnedFd::from_raw_fd(fd) }, pid)))
 }
 
+/// Nothing: a child that outlives its parent is forked so.
+pub fn outlive_parent(_outlives: bool) -> io::Result<()> {
+    Ok(())
+}
+
 /// Sends SIGKILL.
 pub fn kill(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: pdkill takes two numbers.
     check(unsafe { pdkill(fd.as_raw_fd(), libc::SIGKILL) }).map(drop)
+}
+
+/// Sends a signal.
+pub fn signal(fd: BorrowedFd<'_>, signal: nix::sys::signal::Signal) -> io::Result<()> {
+    // SAFETY: pdkill takes two numbers.
+    check(unsafe { pdkill(fd.as_raw_fd(), signal as i32) }).map(drop)
 }
 
 /// The registration that tells a child's end, once; `data` is then the status word of wait(2).

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Capsicum. A kernel without it (`ENOSYS`) is forgiven, as caph_enter(3) does; nothing else is.
 
+use crate::os::check;
 use crate::os::invalid;
 use crate::os::sandbox::{Entered, Ioctl, Right, Role};
 use capdump_sys::mtio;
@@ -44,7 +45,15 @@ fn check_ioctls(fd: BorrowedFd<'_>, ioctls: &[Ioctl]) -> io::Result<()> {
 }
 
 /// Enters capability mode. It is the same for every role: the rights make the difference.
+///
+/// A process leaves no core, which would hold what is on the disk. That others may not trace it (`PROC_TRACE_CTL`) is not asked for: it
+/// would hide its descriptors from procstat(1), and only root could trace it.
 pub fn enter(_role: Role) -> io::Result<Entered> {
+    if !is_entered() {
+        let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: setrlimit reads the structure, which outlives the call.
+        check(unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) })?;
+    }
     match capsicum::enter() {
         Ok(()) => Ok(Entered::Full),
         Err(err) if err.raw_os_error() == Some(libc::ENOSYS) => {

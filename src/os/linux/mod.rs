@@ -9,12 +9,14 @@ pub mod mounts;
 pub mod output;
 pub mod process;
 pub mod provider;
+pub mod reaper;
 pub mod rename;
 pub mod sandbox;
 #[cfg(test)]
 mod sandbox_tests;
 pub mod signals;
 pub mod snapshot;
+pub mod stat;
 mod syscalls;
 pub mod tape;
 pub mod time;

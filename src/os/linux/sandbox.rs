@@ -5,6 +5,7 @@
 //! the second kills the process for all that is not in the role's list. The kernel takes the strictest answer.
 
 use super::syscalls;
+use crate::os::check;
 use crate::os::sandbox::{Entered, Ioctl, Right, Role};
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus, Scope,
@@ -34,6 +35,7 @@ pub fn enter(role: Role) -> io::Result<Entered> {
     };
     let mut missing = None;
     if !WALLED.load(Ordering::Relaxed) {
+        hide_memory()?;
         missing = landlock()?;
         let probes = syscalls::probes().map_err(io::Error::other)?;
         let filter =
@@ -50,6 +52,15 @@ pub fn enter(role: Role) -> io::Result<Entered> {
         (Ok(()), Some(reason)) => Entered::Partial(reason),
         (Ok(()), None) => Entered::Full,
     })
+}
+
+/// The process holds what is on the disk: it leaves no core, and no process of the same user may look into it (proc(5)).
+fn hide_memory() -> io::Result<()> {
+    // SAFETY: PR_SET_DUMPABLE takes a number.
+    check(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) })?;
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: setrlimit reads the structure, which outlives the call.
+    check(unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) }).map(drop)
 }
 
 /// Installs one filter; Err is a kernel without seccomp.

@@ -2,6 +2,7 @@
 //! Which system calls each role keeps on Linux.
 
 use super::output::{PIPE_BYTES_UNREAD, SOCKET_BYTES_UNREAD};
+use super::process::FORK_FLAGS;
 use super::sandbox::Rules;
 use super::tape::{MTIOCGET, MTIOCPOS, MTIOCTOP};
 use crate::os::sandbox::Role;
@@ -23,7 +24,7 @@ const COMMON: &[c_long] = &[
     libc::SYS_fadvise64,
     libc::SYS_fsync,
     libc::SYS_ftruncate,
-    libc::SYS_newfstatat,
+    libc::SYS_fstat,
     libc::SYS_recvmsg,
     libc::SYS_sendmsg,
     libc::SYS_close,
@@ -49,9 +50,6 @@ const UNSEEN: &[c_long] = &[
     libc::SYS_epoll_pwait,
     // waiting for a pipe that does not block, and for the terminal; poll where there is one
     libc::SYS_ppoll,
-    // how other versions of the C library make fstat, and how Rust's makes it first
-    libc::SYS_fstat,
-    libc::SYS_statx,
     // an event queue that is made inside and takes signals
     libc::SYS_signalfd4,
     // the allocator, for memory that grows by megabytes, and its seed
@@ -78,8 +76,7 @@ const COMMON_OLD: &[c_long] = &[];
 const PLANNER: &[c_long] = &[libc::SYS_flock, libc::SYS_pidfd_send_signal];
 
 /// Before its workers are forked: what fork, their first steps and their own filters need.
-const FORKING: &[c_long] =
-    &[libc::SYS_pidfd_open, libc::SYS_seccomp, libc::SYS_set_robust_list, libc::SYS_socketpair];
+const FORKING: &[c_long] = &[libc::SYS_seccomp, libc::SYS_socketpair];
 
 /// Answered with `EPERM`: names that the C library or Rust's runtime looks up by itself. Only openat is seen (a panic's backtrace, the
 /// allocator's look at the machine); each of the others is what some version does instead.
@@ -90,6 +87,9 @@ const PROBES: &[c_long] = &[
     libc::SYS_faccessat2,
     libc::SYS_readlinkat,
     libc::SYS_getcwd,
+    // with AT_EMPTY_PATH they are the C library's fstat, but the kernel takes a name all the same, and a filter cannot read it
+    libc::SYS_newfstatat,
+    libc::SYS_statx,
 ];
 
 #[cfg(target_arch = "x86_64")]
@@ -114,9 +114,6 @@ const PRCTLS: [i32; 5] = [
 
 /// `F_GETFD` and the like; nothing that locks, leases or signals.
 const FCNTLS: [i32; 5] = [libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_SETFL, libc::F_DUPFD_CLOEXEC];
-
-/// clone(2) flags of fork: a signal number and where to keep the thread's number; nothing shared, no namespace.
-const FORK_FLAGS: u64 = 0xff | libc::CLONE_CHILD_SETTID as u64 | libc::CLONE_CHILD_CLEARTID as u64;
 
 /// `P_PIDFD` (linux/wait.h): waitid for a child that is held by its pidfd.
 const P_PIDFD: u64 = 3;
@@ -149,10 +146,6 @@ pub fn probes() -> Result<Rules, BackendError> {
     let mut rules = Rules::new();
     always(&mut rules, PROBES);
     always(&mut rules, PROBES_OLD);
-    // fstat goes through these with AT_EMPTY_PATH; without it they look at a name.
-    let named = MaskedEq(libc::AT_EMPTY_PATH as u64);
-    add(&mut rules, libc::SYS_newfstatat, [(3, named.clone(), 0)])?;
-    add(&mut rules, libc::SYS_statx, [(2, named, 0)])?;
     Ok(rules)
 }
 
@@ -165,10 +158,7 @@ fn memory(rules: &mut Rules) -> Result<(), BackendError> {
 }
 
 fn forking(rules: &mut Rules) -> Result<(), BackendError> {
-    add(rules, libc::SYS_clone, [(0, MaskedEq(!FORK_FLAGS), 0)])?;
-    // glibc's fork is clone; other C libraries have this.
-    #[cfg(target_arch = "x86_64")]
-    always(rules, &[libc::SYS_fork]);
+    add(rules, libc::SYS_clone, [(0, Eq, FORK_FLAGS)])?;
     let kill_on_death = (1, Eq, libc::SIGKILL as u64);
     add(rules, libc::SYS_prctl, [(0, Eq, libc::PR_SET_PDEATHSIG as u64), kill_on_death])
 }
