@@ -63,7 +63,7 @@ use std::process::ExitCode;
 use cli::Request;
 use operator::{Operator, Refusal};
 use proc::clock::Clock;
-use proc::{exit, listing, planner, reading as restoring, start};
+use proc::{exit, listing, monitor, reading as restoring, start};
 
 /// Runs the program from the command line to its exit code.
 pub fn run() -> ExitCode {
@@ -74,17 +74,20 @@ pub fn run() -> ExitCode {
     let mut args = std::env::args_os();
     let program = cli::program_name(args.next().as_deref());
     let args: Vec<OsString> = args.collect();
+    let tape = std::env::var_os("TAPE");
+    let words: Vec<OsString> = args.iter().chain(&tape).cloned().collect();
+    // A dump's other processes are given what they need and no more; this one keeps them to open what is named.
+    let inherited = os::process::Inherited::keep_named(&words);
     let mut operator = Operator::new(program, Box::new(io::stderr()));
     if io::stderr().is_terminal() {
         operator.sum_up();
     }
-    let tape = std::env::var_os("TAPE");
     match cli::parse(&args, tape.as_deref(), os::time::parse_ctime) {
         Ok(Request::Dump(job)) => {
             _ = held.and_then(os::signals::Held::release);
             dump(*job, operator)
         }
-        Ok(Request::Read(reading)) => ExitCode::from(restoring::run(&reading, operator)),
+        Ok(Request::Read(reading)) => ExitCode::from(restoring::run(&reading, operator, inherited)),
         Ok(Request::Help) => print(&cli::help(operator::columns()), &mut operator),
         Ok(Request::Print(text)) => print(&text, &mut operator),
         Ok(Request::LastDumps { only_due, dumpdates }) => match clock(&mut operator) {
@@ -145,11 +148,7 @@ fn dump(job: job::Job, mut operator: Operator) -> ExitCode {
     let Some(clock) = clock(&mut operator) else { return ExitCode::from(exit::STARTUP) };
     os::time::warm_up();
     match start::start(job, operator, clock, report) {
-        Ok(mut started) => {
-            let code = planner::run(&started);
-            started.console.dismiss_outside();
-            ExitCode::from(code)
-        }
+        Ok((started, kept)) => ExitCode::from(monitor::run(started, kept)),
         Err(start::Refused(code)) => ExitCode::from(code),
     }
 }

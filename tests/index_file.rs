@@ -116,11 +116,14 @@ fn killed_it_leaves_none() {
     mkfifo(&fifo, Mode::from_bits_truncate(0o600)).unwrap();
     let _reader = File::options().read(true).write(true).open(&fifo).unwrap();
     let kills = [
-        ("planner", false, Signal::SIGKILL),
         ("monitor", false, Signal::SIGKILL),
-        ("planner", true, Signal::SIGKILL),
-        ("planner", true, Signal::SIGTERM),
+        ("supervisor", false, Signal::SIGKILL),
+        ("runner", false, Signal::SIGKILL),
+        ("planner", false, Signal::SIGKILL),
         ("monitor", true, Signal::SIGKILL),
+        ("monitor", true, Signal::SIGTERM),
+        ("supervisor", true, Signal::SIGKILL),
+        ("planner", true, Signal::SIGKILL),
     ];
     for (whom, old, signal) in kills {
         let folder = dir.join("folder");
@@ -134,13 +137,18 @@ fn killed_it_leaves_none() {
         let mut child = command.stderr(File::create(dir.join("err")).unwrap()).spawn().unwrap();
         let id = child.id();
         // It waits for somebody to read.
-        assert!(procs::until(LIMIT, || procs::descendants(id).len() == 5));
+        assert!(procs::until(LIMIT, || procs::descendants(id).len() == 6));
         let unfinished = format!("index.{id}");
         assert!(names_in(&folder).contains(&unfinished), "{:?}", names_in(&folder));
-        // The first child waits to remove the index, the second is the monitor.
-        let mut children = procs::descendants(id);
-        children.sort_unstable();
-        procs::send(if whom == "planner" { id } else { children[1] }, signal);
+        let mut others = procs::descendants(id);
+        others.sort_unstable();
+        let whose = match whom {
+            "monitor" => id,
+            "supervisor" => others[0],
+            "runner" => others[1],
+            _ => others[2],
+        };
+        procs::send(whose, signal);
         let status = program::wait(&mut child, LIMIT);
         assert!(status.is_some_and(|status| !status.success()), "{status:?}");
         assert!(procs::ended(id));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Five hundred dumps of which some process gets a signal at some moment: everything has ended within a second, nothing is left lying about,
+//! A thousand dumps of which some process gets a signal at some moment: everything has ended within a second, nothing is left lying about,
 //! and success is said, and entered in dumpdates, only of a dump that is whole.
 
 #![cfg(target_os = "linux")]
@@ -50,40 +50,55 @@ const OUTPUTS: [Output; 8] = [
     Output::Remote,
 ];
 
-/// Who gets which signal.
+/// Who gets which signal. Processes are numbered in the order in which they were forked, behind the one that was started: the supervisor and
+/// the command runner, if there are any, and what they run; the planner, the workers.
 #[derive(Clone, Copy, Debug)]
 enum Victim {
-    Planner(Signal),
-    /// A child of the planner: a worker, or the monitor, which is the first.
-    Child(usize),
+    Started(Signal),
     /// Stopped, and killed a while later.
-    StoppedPlanner,
-    /// A child that is stopped, and killed a while later.
-    StoppedChild(usize),
+    StoppedStarted,
+    Other(usize, Signal),
+    StoppedOther(usize),
+    /// Stopped and left so; the one that was started is killed, or told to end.
+    Left(usize, Signal),
 }
 
 impl Victim {
-    fn is_child(self) -> bool {
-        matches!(self, Victim::Child(_) | Victim::StoppedChild(_))
+    /// Whether the dump may go on after it.
+    fn may_be_survived(self) -> bool {
+        matches!(self, Victim::Other(..) | Victim::StoppedOther(_))
     }
 
-    fn is_monitor(self) -> bool {
-        matches!(self, Victim::Child(0) | Victim::StoppedChild(0))
+    /// Whether the process that was started is killed, or its planner, which is stopped: then it may have done all and not end well.
+    fn is_sudden(self) -> bool {
+        matches!(self, Victim::Started(Signal::SIGKILL) | Victim::StoppedStarted | Victim::Left(..))
     }
 }
 
-const VICTIMS: [Victim; 11] = [
-    Victim::Planner(Signal::SIGTERM),
-    Victim::Planner(Signal::SIGHUP),
-    Victim::Planner(Signal::SIGKILL),
-    Victim::Child(0),
-    Victim::Child(1),
-    Victim::Child(2),
-    Victim::Child(3),
-    Victim::StoppedPlanner,
-    Victim::StoppedChild(0),
-    Victim::StoppedChild(1),
-    Victim::StoppedChild(3),
+const VICTIMS: [Victim; 23] = [
+    Victim::Started(Signal::SIGTERM),
+    Victim::Started(Signal::SIGHUP),
+    Victim::Started(Signal::SIGINT),
+    Victim::Started(Signal::SIGKILL),
+    Victim::Other(0, Signal::SIGKILL),
+    Victim::Other(1, Signal::SIGKILL),
+    Victim::Other(2, Signal::SIGKILL),
+    Victim::Other(3, Signal::SIGKILL),
+    Victim::Other(4, Signal::SIGKILL),
+    Victim::Other(0, Signal::SIGTERM),
+    Victim::Other(1, Signal::SIGHUP),
+    Victim::Other(2, Signal::SIGINT),
+    Victim::StoppedStarted,
+    Victim::StoppedOther(0),
+    Victim::StoppedOther(1),
+    Victim::StoppedOther(3),
+    Victim::Left(0, Signal::SIGKILL),
+    Victim::Left(1, Signal::SIGKILL),
+    Victim::Left(2, Signal::SIGKILL),
+    Victim::Left(3, Signal::SIGKILL),
+    Victim::Left(0, Signal::SIGTERM),
+    Victim::Left(1, Signal::SIGTERM),
+    Victim::Left(2, Signal::SIGTERM),
 ];
 
 /// What a dumpdates file holds before: an older dump of another disk.
@@ -111,7 +126,7 @@ struct Run {
 }
 
 impl Run {
-    fn start(image: &Path, output: Output, victim: Victim) -> Run {
+    fn start(image: &Path, output: Output) -> Run {
         let dir = TempDir::new("capdump-kills");
         let (out, two, fifo) = (dir.join("out"), dir.join("two"), dir.join("fifo"));
         let name = |path: &Path| path.display().to_string();
@@ -121,7 +136,7 @@ impl Run {
         let dates = dir.join("dumpdates");
         fs::write(&dates, BEFORE).unwrap();
         command.args(["-0u", "--workers", "3", "-D"]).arg(dates);
-        // Temporary files, should there be any, are seen there.
+        // Temporary files, should there be any, are seen there; and processes that have left the session are found by it.
         command.env("TMPDIR", dir.path());
         match output {
             Output::File => drop(command.args(["-a", "-f"]).arg(&out)),
@@ -140,11 +155,10 @@ impl Run {
                 reader = held.then(|| File::options().read(true).write(true).open(&fifo).unwrap());
             }
             Output::Command => drop(command.args(["-a", "-P"]).arg(format!("cat >{}", name(&out)))),
-            // Only the monitor can kill what the command itself started.
-            Output::HeldCommand if victim.is_monitor() => {
-                command.args(["-a", "-P", "exec sleep 100"]);
+            // What sh(1) runs, and what has left the session.
+            Output::HeldCommand => {
+                command.args(["-a", "-P", "setsid sleep 100 | sleep 100; (sleep 100 &); sleep 100"]);
             }
-            Output::HeldCommand => drop(command.args(["-a", "-P", "sleep 100 | sleep 100; sleep 100"])),
             Output::Remote => remote(&mut command, &dir, &out),
         }
         command.arg(image).stderr(File::create(dir.join("err")).unwrap());
@@ -153,22 +167,45 @@ impl Run {
 
     /// Sends the signal, if the process is there by now and the dump not over yet.
     fn strike(&self, victim: Victim) {
-        let planner = self.child.id();
-        let child = |n: usize| children(planner).get(n).copied();
-        let (id, signal) = match victim {
-            Victim::Planner(signal) => (Some(planner), signal),
-            Victim::StoppedPlanner => (Some(planner), Signal::SIGSTOP),
-            Victim::Child(n) => (child(n), Signal::SIGKILL),
-            Victim::StoppedChild(n) => (child(n), Signal::SIGSTOP),
+        let started = self.child.id();
+        let other = |n: usize| {
+            let mut others = procs::descendants(started);
+            others.sort_unstable();
+            others.get(n).copied()
         };
-        let Some(id) = id else { return };
-        let id = Pid::from_raw(id.cast_signed());
-        // It may have ended meanwhile.
-        let _ = kill(id, signal);
-        if signal == Signal::SIGSTOP {
-            std::thread::sleep(Duration::from_millis(20));
-            let _ = kill(id, Signal::SIGKILL);
+        let send = |id: Option<u32>, signal: Signal| {
+            // It may have ended meanwhile.
+            id.map(|id| kill(Pid::from_raw(id.cast_signed()), signal))
+        };
+        let pause = || std::thread::sleep(Duration::from_millis(20));
+        match victim {
+            Victim::Started(signal) => _ = send(Some(started), signal),
+            Victim::Other(n, signal) => _ = send(other(n), signal),
+            Victim::StoppedStarted => {
+                send(Some(started), Signal::SIGSTOP);
+                pause();
+                send(Some(started), Signal::SIGKILL);
+            }
+            Victim::StoppedOther(n) => {
+                let id = other(n);
+                send(id, Signal::SIGSTOP);
+                pause();
+                send(id, Signal::SIGKILL);
+            }
+            Victim::Left(n, signal) => {
+                // One that was just forked has not said yet that it dies with its parent.
+                send(other(n).filter(|id| has_begun(*id)), Signal::SIGSTOP);
+                pause();
+                send(Some(started), signal);
+            }
         }
+    }
+
+    /// Processes that are left.
+    fn left(&self) -> Vec<u32> {
+        let mut left = procs::session(self.child.id());
+        left.extend(procs::with_environment(&format!("TMPDIR={}", self.dir.path().display())));
+        left
     }
 
     /// Waits for the end of everything: how long the planner and what was left of the others took.
@@ -178,11 +215,10 @@ impl Run {
         let status = program::wait(&mut self.child, LIMIT);
         let status = status.unwrap_or_else(|| panic!("{what}: still there: {}", messages()));
         let planner = start.elapsed();
-        let leader = self.child.id();
-        let gone = procs::until(LIMIT, || procs::session(leader).is_empty());
+        let gone = procs::until(LIMIT, || self.left().is_empty());
         if !gone {
-            let left = procs::session(leader);
-            procs::kill_group(leader);
+            let left = self.left();
+            left.iter().for_each(|id| _ = kill(Pid::from_raw(id.cast_signed()), Signal::SIGKILL));
             panic!("{what}: {left:?} are left: {}", messages());
         }
         let others = start.elapsed() - planner;
@@ -215,12 +251,15 @@ fn remote(command: &mut Command, dir: &TempDir, out: &Path) {
     command.args(["-a", "-f"]).arg(format!("host:{}", out.display()));
 }
 
-/// The planner's children, oldest first: what removes an index, if there is one; the monitor, then the workers.
-fn children(planner: u32) -> Vec<u32> {
-    let mut found = procs::descendants(planner);
-    found.retain(|id| procs::status(*id, "PPid") == Some(planner.to_string()));
-    found.sort_unstable();
-    found
+/// Whether a process has come further than its fork: it has narrowed its sandbox to its own role, which is the third filter, or has a child,
+/// or is another program.
+fn has_begun(id: u32) -> bool {
+    let own = Path::new(env!("CARGO_BIN_EXE_capdump"));
+    procs::status(id, "Seccomp_filters")
+        .and_then(|count| count.parse().ok())
+        .is_some_and(|count: u32| count > 2)
+        || !procs::descendants(id).is_empty()
+        || fs::read_link(format!("/proc/{id}/exe")).is_ok_and(|program| program != own)
 }
 
 /// Runs `count` dumps, the first of them number `first`.
@@ -228,7 +267,7 @@ fn at_moments(first: usize, count: usize) {
     let dir = TempDir::new("capdump-kills");
     let image = dir.join("image");
     small::one_file(&image, 2 << 20);
-    let [whole, _] = Run::start(&image, Output::File, VICTIMS[0]).assert_gone("undisturbed", false);
+    let [whole, _] = Run::start(&image, Output::File).assert_gone("undisturbed", false);
     let usual = whole.min(Duration::from_millis(400)).as_micros() as u64;
     let mut random = Random(0x9E37_79B9_0000_0001 ^ u64::from(std::process::id()));
     for n in first..first + count {
@@ -252,41 +291,39 @@ fn strike_once(
     (output, victim): (Output, Victim),
     moment: Duration,
 ) -> Option<Duration> {
-    let run = Run::start(image, output, victim);
+    let run = Run::start(image, output);
     std::thread::sleep(moment);
     run.strike(victim);
     let what = format!("{n}: {output:?}, {victim:?} after {moment:?}");
-    // A child that was not there yet was not killed: a dump that would wait for ever is then ended.
+    // A process that was not there yet got no signal, and some go on after theirs: a dump that would wait for ever is then ended.
     let waits = matches!(output, Output::HeldFifo | Output::LonelyFifo | Output::HeldCommand);
-    if waits && victim.is_child() {
+    if waits && victim.may_be_survived() {
         std::thread::sleep(Duration::from_millis(150));
-        run.strike(Victim::Planner(Signal::SIGTERM));
+        run.strike(Victim::Started(Signal::SIGTERM));
     }
-    let killed = matches!(victim, Victim::Planner(Signal::SIGKILL) | Victim::StoppedPlanner);
-    let [planner, others] = run.assert_gone(&what, killed);
-    // A dump whose child was not there yet goes on.
-    let may_go_on = !waits && victim.is_child();
+    let [planner, others] = run.assert_gone(&what, victim.is_sudden());
+    let may_go_on = !waits && victim.may_be_survived();
     let took = if may_go_on { others } else { planner + others };
     (took > SECOND).then_some(took)
 }
 
 // In parts, so that they can run beside each other.
-#[test]
-fn at_moments_1() {
-    at_moments(0, 125);
+macro_rules! parts {
+    ($($name:ident: $part:literal,)*) => {
+        $(#[test]
+        fn $name() {
+            at_moments($part * 125, 125);
+        })*
+    };
 }
 
-#[test]
-fn at_moments_2() {
-    at_moments(125, 125);
-}
-
-#[test]
-fn at_moments_3() {
-    at_moments(250, 125);
-}
-
-#[test]
-fn at_moments_4() {
-    at_moments(375, 125);
+parts! {
+    at_moments_1: 0,
+    at_moments_2: 1,
+    at_moments_3: 2,
+    at_moments_4: 3,
+    at_moments_5: 4,
+    at_moments_6: 5,
+    at_moments_7: 6,
+    at_moments_8: 7,
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use capdump_support::procs;
 use capdump_support::program::{self, TempDir, run, without_tty};
+use capdump_support::pty::Session;
 use capdump_support::ufs_writer::content::{Content, Fill};
 use capdump_support::ufs_writer::geometry::Geometry;
 use capdump_support::ufs_writer::inode::{Attrs, What};
@@ -56,13 +57,13 @@ impl Held {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
-    /// Waits until the planner and its three workers are there and sandboxed (mode 2: by a filter); the workers.
+    /// Waits until the planner and its three workers are there and sandboxed (mode 2: by a filter); these four, the planner first.
     fn sandboxed(&self) -> Vec<u32> {
         let id = self.child.id();
         let filtered = |id: u32| procs::status(id, "Seccomp").as_deref() == Some("2");
         let ready = || {
-            let workers = procs::descendants(id);
-            workers.len() == 3 && filtered(id) && workers.into_iter().all(filtered)
+            let others = procs::descendants(id);
+            others.len() == 4 && others.into_iter().all(filtered)
         };
         let found = procs::until(LIMIT, ready);
         assert!(found, "{:?} of {id}: {}", procs::descendants(id), self.messages());
@@ -103,12 +104,23 @@ fn all_are_gone_after_the_dump() {
 }
 
 #[test]
-fn all_are_sandboxed_while_it_runs() {
+fn all_but_the_monitor_are_sandboxed_while_it_runs() {
     let mut held = Held::start();
     let id = held.child.id();
-    assert_eq!(held.sandboxed().len(), 3);
-    for process in procs::session(id) {
+    assert_eq!(held.sandboxed().len(), 4);
+    for process in procs::descendants(id) {
         assert_eq!(procs::status(process, "NoNewPrivs").as_deref(), Some("1"));
+    }
+    // The one that was started has not opened the disk; its children have.
+    let disk = held.dir.join("image");
+    let holds = |id: u32| {
+        let fds = std::fs::read_dir(format!("/proc/{id}/fd")).unwrap().flatten();
+        fds.filter_map(|fd| std::fs::read_link(fd.path()).ok()).any(|path| path == disk)
+    };
+    assert!(!holds(id));
+    // Others may not be looked into, but by root.
+    if program::is_root() {
+        assert!(procs::descendants(id).into_iter().all(holds));
     }
     // Read on, and the dump comes to its end.
     let mut stream = Vec::new();
@@ -120,23 +132,63 @@ fn all_are_sandboxed_while_it_runs() {
 }
 
 #[test]
-fn a_killed_worker_ends_the_dump() {
-    for n in 0..3 {
+fn a_killed_planner_or_worker_ends_the_dump() {
+    for n in 0..4 {
         let held = Held::start();
-        let workers = held.sandboxed();
-        procs::send(workers[n], Signal::SIGKILL);
+        let others = held.sandboxed();
+        procs::send(others[n], Signal::SIGKILL);
         let (code, messages) = held.all_go();
         assert_eq!(code, 3, "{messages}");
+        assert!(messages.contains("killed by signal 9") || messages.contains("is gone"), "{messages}");
         assert!(messages.contains("aborted"), "{messages}");
     }
 }
 
+/// A stopped planner cannot say that it ends: it is killed, and the monitor says it.
 #[test]
-fn a_killed_planner_takes_its_workers_along() {
+fn a_stopped_planner_is_killed_at_the_end() {
+    let held = Held::start();
+    procs::send(held.sandboxed()[0], Signal::SIGSTOP);
+    procs::send(held.child.id(), Signal::SIGTERM);
+    let (code, messages) = held.all_go();
+    assert_eq!(code, 3, "{messages}");
+    assert!(messages.contains("aborted"), "{messages}");
+}
+
+#[test]
+fn a_killed_monitor_takes_all_along() {
     let held = Held::start();
     held.sandboxed();
     procs::send(held.child.id(), Signal::SIGKILL);
     assert_eq!(held.all_go().0, -1);
+}
+
+/// The terminal is closed, as when a connection breaks: SIGHUP ends the dump and what it runs.
+#[test]
+fn a_terminal_that_is_closed_ends_the_dump() {
+    let dir = TempDir::new("capdump-processes");
+    let mut command = Session::command(capdump());
+    command.args(["-0a", "-P", "setsid sleep 100 | sleep 100; sleep 100"]).arg(image(&dir));
+    command.env("TMPDIR", dir.path());
+    let tag = format!("TMPDIR={}", dir.path().display());
+    let session = Session::start(command);
+    let id = session.id();
+    // The supervisor, the runner, three of the command, the planner and its workers.
+    assert!(procs::until(LIMIT, || procs::with_environment(&tag).len() >= 7));
+    drop(session);
+    let left = || [procs::session(id), procs::with_environment(&tag)].concat();
+    let gone = procs::until(LIMIT, || left().is_empty());
+    assert!(gone, "{:?} are left", left());
+}
+
+/// The fallbacks for what a kernel lacks are within our own lists of system calls.
+#[test]
+fn a_dump_on_an_old_kernel() {
+    let dir = TempDir::new("capdump-processes");
+    let mut command = program::on_an_old_kernel(capdump());
+    command.args(["-0a", "-P", "cat >/dev/null"]).arg(image(&dir));
+    let ran = run(&mut command, LIMIT).ok();
+    assert!(ran.stderr.contains("the sandbox is not whole: the kernel has no Landlock"), "{}", ran.stderr);
 }
 
 #[test]

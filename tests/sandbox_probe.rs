@@ -9,11 +9,12 @@
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
+use std::process::Command;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use capdump_support::procs;
-use capdump_support::program::{Ran, TempDir, run, without_tty};
+use capdump_support::program::{self, Ran, TempDir, run, without_tty};
 use capdump_support::small;
 use nix::fcntl::{FcntlArg, fcntl};
 
@@ -27,16 +28,24 @@ static STRANGE: LazyLock<i32> = LazyLock::new(|| {
     fcntl(file, FcntlArg::F_DUPFD(77)).unwrap()
 });
 
+/// How the program is started: as usual, or on an old kernel.
+type Start = fn(&Path) -> Command;
+
+#[cfg(target_os = "linux")]
+const STARTS: [Start; 2] = [without_tty, program::on_an_old_kernel];
+#[cfg(not(target_os = "linux"))]
+const STARTS: [Start; 1] = [without_tty];
+
 /// Runs a dump in which `role` makes an attempt, until it is told how the process ended: the planner may see first that its socket is closed.
-fn attempt(dir: &TempDir, role: &str, what: &str) -> Ran {
-    let mut runs = (0..50).map(|_| attempt_once(dir, role, what));
+fn attempt(dir: &TempDir, role: &str, what: &str, start: Start) -> Ran {
+    let mut runs = (0..50).map(|_| attempt_once(dir, role, what, start));
     let told = |text: &str| text.contains("was killed by signal") || text.contains("exited with status");
     runs.find(|ran| ran.code() != 3 || told(&ran.stderr)).expect("an end that is told")
 }
 
-fn attempt_once(dir: &TempDir, role: &str, what: &str) -> Ran {
+fn attempt_once(dir: &TempDir, role: &str, what: &str, start: Start) -> Ran {
     assert_eq!(*STRANGE, 77);
-    let mut command = without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")));
+    let mut command = start(Path::new(env!("CARGO_BIN_EXE_capdump")));
     match role {
         "Reader" => command.arg("--check").arg(dir.join("dump")),
         _ => command.args(["-0a", "--workers", "2", "-f"]).arg(dir.join("out")).arg(dir.join("image")),
@@ -49,9 +58,9 @@ fn attempt_once(dir: &TempDir, role: &str, what: &str) -> Ran {
 
 /// Whether the process was killed by the filter of system calls.
 fn killed(ran: &Ran) -> bool {
-    let planner = ran.status.signal() == Some(libc_sigsys());
-    let worker = ran.code() == 3 && ran.stderr.contains(&format!("was killed by signal {}", libc_sigsys()));
-    planner || worker
+    let reader = ran.status.signal() == Some(libc_sigsys());
+    let other = ran.code() == 3 && ran.stderr.contains(&format!("was killed by signal {}", libc_sigsys()));
+    reader || other
 }
 
 fn libc_sigsys() -> i32 {
@@ -72,18 +81,18 @@ fn source() -> TempDir {
 fn attempts_are_made() {
     let dir = source();
     for role in ROLES {
-        let ran = attempt(&dir, role, "nothing");
+        let ran = attempt(&dir, role, "nothing", without_tty);
         let told = ran.code() == 97 || ran.stderr.contains("exited with status 97");
         assert!(told, "{role}: {}: {}", ran.code(), ran.stderr);
-        let ran = attempt(&dir, role, "an attempt that there is none of");
+        let ran = attempt(&dir, role, "an attempt that there is none of", without_tty);
         assert!(ran.code() == 98 || ran.stderr.contains("exited with status 98"), "{role}: {}", ran.stderr);
     }
 }
 
 fn refused(what: &str) {
     let dir = source();
-    for role in ROLES {
-        let ran = attempt(&dir, role, what);
+    for (role, start) in ROLES.into_iter().flat_map(|role| STARTS.map(|start| (role, start))) {
+        let ran = attempt(&dir, role, what, start);
         let refused = ran.code() == 0 && (role == "Reader" || ran.stderr.contains("DUMP IS DONE"));
         assert!(refused || killed(&ran), "{role}: {what}: {}: {}", ran.code(), ran.stderr);
     }
@@ -108,6 +117,8 @@ refused! {
     nobody_is_traced: "ptrace",
     nothing_is_mounted: "mount",
     a_strange_descriptor_is_not_read: "read a strange descriptor",
+    nothing_is_looked_at: "look at a file",
+    no_process_is_held: "hold a process",
 }
 
 /// The planner forks its workers in the sandbox; nobody forks after that. Capability mode does not keep from forking, but what is forked is
@@ -117,7 +128,7 @@ refused! {
 fn only_the_planner_forks_and_only_at_first() {
     let dir = source();
     for role in ["Planner", "Worker", "Reader"] {
-        let ran = attempt(&dir, role, "fork");
+        let ran = attempt(&dir, role, "fork", without_tty);
         assert!(killed(&ran), "{role}: {}: {}", ran.code(), ran.stderr);
     }
 }

@@ -5,8 +5,9 @@ use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Stop;
 use super::clock::Clock;
@@ -28,11 +29,13 @@ const CHILDREN: u64 = 3;
 const READABLE: u64 = 4;
 const SIGNALS: u64 = 5;
 
-/// How long the monitor may take to put an index back.
-const TAKE_BACK: Duration = Duration::from_secs(10);
+const PATIENCE_KEY: u64 = 6;
 
-/// How long the monitor may take to go.
-const LEAVE: Duration = Duration::from_secs(2);
+/// Signals that come so soon after an answer were sent before it.
+const JUST: Duration = Duration::from_millis(100);
+
+/// How long another may have dumpdates locked before the operator is told of it.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Who read what could not be read. Dump has a master and three workers, which take records in turn, and each counts its own
 /// read errors: as many of them are forgiven here, however many workers there are.
@@ -71,6 +74,8 @@ pub struct Console {
     disk: OsString,
     faults: Cell<[u32; READERS]>,
     stopped: Cell<bool>,
+    /// When the operator answered last.
+    answered: Cell<Option<Instant>>,
     losses: RefCell<Losses>,
     children: RefCell<Vec<Rc<Child>>>,
     outside: Option<Outside>,
@@ -97,6 +102,7 @@ impl Console {
             disk,
             faults: Cell::new([0; READERS]),
             stopped: Cell::new(false),
+            answered: Cell::new(None),
             losses: RefCell::default(),
             children: RefCell::new(Vec::new()),
             outside: None,
@@ -112,7 +118,7 @@ impl Console {
         Ok(())
     }
 
-    /// Whose end, beside the monitor's, breaks off a question.
+    /// Whose end breaks off a question.
     pub fn watch(&self, children: Vec<Rc<Child>>) {
         self.children.replace(children);
     }
@@ -127,7 +133,22 @@ impl Console {
         self.tty.as_ref().ok().map(AsFd::as_fd)
     }
 
-    /// The monitor, if this dump has one.
+    /// Whether the operator has answered within the last moment.
+    pub fn was_just_asked(&self) -> bool {
+        self.answered.get().is_some_and(|at| at.elapsed() < JUST)
+    }
+
+    /// Whether the operator can be asked.
+    pub fn can_ask(&self) -> bool {
+        !self.batch && self.tty.is_ok()
+    }
+
+    /// Gives the socket to the monitor away.
+    pub fn take_outside(&mut self) -> Option<Outside> {
+        self.outside.take()
+    }
+
+    /// The socket to the monitor.
     pub fn outside(&self) -> Option<&Outside> {
         self.outside.as_ref()
     }
@@ -262,6 +283,7 @@ impl Console {
         };
         self.operator.borrow_mut().resume();
         if let Ok(yes) = answer {
+            self.answered.set(Some(Instant::now()));
             self.show(operator::Event::Answer { yes });
         }
         answer
@@ -312,25 +334,54 @@ impl Console {
         outside.reply()
     }
 
-    /// Has the monitor put back what was there before the index had its name. Nothing breaks this off but its own time: the dump is
-    /// being given up.
-    pub fn take_back_index(&self) -> Result<(), Stop> {
-        let Some(outside) = &self.outside else { return Ok(()) };
-        outside.ask(&Request::TakeBackIndex)?;
-        let mut queue = EventQueue::new()?;
+    /// Has the monitor record the dump, and waits for its reply. The inner error says in one line why it is not recorded.
+    ///
+    /// Errors: as [`Console::ask_outside`]; the dump is not recorded then. While nothing has to be waited for, no signal comes between the
+    /// request and the reply, so that what is recorded is also reported.
+    pub fn ask_to_record(&self, dumpdates: &Path) -> Result<Result<(), String>, Stop> {
+        let Some(outside) = &self.outside else { return Err(Stop::because("there is no monitor")) };
+        outside.ask(&Request::Record)?;
+        let mut canceled = None;
+        loop {
+            let mut queue = EventQueue::new()?;
+            queue.add_readable(outside.socket().as_fd(), READABLE)?;
+            queue.wait(&mut Vec::new(), None)?;
+            match outside.reply()?.0 {
+                Reply::Recorded => return Ok(Ok(())),
+                Reply::Refused(why) => return Ok(Err(why)),
+                Reply::Canceled => return Err(canceled.unwrap_or(Stop::Told)),
+                Reply::Waiting => {
+                    if let Err(stop) = self.wait_for_lock(outside, dumpdates) {
+                        outside.ask(&Request::CancelRecord)?;
+                        canceled = Some(stop);
+                    }
+                }
+                reply => {
+                    return Err(Stop::because(format_args!("unexpected reply {reply:?} of the monitor")));
+                }
+            }
+        }
+    }
+
+    /// Waits until the monitor, which waits for a lock, replies; says so when that takes long.
+    fn wait_for_lock(&self, outside: &Outside, dumpdates: &Path) -> Result<(), Stop> {
+        let mut queue = self.waiting_queue()?;
         queue.add_readable(outside.socket().as_fd(), READABLE)?;
+        queue.add_timer(PATIENCE_KEY, PATIENCE, false)?;
         let mut events = Vec::new();
         loop {
-            queue.wait(&mut events, Some(TAKE_BACK))?;
-            if events.is_empty() {
-                return Err(Stop::because("the monitor does not answer"));
-            }
-            match outside.reply()?.0 {
-                Reply::TakenBack => return Ok(()),
-                // What was asked before may be answered now.
-                Reply::Kept => {}
-                Reply::Refused(reason) => return Err(Stop::because(reason)),
-                reply => return Err(Stop::because(format_args!("the monitor answered {reply:?}"))),
+            queue.wait(&mut events, None)?;
+            for event in &events {
+                match event {
+                    Event::ChildExited { status, .. } => return Err(ended(*status)),
+                    Event::Readable { key: SIGNALS } => return Err(Stop::Told),
+                    Event::Readable { .. } => return Ok(()),
+                    Event::Timer { .. } => {
+                        let path = dumpdates.display();
+                        self.say(Remark(format_args!("waiting for another to unlock {path}")));
+                    }
+                    Event::Writable { .. } | Event::Signal(_) => {}
+                }
             }
         }
     }
@@ -365,24 +416,7 @@ impl Console {
         for child in self.children.borrow().iter() {
             queue.add_child(child, CHILDREN)?;
         }
-        if let Some(outside) = &self.outside {
-            queue.add_child(&outside.child(), CHILDREN)?;
-        }
         Ok(queue)
-    }
-
-    /// Lets the monitor go, and waits for its end.
-    pub fn dismiss_outside(&mut self) {
-        let Some(outside) = self.outside.take() else { return };
-        let child = outside.child();
-        drop(outside);
-        let mut events = Vec::new();
-        let waited = EventQueue::new().and_then(|mut queue| {
-            queue.add_child(&child, CHILDREN)?;
-            queue.wait(&mut events, Some(LEAVE))
-        });
-        // If it does not go it is waiting for a device; it goes when that lets it.
-        drop(waited);
     }
 
     fn read_tty(&self, tty: &OwnedFd) -> Vec<u8> {

@@ -123,6 +123,8 @@ impl Crew {
         for index in 0..count {
             let (ours, theirs) = pair()?;
             set_nonblocking(ours.as_fd(), true)?;
+            limit(ours.as_fd(), DescriptorKind::RingSocket)?;
+            limit(theirs.as_fd(), DescriptorKind::RingSocket)?;
             let left = ring.get(index).map(|(read, _)| read.as_fd());
             let right = ring.get((index + 1) % count).map(|(_, write)| write.as_fd());
             let child = start_worker(&theirs, left, right, disk, |planner| Worker {
@@ -278,7 +280,12 @@ impl Crew {
         let received = match recv_frame(member.socket.as_fd(), &mut bytes) {
             Ok(Some(received)) => received,
             Ok(None) => return Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(Broken::Gone(worker)),
+            // Reset: it has ended with what it was sent unread.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) =>
+            {
+                return Err(Broken::Gone(worker));
+            }
             Err(error) => return Err(error.into()),
         };
         let frame = Frame::decode(&bytes[..received.len]).map_err(|error| Broken::Frame(worker, error))?;

@@ -5,24 +5,19 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::console::Console;
+use super::exit;
 use super::start::Refused;
-use super::{Stop, exit};
 use crate::dumpdates::{self, Change, Dumpdates, Entry, MAX_FILE};
 use crate::job::{Job, Since};
-use crate::operator::{FilesMessage, Message, Operator, Remark, StopMessage};
+use crate::operator::{FilesMessage, Operator, Remark, StopMessage};
 use crate::os::errno::strerror;
 use crate::os::shared::{self, Access, Lock};
 use crate::os::{disk, output, time};
 
 /// Lines of the file that are told when they are none of dump's.
 const MOST_TOLD: usize = 10;
-/// How often a lock that another holds is tried.
-const POLL: Duration = Duration::from_millis(20);
-/// Tries after which the operator is told of it.
-const PATIENCE: u32 = 100;
 
 /// The dump that this one builds on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,40 +178,17 @@ impl Record {
     /// Writes the dump to the file, which is locked, and unlocks it. To be called when it is safe on its media and no sooner: the next
     /// dump leaves out what this one has.
     ///
-    /// Errors: the file is as it was before.
-    pub fn write(&self, console: &Console) -> Result<(), Stop> {
+    /// Errors, one line: the file is as it was before.
+    pub fn write(&self) -> Result<(), String> {
         let written = self.write_locked();
         // The lock goes with the process, if not now.
         _ = shared::unlock(self.fd.as_fd());
-        written
-            .map_err(|error| Stop::because(format_args!("{}: {}", self.path.display(), strerror(&error))))?;
-        let Entry { level, date, .. } = self.entry;
-        let date = (date != 0).then(|| time::ctime(date));
-        console.say(Message::Recorded { level, date: date.as_deref() });
-        Ok(())
+        written.map_err(|error| format!("{}: {}", self.path.display(), strerror(&error)))
     }
 
-    /// Waits for the lock. `wait` takes what happens meanwhile, for about as long as it is told: signals are blocked, so this must not
-    /// sleep in flock(2).
-    ///
-    /// Errors: that of `wait`.
-    pub fn lock(
-        &self,
-        console: &Console,
-        wait: &mut dyn FnMut(Duration) -> Result<(), Stop>,
-    ) -> Result<(), Stop> {
-        for tries in 0_u32.. {
-            // Without locks: as at the start.
-            if shared::try_lock(self.fd.as_fd(), Lock::Exclusive).unwrap_or(true) {
-                break;
-            }
-            if tries == PATIENCE {
-                let path = self.path.display();
-                console.say(Remark(format_args!("waiting for another to unlock {path}")));
-            }
-            wait(POLL)?;
-        }
-        Ok(())
+    /// Locks the file, if no other program has it; whether it did. A file system without locks is as at the start.
+    pub fn try_lock(&self) -> bool {
+        shared::try_lock(self.fd.as_fd(), Lock::Exclusive).unwrap_or(true)
     }
 
     fn write_locked(&self) -> io::Result<()> {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The file that an index is written to: made under a name of its own beside the one that it will have, and given that one by the
-//! monitor when it is whole. What was there before stays until then; what does not become whole is removed (see `remover`).
+//! monitor when it is whole. What was there before stays until then; what does not become whole is removed by the monitor, or by the
+//! supervisor (see `commands`) when that was killed.
 //!
 //! The index gets its name before the dump is recorded. Until that is done the index that it replaces is kept under the unfinished
 //! one's name, so that it can be put back; after a crash in between there is an index without a record, never a record whose index
@@ -15,7 +16,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::remover::Remover;
+use super::commands::Commands;
 use crate::index;
 use crate::job::{Names, Output};
 use crate::os::errno::strerror;
@@ -69,16 +70,22 @@ impl fmt::Display for Unkept {
 pub struct IndexFile {
     fd: OwnedFd,
     names: IndexNames,
-    remover: Remover,
     /// The index that it will replace: locked, so that no other dump replaces it meanwhile.
     before: Option<File>,
 }
 
-impl IndexFile {
-    /// Makes the file, empty, with the permissions of the one that it will take the place of.
+/// An index that is to be made.
+pub struct IndexPlan {
+    names: IndexNames,
+    before: Option<File>,
+    permissions: Option<fs::Permissions>,
+}
+
+impl IndexPlan {
+    /// Looks where an index goes to, and makes nothing.
     ///
     /// Errors, one line: there is something else than an index, or the dump goes there, or those of open(2).
-    pub fn make(name: &Path, output: &Output) -> Result<IndexFile, String> {
+    pub fn new(name: &Path, output: &Output) -> Result<IndexPlan, String> {
         let told = |error: io::Error| strerror(&error);
         let name = whole(name).map_err(told)?;
         if goes_to(output, &name) {
@@ -94,29 +101,45 @@ impl IndexFile {
         unfinished.push(format!(".{}", std::process::id()));
         let id = |file: &File| disk::identity(file.as_fd());
         let replaced = before.as_ref().map(id).transpose().map_err(told)?;
-        let mut names = IndexNames { name, unfinished: unfinished.into(), made: None, replaced };
-        let remover = Remover::start(&names).map_err(told)?;
+        let names = IndexNames { name, unfinished: unfinished.into(), made: None, replaced };
+        Ok(IndexPlan { names, before, permissions })
+    }
+
+    /// Its names.
+    pub fn names(&self) -> &IndexNames {
+        &self.names
+    }
+
+    /// Makes the file, empty, with the permissions of the one that it will take the place of. `commands`, which was started for it, removes
+    /// it when this process is killed.
+    ///
+    /// Errors, one line: those of open(2), or another dump writes it.
+    pub fn make(self, commands: &Commands) -> Result<IndexFile, String> {
+        let told = |error: io::Error| strerror(&error);
+        let IndexPlan { mut names, before, permissions } = self;
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&names.unfinished);
         let file = match file {
             Ok(file) => file,
             Err(error) => {
-                remover.dismiss();
+                commands.made(None).map_err(told)?;
                 return Err(told(error));
             }
         };
-        let made = id(&file).map_err(told)?;
-        remover.tell(made).map_err(told)?;
+        let made = disk::identity(file.as_fd()).map_err(told)?;
+        commands.made(Some(made)).map_err(told)?;
         names.made = Some(made);
         if let Some(permissions) = permissions {
             file.set_permissions(permissions).map_err(told)?;
         }
-        let index = IndexFile { fd: file.into(), names, remover, before };
+        let index = IndexFile { fd: file.into(), names, before };
         if index.is_written_by_another() {
             return Err("another dump writes it".to_owned());
         }
         Ok(index)
     }
+}
 
+impl IndexFile {
     /// Whether another dump writes an index of the same name: both lock their unfinished files, and the one that they replace.
     fn is_written_by_another(&self) -> bool {
         let is_taken = |fd: BorrowedFd<'_>| shared::try_lock(fd, Lock::Exclusive).is_ok_and(|free| !free);
@@ -138,19 +161,9 @@ impl IndexFile {
         })
     }
 
-    /// The index that it will replace.
-    pub fn before(&self) -> Option<BorrowedFd<'_>> {
-        self.before.as_ref().map(AsFd::as_fd)
-    }
-
     /// The descriptor, whose rights are to be limited.
     pub fn descriptor(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
-    }
-
-    /// What removes the file when the planner is gone and it did not get its name.
-    pub fn remover(&self) -> &Remover {
-        &self.remover
     }
 
     /// Its names.
@@ -250,9 +263,14 @@ impl IndexNames {
         }
     }
 
-    /// Removes what there is of it, or the index that it has replaced. `made` is the file that was made: nothing else is removed. None
-    /// when its maker was gone before it could say.
-    pub fn discard(&self, made: Option<FileId>) {
+    /// Removes what there is of it, or the index that it has replaced.
+    pub fn discard(&self) {
+        self.discard_file(self.made);
+    }
+
+    /// The same in a process that has the names from before the file was made. `made` is that file: nothing else is removed. None when
+    /// its maker was gone before it could say.
+    pub fn discard_file(&self, made: Option<FileId>) {
         let ours = id_of(&self.unfinished)
             .is_ok_and(|id| made.is_none_or(|made| id == made) || Some(id) == self.replaced);
         if ours {

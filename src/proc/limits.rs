@@ -11,8 +11,6 @@ use crate::sandbox::{DescriptorKind, Error, limit};
 
 /// Limits every descriptor of the planner that is open when it enters. Those that it makes later are limited where they are made.
 pub fn limit_planner(started: &Started) -> Result<(), Error> {
-    // Names like /dev/fd/5 have been opened by now, or are opened by the monitor.
-    started.inherited.close();
     limit(started.disk.as_fd(), DescriptorKind::Disk)?;
     limit(started.uncached(), DescriptorKind::Disk)?;
     limit(io::stdin().as_fd(), DescriptorKind::Stdio)?;
@@ -36,23 +34,9 @@ pub fn limit_planner(started: &Started) -> Result<(), Error> {
     }
     if let Some(outside) = started.console.outside() {
         limit(outside.socket().as_fd(), DescriptorKind::RingSocket)?;
-        limit(outside.child().as_fd(), DescriptorKind::ProcessDescriptor)?;
     }
     if let Some(index) = &started.index {
         limit(index.descriptor(), DescriptorKind::Index)?;
-        if let Some(before) = index.before() {
-            limit(before, DescriptorKind::Index)?;
-        }
-        if let Some(socket) = index.remover().socket() {
-            limit(socket, DescriptorKind::RingSocket)?;
-        }
-        limit(index.remover().child().as_fd(), DescriptorKind::ProcessDescriptor)?;
-    }
-    if let Some(claimed) = &started.claimed {
-        limit(claimed.as_fd(), DescriptorKind::Disk)?;
-    }
-    if let Some(record) = &started.record {
-        limit(record.descriptor(), DescriptorKind::Dumpdates)?;
     }
     Ok(())
 }

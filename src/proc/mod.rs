@@ -2,6 +2,7 @@
 //! The processes: each sets up, enters the sandbox, and loops; one file each.
 
 pub mod clock;
+pub mod commands;
 pub mod console;
 pub mod crew;
 pub mod history;
@@ -23,7 +24,6 @@ pub mod planner;
 pub mod reader;
 pub mod reading;
 pub mod remote;
-pub mod remover;
 pub mod request;
 pub mod selecting;
 pub mod snapshot;

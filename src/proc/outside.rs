@@ -1,28 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The planner's hold on the monitor.
+//! The planner's end of the socket to the monitor.
 
-use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::rc::Rc;
 
 use super::Stop;
-use super::identity::Table;
-use super::index_file::IndexNames;
-use super::monitor::Monitor;
 use super::request::{Reply, Request};
-use crate::event::Child;
-use crate::job::Job;
 use crate::media::Kind;
-use crate::os::output::Access;
-use crate::os::process::Orphan;
-use crate::os::socket::{MAX_FRAME, pair, recv_frame, send_frame};
-use crate::os::spawn::spawn;
+use crate::os::socket::{MAX_FRAME, recv_frame, send_frame};
 
-/// The monitor, and the socket to it.
-pub struct Outside {
-    socket: OwnedFd,
-    child: Rc<Child>,
-}
+/// The socket to the monitor.
+pub struct Outside(OwnedFd);
 
 /// An output that the monitor opened.
 pub struct Opened {
@@ -35,52 +22,34 @@ pub struct Opened {
 }
 
 impl Outside {
-    /// Forks the monitor, before the sandbox. It opens outputs, which are nothing in `table`, for `access`, and gives the index its
-    /// name.
-    ///
-    /// Errors: those of socketpair(2) and fork(2).
-    pub fn start(
-        job: &Job,
-        access: Access,
-        index: Option<&IndexNames>,
-        table: &Table,
-    ) -> io::Result<Outside> {
-        let (ours, theirs) = pair()?;
-        let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
-        let keep = [theirs.as_fd(), stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
-        let child = spawn(&keep, Orphan::CleansUp, || {
-            let monitor = Monitor { planner: theirs.as_fd(), job, access, index, table };
-            i32::from(monitor.serve().is_err())
-        })?;
-        Ok(Outside { socket: ours, child: Rc::new(child) })
+    /// The planner's end of a pair of sockets.
+    pub fn new(socket: OwnedFd) -> Outside {
+        Outside(socket)
     }
 
     /// The socket, to be waited on for a reply.
     pub fn socket(&self) -> &OwnedFd {
-        &self.socket
+        &self.0
     }
 
-    /// The monitor's process.
-    pub fn child(&self) -> Rc<Child> {
-        Rc::clone(&self.child)
-    }
-
-    /// Asks something.
+    /// Sends a request.
+    ///
+    /// Errors: the monitor is gone.
     pub fn ask(&self, request: &Request) -> Result<(), Stop> {
-        send_frame(self.socket.as_fd(), &request.encode(), None).map_err(|_| gone())
+        send_frame(self.0.as_fd(), &request.encode(), None).map_err(|_| gone())
     }
 
     /// Takes the reply, when the socket can be read.
     ///
-    /// Errors: the monitor is gone, or its reply is none.
+    /// Errors: the monitor is gone, or its reply is invalid.
     pub fn reply(&self) -> Result<(Reply, Option<OwnedFd>), Stop> {
         let mut bytes = [0; MAX_FRAME];
-        match recv_frame(self.socket.as_fd(), &mut bytes) {
+        match recv_frame(self.0.as_fd(), &mut bytes) {
             Ok(Some(received)) => {
                 let reply = Reply::decode(&bytes[..received.len]).map_err(Stop::because)?;
                 Ok((reply, received.fd))
             }
-            Ok(None) => Err(Stop::because("the monitor said nothing")),
+            Ok(None) => Err(Stop::because("no reply from the monitor")),
             Err(_) => Err(gone()),
         }
     }

@@ -22,7 +22,7 @@ use crate::job::{Job, estimate};
 use crate::operator::{self, Message, Question, Refusal, Remark, StopMessage, pass_title};
 use crate::os::errno::strerror;
 use crate::os::process::set_title;
-use crate::os::signals::heeded;
+use crate::os::signals::already_taken;
 use crate::passes::{self, Criteria, Maps, MarkDirs, MarkFiles, Notice, Select, Stream};
 use crate::ring::Slots;
 use crate::sandbox::{self, Role};
@@ -61,9 +61,8 @@ fn dump_to_its_end(started: &Started) -> u8 {
 fn dump(started: &Started) -> Result<u8, Stop> {
     let console = &started.console;
     let mut queue = EventQueue::new()?;
-    // nohup(1) and a shell's background jobs ignore some of them, and mean it.
-    queue.add_signals(&heeded(&[Sig::Int, Sig::Term, Sig::Hup]))?;
-    queue.add_signals(&[Sig::Info])?;
+    // Those that the monitor takes: nohup(1) and a shell's background jobs ignore some of them, and mean it.
+    queue.add_signals(&already_taken(&[Sig::Int, Sig::Term, Sig::Hup, Sig::Info]))?;
     console.heed_signals()?;
     enter_sandbox(started)?;
 
@@ -211,6 +210,8 @@ fn look_at_signals(started: &Started, queue: &mut EventQueue) -> Result<(), Stop
 pub(super) fn on_signal(started: &Started, signal: Sig) -> Result<(), Stop> {
     match signal {
         Sig::Term | Sig::Hup => Err(Stop::Told),
+        // A terminal sends it to the monitor as well, which passes it on: what came while the operator was asked is answered.
+        Sig::Int if started.console.was_just_asked() => Ok(()),
         Sig::Int => {
             started.console.say(StopMessage::Interrupted);
             match started.console.ask(Question::AbortDump)? {

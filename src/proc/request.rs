@@ -28,10 +28,13 @@ pub enum Request {
     Script(u32),
     /// To wait until the autoloader has brought the medium of this volume, from 2. Answered by [`Reply::Loaded`].
     Load(u32),
-    /// To give the index, which is whole, its name. Answered by [`Reply::Kept`] or [`Reply::Refused`].
-    KeepIndex,
-    /// To put back what was there before the index had its name. Answered by [`Reply::TakenBack`].
-    TakeBackIndex,
+    /// The volume, from 1, is on its file, and so many bytes of it: to look at that. Answered by [`Reply::Sound`] or [`Reply::Refused`].
+    Finish(u32, u64),
+    /// The dump is complete: to give the index its name, and to enter the dump in the dumpdates file. Answered by [`Reply::Recorded`],
+    /// [`Reply::Refused`], or first by [`Reply::Waiting`].
+    Record,
+    /// To give that up, after [`Reply::Waiting`]. Answered by [`Reply::Canceled`], unless it is recorded already.
+    CancelRecord,
     /// To tell the operator group. Not answered.
     Broadcast(String),
 }
@@ -56,12 +59,16 @@ pub enum Reply {
     Scripted(u32),
     /// Whether a medium is there.
     Loaded(bool),
-    /// The index has its name.
-    Kept,
     /// Nothing is known that would keep the output from being opened.
     Writable,
-    /// What was there before is there again.
-    TakenBack,
+    /// The volume is as it should be, and on its disk.
+    Sound,
+    /// The index has its name, and the dump is in the dumpdates file.
+    Recorded,
+    /// Another program has locked the dumpdates file.
+    Waiting,
+    /// The dump is not recorded.
+    Canceled,
 }
 
 /// A message that is none of these.
@@ -70,7 +77,7 @@ pub struct BadMessage(pub usize);
 
 impl fmt::Display for BadMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a message of {} bytes between planner and monitor is none", self.0)
+        write!(f, "invalid message between planner and monitor ({} bytes)", self.0)
     }
 }
 
@@ -86,13 +93,16 @@ const SCRIPT: u32 = 7;
 const SCRIPTED: u32 = 8;
 const LOAD: u32 = 9;
 const LOADED: u32 = 10;
-const KEEP_INDEX: u32 = 11;
-const KEPT: u32 = 12;
+const FINISH: u32 = 11;
+const SOUND: u32 = 12;
 const EXAMINE: u32 = 13;
 const WRITABLE: u32 = 14;
 const REFUSED: u32 = 15;
-const TAKE_BACK_INDEX: u32 = 16;
-const TAKEN_BACK: u32 = 17;
+const RECORD: u32 = 16;
+const RECORDED: u32 = 17;
+const WAITING: u32 = 18;
+const CANCEL_RECORD: u32 = 19;
+const CANCELED: u32 = 20;
 
 fn pack(tag: u32, number: u32) -> Vec<u8> {
     [tag.to_ne_bytes(), number.to_ne_bytes()].concat()
@@ -123,8 +133,11 @@ impl Request {
             Request::Close => pack(CLOSE, 0),
             Request::Script(volume) => pack(SCRIPT, *volume),
             Request::Load(volume) => pack(LOAD, *volume),
-            Request::KeepIndex => pack(KEEP_INDEX, 0),
-            Request::TakeBackIndex => pack(TAKE_BACK_INDEX, 0),
+            Request::Finish(volume, bytes) => {
+                [pack(FINISH, *volume).as_slice(), &bytes.to_ne_bytes()].concat()
+            }
+            Request::Record => pack(RECORD, 0),
+            Request::CancelRecord => pack(CANCEL_RECORD, 0),
             Request::Broadcast(text) => pack_text(BROADCAST, text),
         }
     }
@@ -137,8 +150,12 @@ impl Request {
             Some((OPEN, volume, [])) if volume > 0 => Ok(Request::Open(volume)),
             Some((EXAMINE, volume, [])) if volume > 0 => Ok(Request::Examine(volume)),
             Some((CLOSE, 0, [])) => Ok(Request::Close),
-            Some((KEEP_INDEX, 0, [])) => Ok(Request::KeepIndex),
-            Some((TAKE_BACK_INDEX, 0, [])) => Ok(Request::TakeBackIndex),
+            Some((FINISH, volume, bytes)) if volume > 0 => {
+                let bytes = bytes.try_into().map_err(|_| BadMessage(bytes.len()))?;
+                Ok(Request::Finish(volume, u64::from_ne_bytes(bytes)))
+            }
+            Some((RECORD, 0, [])) => Ok(Request::Record),
+            Some((CANCEL_RECORD, 0, [])) => Ok(Request::CancelRecord),
             Some((SCRIPT, volume, [])) if volume > 0 => Ok(Request::Script(volume)),
             Some((LOAD, volume, [])) if volume > 1 => Ok(Request::Load(volume)),
             Some((BROADCAST, length, text)) if text.len() == length as usize => {
@@ -163,9 +180,11 @@ impl Reply {
             Reply::Closed(status) => pack(CLOSED, *status),
             Reply::Scripted(status) => pack(SCRIPTED, *status),
             Reply::Loaded(loaded) => pack(LOADED, (*loaded).into()),
-            Reply::Kept => pack(KEPT, 0),
             Reply::Writable => pack(WRITABLE, 0),
-            Reply::TakenBack => pack(TAKEN_BACK, 0),
+            Reply::Sound => pack(SOUND, 0),
+            Reply::Recorded => pack(RECORDED, 0),
+            Reply::Waiting => pack(WAITING, 0),
+            Reply::Canceled => pack(CANCELED, 0),
         }
     }
 
@@ -187,9 +206,11 @@ impl Reply {
             Some((CLOSED, status, [])) if status < 512 => Ok(Reply::Closed(status)),
             Some((SCRIPTED, status, [])) if status < 512 => Ok(Reply::Scripted(status)),
             Some((LOADED, loaded @ 0..=1, [])) => Ok(Reply::Loaded(loaded == 1)),
-            Some((KEPT, 0, [])) => Ok(Reply::Kept),
             Some((WRITABLE, 0, [])) => Ok(Reply::Writable),
-            Some((TAKEN_BACK, 0, [])) => Ok(Reply::TakenBack),
+            Some((SOUND, 0, [])) => Ok(Reply::Sound),
+            Some((RECORDED, 0, [])) => Ok(Reply::Recorded),
+            Some((WAITING, 0, [])) => Ok(Reply::Waiting),
+            Some((CANCELED, 0, [])) => Ok(Reply::Canceled),
             _ => Err(bad),
         }
     }
@@ -204,9 +225,13 @@ mod tests {
     fn messages_come_back_as_they_were() {
         let text = Request::Broadcast("\x07é".repeat(700));
         let volumes = [Request::Open(1), Request::Examine(3), Request::Script(1), Request::Load(2)];
-        for request in
-            volumes.into_iter().chain([Request::Close, Request::KeepIndex, Request::TakeBackIndex, text])
-        {
+        for request in volumes.into_iter().chain([
+            Request::Close,
+            Request::Finish(2, 1 << 40),
+            Request::Record,
+            Request::CancelRecord,
+            text,
+        ]) {
             assert_eq!(Request::decode(&request.encode()), Ok(request));
         }
         for reply in [
@@ -217,9 +242,11 @@ mod tests {
             Reply::Closed(KILLED + 9),
             Reply::Scripted(1),
             Reply::Loaded(true),
-            Reply::Kept,
+            Reply::Sound,
+            Reply::Recorded,
+            Reply::Waiting,
+            Reply::Canceled,
             Reply::Writable,
-            Reply::TakenBack,
         ] {
             assert_eq!(Reply::decode(&reply.encode()), Ok(reply));
         }

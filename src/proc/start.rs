@@ -5,23 +5,22 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use super::clock::Clock;
+use super::commands::Commands;
 use super::console::Console;
 use super::exit;
 use super::history::{self, Record};
 use super::identity::{Role, Table};
-use super::index_file::IndexFile;
+use super::index_file::{IndexFile, IndexPlan};
 use super::objects;
 use super::operand::{self, Target};
-use super::outside::Outside;
 use crate::format::Identity;
 use crate::job::{BadLine, Job, Output, ProgressStyle, inode_list};
 use crate::operator::{Bar, Display, Event, FilesMessage, Message, Operator, Refusal, Remark, Report};
 use crate::os::errno::strerror;
 use crate::os::identity::of_descriptor;
-use crate::os::output::Access;
-use crate::os::process::Inherited;
 use crate::os::{disk, host, output, standard, time, tty};
 
 /// Everything that was opened.
@@ -54,18 +53,24 @@ pub struct Started {
     pub excluded_inodes: Vec<u32>,
     /// What all headers say.
     pub identity: Identity,
-    /// Where the dump is entered when it is done; none without `-u`.
-    pub record: Option<Record>,
     /// Where the index is written to.
     pub index: Option<IndexFile>,
-    /// What the caller left open for the program.
-    pub inherited: Inherited,
     /// Whether standard output is a file that all is appended to.
     pub stdout_appends: bool,
     /// Whether the first output is a device, which is opened before the passes.
     pub device: bool,
+}
+
+/// What the monitor keeps for itself.
+pub struct Kept {
+    /// Where the dump is entered when it is done; none without `-u`.
+    pub record: Option<Record>,
+    /// What runs programs, and removes an index that is not finished; none if there is neither.
+    pub commands: Option<Commands>,
+    /// What an output must not be.
+    pub table: Table,
     /// Keeps the block device that is standard output from being mounted.
-    pub claimed: Option<OwnedFd>,
+    _claimed: Option<OwnedFd>,
 }
 
 impl Started {
@@ -99,8 +104,7 @@ pub fn start(
     mut operator: Operator,
     clock: Clock,
     report: Option<OwnedFd>,
-) -> Result<Started, Refused> {
-    let inherited = Inherited::find(report.as_ref().map(AsFd::as_fd));
+) -> Result<(Started, Kept), Refused> {
     if matches!(job.output, Output::Stdout)
         && !job.estimate_only
         && let Err(error) = standard::check_output()
@@ -123,26 +127,15 @@ pub fn start(
     job.partition.iter().for_each(|name| target.add_partition(name));
     let tty = tty::open_tty();
     operator.set_display(display(job.progress, report, tty.as_ref().ok()));
-    let mut console = Console::new(operator, tty, clock, &job, target.disk.clone());
+    let console = Console::new(operator, tty, clock, &job, target.disk.clone());
     limit_subset(&mut job, &console, &target);
     let mut identity = identity(&job, clock, &target);
     say_date(&job, &console, &identity);
     let (base, record) = history::open(&job, &target.disk, identity.date, &console)?;
     identity.ddate = if job.rsync_friendly > 0 { 0 } else { base.date };
     announce(&job, &console, &identity, base.level, &target);
-    let index = make_index(&job, &console)?;
+    let (commands, index) = make_index(&job, &console)?;
     let table = with_opened(table, &job, record.as_ref(), index.as_ref(), &console)?;
-    let has_monitor = job.notify || index.is_some() || !matches!(job.output, Output::Stdout);
-    if !job.estimate_only && has_monitor {
-        let access = if job.verify { Access::WriteAndRead } else { Access::Write };
-        match Outside::start(&job, access, index.as_ref().map(IndexFile::names), &table) {
-            Ok(outside) => console.set_outside(outside),
-            Err(error) => {
-                console.say(Remark(format_args!("the monitor: {error}")));
-                return Err(Refused(exit::STARTUP));
-            }
-        }
-    }
     let mut claimed = None;
     if matches!(job.output, Output::Stdout) && !job.estimate_only {
         output::widen(io::stdout().as_fd());
@@ -151,7 +144,8 @@ pub fn start(
     let device = is_device(&job.output);
     let Target { fd, sector, media, live, device: provider, disk: disk_name, mount_point, .. } = target;
     let uncached = disk::open_uncached(fd.as_fd());
-    Ok(Started {
+    let kept = Kept { record, commands, table, _claimed: claimed };
+    let started = Started {
         workers: job.workers(host::processors()),
         job,
         console,
@@ -166,13 +160,11 @@ pub fn start(
         mount_point,
         excluded_inodes,
         identity,
-        record,
         index,
-        inherited,
         stdout_appends: output::appends(io::stdout().as_fd()).unwrap_or(false),
         device,
-        claimed,
-    })
+    };
+    Ok((started, kept))
 }
 
 /// The table for the process that opens outputs, with what was opened or made.
@@ -200,13 +192,33 @@ fn refuse(console: &Console, reason: &str) -> Refused {
     Refused(exit::STARTUP)
 }
 
-/// Makes the file of the index.
-fn make_index(job: &Job, console: &Console) -> Result<Option<IndexFile>, Refused> {
-    let Some(name) = &job.index else { return Ok(None) };
-    IndexFile::make(name, &job.output).map(Some).map_err(|reason| {
-        console.operator().refuse(Refusal::CannotIndex { name: name.as_os_str(), reason: &reason });
+/// Makes the file of the index, behind the processes that remove it if it is not finished; they run programs, too.
+fn make_index(job: &Job, console: &Console) -> Result<(Option<Commands>, Option<IndexFile>), Refused> {
+    if job.estimate_only {
+        return Ok((None, None));
+    }
+    let cannot = |name: &Path, reason: &str| {
+        console.operator().refuse(Refusal::CannotIndex { name: name.as_os_str(), reason });
         Refused(exit::STARTUP)
-    })
+    };
+    let plan = job
+        .index
+        .as_deref()
+        .map(|name| IndexPlan::new(name, &job.output).map_err(|reason| cannot(name, &reason)));
+    let plan = plan.transpose()?;
+    let programs = matches!(job.output, Output::Command(_) | Output::Remote(_));
+    if !programs && !job.notify && job.volume_script.is_none() && plan.is_none() {
+        return Ok((None, None));
+    }
+    let commands = Commands::start(job, plan.as_ref().map(IndexPlan::names)).map_err(|error| {
+        console.say(Remark(format_args!("the command runner: {}", strerror(&error))));
+        Refused(exit::STARTUP)
+    })?;
+    let index = plan.map(|plan| {
+        let name = plan.names().name.clone();
+        plan.make(&commands).map_err(|reason| cannot(&name, &reason))
+    });
+    Ok((Some(commands), index.transpose()?))
 }
 
 fn identity(job: &Job, clock: Clock, target: &Target) -> Identity {

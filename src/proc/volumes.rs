@@ -232,6 +232,18 @@ impl<'a> Volumes<'a> {
         self.job.output.names().is_some_and(|names| names.has_own(volume))
     }
 
+    /// Has the monitor look at a volume that is written, of so many bytes. The inner error says in one line what is wrong with it.
+    pub fn finish(&self, medium: &Medium, bytes: u64) -> Result<Result<(), String>, Stop> {
+        if medium.kind != Kind::File {
+            return Ok(Ok(()));
+        }
+        match self.console.ask_outside(&Request::Finish(self.volume, bytes))? {
+            (Reply::Sound, _) => Ok(Ok(())),
+            (Reply::Refused(why), _) => Ok(Err(why)),
+            (reply, _) => Err(Stop::because(format_args!("unexpected reply {reply:?} of the monitor"))),
+        }
+    }
+
     /// Whether an autoloader has to change the medium for the next volume.
     pub fn is_to_be_unloaded(&self) -> bool {
         self.job.autoload.is_some() && !self.has_own_name(self.volume + 1)

@@ -28,6 +28,7 @@ use crate::operator::{
     self, Attention, MediaMessage, Message, Progress, Question, Remark, StopMessage, Sums, pass_title,
 };
 use crate::os::process::set_title;
+use crate::os::time;
 use crate::passes::Notice;
 use crate::ring::order::{InFlight, Next};
 use crate::ring::{Outcome, Slots};
@@ -38,9 +39,6 @@ use crate::volume::{Ended, Filler};
 
 /// How long workers may take to go when all is done.
 const LEAVE: Duration = Duration::from_secs(2);
-
-/// The key of the monitor's end in the planner's queue.
-const MONITOR: u64 = 0x300;
 
 /// The writing of a dump.
 pub struct Writing<'a, 'd> {
@@ -106,9 +104,6 @@ impl<'a, 'd> Writing<'a, 'd> {
         let crew = Crew::start(slots, started.job.compress, started.job.verify, disk, queue)?;
         sandbox::enter(Role::Planner).map_err(Stop::because)?;
         started.console.watch(crew.children());
-        if let Some(outside) = started.console.outside() {
-            queue.add_child(&outside.child(), MONITOR)?;
-        }
         let estimate = u64::try_from(estimate).unwrap_or(0);
         let progress = Progress::new(started.clock.now(), estimate);
         Ok(Writing {
@@ -317,6 +312,9 @@ impl<'a, 'd> Writing<'a, 'd> {
         if let Err(error) = safe {
             return Ok(Err(error.to_string()));
         }
+        if let Err(reason) = self.volumes.finish(medium, self.bytes)? {
+            return Ok(Err(reason));
+        }
         if let Err(errno) = self.wait_until_read(medium)? {
             return Ok(Err(reason(errno)));
         }
@@ -382,15 +380,20 @@ impl<'a, 'd> Writing<'a, 'd> {
         Ok(VolumeEnd::Dump)
     }
 
-    /// All is safe: writes the index, with `--index`, and enters the dump in the dumpdates file, with `-u`.
+    /// All is safe: writes the index, with `--index`, and has the monitor give it its name and enter the dump in the dumpdates file, with
+    /// `-u`. Without either it is for the monitor to know that the dump is complete.
     fn record(&mut self) -> Result<(), Stop> {
         let index = self.write_index()?;
-        let started = self.started;
-        let Some(record) = &started.record else { return self.keep_index(index) };
-        // Between the index's name and the record there is nothing to wait for.
-        record.lock(&started.console, &mut |time| self.handle_events_within(Some(time)))?;
-        self.keep_index(index)?;
-        record.write(&started.console).or_else(|stop| self.take_index_back(stop))
+        let console = &self.started.console;
+        let recorded = console.ask_to_record(&self.started.job.dumpdates)?;
+        recorded.map_err(Stop::because)?;
+        self.report_index(index);
+        if self.started.job.update_dumpdates {
+            let date = self.started.identity.date;
+            let date = (date != 0).then(|| time::ctime(date));
+            console.say(Message::Recorded { level: self.started.job.level, date: date.as_deref() });
+        }
+        Ok(())
     }
 
     /// The medium took `records` records of the chunk that it ended in, and no more.
@@ -496,9 +499,6 @@ impl<'a, 'd> Writing<'a, 'd> {
                 Some(worker) => self.receive(worker),
                 None => Ok(()),
             },
-            Event::ChildExited { key: MONITOR, status } => {
-                Err(Stop::because(format_args!("the monitor {status}")))
-            }
             Event::ChildExited { key, status } => match self.crew.child_of(key) {
                 Some(worker) => Err(super::crew::Broken::Ended(worker, status).into()),
                 None => Ok(()),

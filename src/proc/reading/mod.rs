@@ -41,8 +41,8 @@ use crate::sandbox::{self, DescriptorKind};
 const NTREC: u32 = 10;
 
 /// Reads the dump; gives the exit code: 0, 1 when nothing could be started, 3 when the dump is damaged.
-pub fn run(reading: &Reading, mut operator: Operator) -> u8 {
-    match start(reading, &mut operator) {
+pub fn run(reading: &Reading, mut operator: Operator, inherited: Inherited) -> u8 {
+    match start(reading, &mut operator, inherited) {
         Ok(opened) => read(reading, opened, operator),
         Err(Refused) => exit::STARTUP,
     }
@@ -76,9 +76,8 @@ impl EmitOutput {
 }
 
 /// Opens the volumes, the index and the output, and enters the sandbox.
-fn start(reading: &Reading, operator: &mut Operator) -> Result<Opened, Refused> {
+fn start(reading: &Reading, operator: &mut Operator, inherited: Inherited) -> Result<Opened, Refused> {
     let record = reading.ntrec.map(|ntrec| ntrec as usize * 1024);
-    let inherited = Inherited::find(None);
     let watch = Watch::new().map_err(|error| {
         operator.say(Remark(format_args!("signals: {}", strerror(&error))));
         Refused
@@ -311,6 +310,10 @@ fn start_volume<S: Sink + Enough>(
         Begin::Dump { amanda: false } => {}
         Begin::Dump { amanda: true } => {
             told.say(Remark(format_args!("note: {name}: the header of Amanda, 32 KB, is skipped")));
+        }
+        // FreeBSD's dump opens one volume more when the dump ends where a volume does.
+        Begin::Empty if reader.was_over() => {
+            told.say(Remark(format_args!("note: {name}: empty, behind the end of the dump")));
         }
         Begin::Empty => reader.report(sink, Fault::Empty),
         Begin::Other(other) => {

@@ -11,7 +11,6 @@ use crate::index::Head;
 use crate::operator::{Message, Remark};
 use crate::os::errno::strerror;
 use crate::proc::Stop;
-use crate::proc::request::{Reply, Request};
 use crate::ring::order::InFlight;
 use crate::units::TP_BSIZE;
 use crate::volume::Chunk;
@@ -42,7 +41,7 @@ impl Writing<'_, '_> {
         }
     }
 
-    /// Writes the index, if one is wanted. It gets its name from [`Writing::keep_index`].
+    /// Writes the index, if one is wanted. The monitor gives it its name.
     ///
     /// A dump whose index could not be written is not recorded, though all of it is on its media: the next one would build on it,
     /// and whoever counts on the index would find out when a file is to be restored.
@@ -63,37 +62,14 @@ impl Writing<'_, '_> {
         }
     }
 
-    /// Gives the index, which is whole, its name.
-    pub(super) fn keep_index(&self, index: Option<Index>) -> Result<(), Stop> {
-        let Some(Index { lines, left_out }) = index else { return Ok(()) };
+    /// Reports an index that has its name.
+    pub(super) fn report_index(&self, index: Option<Index>) {
+        let Some(Index { lines, left_out }) = index else { return };
         let console = &self.started.console;
-        match console.ask_outside(&Request::KeepIndex) {
-            Ok((Reply::Kept, _)) => {}
-            // It may have its name all the same.
-            Ok((Reply::Refused(why), _)) => return self.take_index_back(self.no_index(&why)),
-            Ok((reply, _)) => {
-                return self.take_index_back(self.no_index(&format!("the monitor answered {reply:?}")));
-            }
-            Err(stop) => return self.take_index_back(stop),
-        }
         if left_out > 0 {
             console.say(Remark(format_args!("{left_out} names left out of the index: too deep")));
         }
         console.say(Message::Indexed { lines, name: self.index_name() });
-        Ok(())
-    }
-
-    /// The dump is not recorded, for the reason of `stop`, and so its index does not stay.
-    pub(super) fn take_index_back(&self, stop: Stop) -> Result<(), Stop> {
-        if self.started.index.is_none() {
-            return Err(stop);
-        }
-        let console = &self.started.console;
-        if let Err(Stop::Because(why)) = console.take_back_index() {
-            let name = self.index_name().display();
-            console.say(Remark(format_args!("the index {name} is not put back: {why}")));
-        }
-        Err(stop)
     }
 
     fn no_index(&self, why: &str) -> Stop {

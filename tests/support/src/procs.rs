@@ -96,6 +96,19 @@ pub fn session(leader: u32) -> Vec<u32> {
     all.map(|process| process.id).collect()
 }
 
+/// Live processes that have this line, `NAME=value`, in the environment that they were started with, wherever they are. Those of others
+/// are not found, nor on Linux those that may not be looked into.
+#[cfg(target_os = "linux")]
+pub fn with_environment(line: &str) -> Vec<u32> {
+    let has = |id: &u32| {
+        let environment = fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|one| one == line.as_bytes())
+    };
+    let own = std::process::id();
+    let all = all().into_iter().filter(|process| process.alive && process.id != own && has(&process.id));
+    all.map(|process| process.id).collect()
+}
+
 /// Waits until `done` holds; whether it came to hold within `limit`.
 pub fn until(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + limit;

@@ -90,6 +90,18 @@ pub fn command(program: &Path) -> Command {
     command
 }
 
+/// Landlock's three calls, close_range(2) and pidfd_open(2): what kernels of a few years ago do not have. The same numbers on all machines.
+#[cfg(target_os = "linux")]
+const NEW_CALLS: [i64; 5] = [444, 445, 446, 436, 434];
+
+/// As [`without_tty`], on a kernel that lacks what came with Linux 5.3 to 5.13.
+#[cfg(target_os = "linux")]
+pub fn on_an_old_kernel(program: &Path) -> Command {
+    let mut command = without_tty(program);
+    session::hide_calls(&mut command, &NEW_CALLS);
+    command
+}
+
 /// A command that runs `program` in a session of its own, so without a controlling terminal.
 ///
 /// The child has the process id that [`Command::spawn`] gives, and is the leader of its group.
