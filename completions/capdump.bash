@@ -23,7 +23,7 @@ _capdump() {
 
     case "${cmd}" in
         capdump)
-            opts="-0 -1 -2 -3 -4 -5 -6 -7 -8 -9 -D -h -L -r -R -T -u -f -P -a -B -b -c -d -s -n -C -S -W -w -V --exclude --exclude-file --exclude-inode --partition --superblock --label --compress --index --verify --autoload --volume-script --volumes-prefix --batch --max-read-errors --progress --progress-fd --strict --check --emit --json --list --workers --help --version"
+            opts="-0 -1 -2 -3 -4 -5 -6 -7 -8 -9 -D -h -L -r -R -T -u -f -P -a -B -b -c -d -s -n -C -S -W -w -V --exclude --exclude-file --exclude-inode --partition --superblock --label --compress --index --verify --autoload --volume-script --volumes-prefix --batch --max-read-errors --progress --progress-fd --strict --check --emit --json --list --long --workers --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -162,6 +162,10 @@ _capdump() {
                     return 0
                     ;;
                 --emit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --long)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -128,9 +128,10 @@ fn a_header_full_of_data_and_attributes() {
 }
 
 /// Messages up to where the reference's workers and ours may have read ahead by a different amount.
+/// The reference does not say before the passes that the image is short.
 fn without_got(text: &str) -> String {
     let cut = |l: &str| l.split(", got=").next().unwrap_or(l).to_owned() + "\n";
-    text.lines().map(cut).collect()
+    text.lines().filter(|line| !line.contains("WARNING: the file system has ")).map(cut).collect()
 }
 
 #[test]
@@ -138,6 +139,11 @@ fn a_short_image_is_reported_and_filled_with_zeros() {
     let Some(golden) = Golden::find() else { return };
     let case = golden.case("trunc2b.img", "short_read");
     let done = golden.run(case, capdump(), &[]);
+    assert!(
+        done.messages.contains("WARNING: the file system has 8388608 bytes, but only"),
+        "{}",
+        done.messages
+    );
     assert_eq!(done.ran.code(), 0, "{}", done.messages);
     let expected = without_got(&golden.text(case, "err"));
     // What is lost is named at the end, which the reference does not do.

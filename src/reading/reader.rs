@@ -216,6 +216,11 @@ impl Reader {
         matches!(self.expect, Expect::End(_))
     }
 
+    /// Whether the dump was over before the volume that has just begun.
+    pub fn was_over(&self) -> bool {
+        matches!(&self.expect, Expect::Skip(_, before) if matches!(**before, Expect::End(_)))
+    }
+
     /// How many tape blocks of a file's data come next that need not be looked at.
     pub fn pending_data(&self) -> u64 {
         match (&self.expect, &self.file) {
