@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Frames between our own processes: AF_UNIX SOCK_SEQPACKET, each frame with at most one descriptor.
 
-use super::{check, invalid, retry};
+use super::{check, half, invalid, retry};
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use std::io;
@@ -85,8 +85,10 @@ pub fn send_frame(fd: BorrowedFd<'_>, frame: &[u8], pass: Option<BorrowedFd<'_>>
             libc::CMSG_DATA(first).cast::<i32>().write_unaligned(pass.as_raw_fd());
         }
     }
+    // The end of a record has to be marked: from FreeBSD 15 on the kernel joins records that are not.
+    let flags = libc::MSG_NOSIGNAL | libc::MSG_EOR;
     // SAFETY: the message points to `io` and `control`, which outlive the call; sendmsg reads only.
-    let sent = retry(|| check(unsafe { libc::sendmsg(fd.as_raw_fd(), &message, libc::MSG_NOSIGNAL) }))?;
+    let sent = retry(|| check(unsafe { libc::sendmsg(fd.as_raw_fd(), &message, flags) }))?;
     if sent as usize != frame.len() {
         return Err(io::Error::new(io::ErrorKind::WriteZero, "a frame was cut"));
     }
@@ -118,6 +120,9 @@ pub fn recv_frame(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Option<Re
     }
     if len == 0 {
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the peer is gone"));
+    }
+    if half::socket::is_cut(message.msg_flags) {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a frame is longer than it may be"));
     }
     if let Some(passed) = &passed {
         // Kernels of FreeBSD 12 take MSG_CMSG_CLOEXEC and lose it on the way (unp_externalize).

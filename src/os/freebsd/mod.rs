@@ -16,6 +16,7 @@ pub mod sandbox;
 mod sandbox_tests;
 pub mod signals;
 pub mod snapshot;
+pub mod socket;
 pub mod stat;
 pub mod tape;
 pub mod time;
