@@ -15,7 +15,7 @@ pub enum Sig {
     Term,
     /// SIGHUP.
     Hup,
-    /// SIGINFO, the operator's question how far it is; SIGUSR1 on Linux, which has no SIGINFO.
+    /// The request to report progress: SIGINFO and SIGUSR1; SIGUSR1 alone on Linux, which has no SIGINFO.
     Info,
 }
 
@@ -23,19 +23,29 @@ impl Sig {
     /// Every signal there is here.
     pub const ALL: [Sig; 4] = [Sig::Int, Sig::Term, Sig::Hup, Sig::Info];
 
-    /// The system's signal.
+    /// The system's signals that it stands for.
+    pub(super) fn signals(self) -> &'static [Signal] {
+        match self {
+            Sig::Int => &[Signal::SIGINT],
+            Sig::Term => &[Signal::SIGTERM],
+            Sig::Hup => &[Signal::SIGHUP],
+            Sig::Info => &half::signals::INFO,
+        }
+    }
+
+    /// The system's signal that is sent for it: the first that it stands for.
     pub(super) fn signal(self) -> Signal {
         match self {
+            Sig::Info => half::signals::INFO[0],
             Sig::Int => Signal::SIGINT,
             Sig::Term => Signal::SIGTERM,
             Sig::Hup => Signal::SIGHUP,
-            Sig::Info => half::signals::INFO,
         }
     }
 
     /// The signal of a number.
     pub(super) fn from_number(number: i32) -> Option<Sig> {
-        Sig::ALL.into_iter().find(|sig| sig.signal() as i32 == number)
+        Sig::ALL.into_iter().find(|sig| sig.signals().iter().any(|&signal| signal as i32 == number))
     }
 
     fn bit(self) -> u8 {
@@ -46,6 +56,11 @@ impl Sig {
 /// The signals that an event queue of this process, or of the one it was forked from, has taken.
 static TAKEN: AtomicU8 = AtomicU8::new(0);
 
+/// The system's signals that these stand for.
+pub(super) fn all_of(sigs: &[Sig]) -> impl Iterator<Item = Signal> {
+    sigs.iter().flat_map(|sig| sig.signals()).copied()
+}
+
 /// Notes that a queue takes these signals.
 pub(super) fn taken(sigs: &[Sig]) {
     for sig in sigs {
@@ -54,12 +69,16 @@ pub(super) fn taken(sigs: &[Sig]) {
 }
 
 /// Whether the signal is ignored now, as nohup(1) leaves SIGHUP. A queue would deliver it all the same, so ask
-/// before adding it.
+/// before adding it. One that stands for several is ignored when all of them are.
 pub fn is_ignored(sig: Sig) -> bool {
+    sig.signals().iter().all(|signal| is_signal_ignored(*signal))
+}
+
+fn is_signal_ignored(signal: Signal) -> bool {
     let mut old = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: with no new action given, sigaction only fills in `old`; all-zero is a valid sigaction.
     unsafe {
-        libc::sigaction(sig.signal() as i32, std::ptr::null(), old.as_mut_ptr());
+        libc::sigaction(signal as i32, std::ptr::null(), old.as_mut_ptr());
         old.assume_init().sa_sigaction == libc::SIG_IGN
     }
 }
@@ -81,7 +100,7 @@ pub struct Held(SigSet);
 
 /// Holds the signals back until a queue takes them or they are released, so that one that comes before does not end the program.
 pub fn hold(sigs: &[Sig]) -> io::Result<Held> {
-    let mask: SigSet = sigs.iter().map(|sig| sig.signal()).collect();
+    let mask: SigSet = all_of(sigs).collect();
     let mut old = SigSet::empty();
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&mask), Some(&mut old))?;
     Ok(Held(old))
@@ -96,9 +115,9 @@ impl Held {
 
 /// Ignores the signals: what a worker does about those that the terminal sends to the whole process group.
 pub fn ignore(sigs: &[Sig]) -> io::Result<()> {
-    for sig in sigs {
+    for number in all_of(sigs) {
         // SAFETY: SIG_IGN runs no code of ours.
-        unsafe { signal(sig.signal(), SigHandler::SigIgn)? };
+        unsafe { signal(number, SigHandler::SigIgn)? };
     }
     Ok(())
 }
@@ -113,9 +132,9 @@ pub fn ignore_file_size() {
 /// all. The parent's queue must not be used any more. Signals that were ignored from the start stay so.
 pub fn reset_in_child() -> io::Result<()> {
     let bits = TAKEN.swap(0, Ordering::Relaxed);
-    for sig in Sig::ALL.into_iter().filter(|sig| bits & sig.bit() != 0) {
+    for number in Sig::ALL.iter().filter(|sig| bits & sig.bit() != 0).flat_map(|sig| sig.signals()) {
         // SAFETY: SIG_DFL runs no code of ours.
-        unsafe { signal(sig.signal(), SigHandler::SigDfl)? };
+        unsafe { signal(*number, SigHandler::SigDfl)? };
     }
     Ok(sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?)
 }
@@ -124,9 +143,9 @@ pub fn reset_in_child() -> io::Result<()> {
 /// SIGXFSZ, and SIGPIPE, which Rust's runtime ignores, among them.
 pub fn restore_for_program() -> io::Result<()> {
     let others = [Signal::SIGPIPE, Signal::SIGXFSZ];
-    for signal_number in Sig::ALL.map(Sig::signal).into_iter().chain(others) {
+    for number in all_of(&Sig::ALL).chain(others) {
         // SAFETY: SIG_DFL runs no code of ours.
-        unsafe { signal(signal_number, SigHandler::SigDfl)? };
+        unsafe { signal(number, SigHandler::SigDfl)? };
     }
     Ok(sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?)
 }
@@ -141,9 +160,56 @@ mod tests {
     #[test]
     fn numbers_lead_back() {
         for sig in Sig::ALL {
-            assert_eq!(Sig::from_number(sig.signal() as i32), Some(sig));
+            assert_eq!(sig.signals()[0], sig.signal());
+            for signal in sig.signals() {
+                assert_eq!(Sig::from_number(*signal as i32), Some(sig));
+            }
         }
         assert_eq!(Sig::from_number(libc::SIGSEGV), None);
+    }
+
+    #[test]
+    fn sigusr1_is_a_request_for_progress_on_every_system() {
+        assert_eq!(Sig::from_number(libc::SIGUSR1), Some(Sig::Info));
+    }
+
+    #[test]
+    fn each_signal_of_a_request_has_its_default_again_in_a_child() {
+        for signal in Sig::Info.signals() {
+            let status = in_child(|| {
+                let mut queue = Queue::new().unwrap();
+                queue.add_signals(&[Sig::Info]).unwrap();
+                in_child_status(in_child(|| {
+                    reset_in_child().unwrap();
+                    i32::from(is_default(*signal))
+                }))
+            });
+            assert_eq!(status, ExitStatus::Exited(1), "{signal}");
+        }
+    }
+
+    #[test]
+    fn another_program_has_the_default_of_each_signal() {
+        let status = in_child(|| {
+            ignore(&Sig::ALL).unwrap();
+            let before = all_of(&Sig::ALL).any(is_default);
+            restore_for_program().unwrap();
+            i32::from(before || !all_of(&Sig::ALL).all(is_default))
+        });
+        assert_eq!(status, ExitStatus::Exited(0));
+    }
+
+    /// Whether the signal has its default action and is not blocked.
+    fn is_default(signal: Signal) -> bool {
+        let mut old = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+        // SAFETY: as in `is_signal_ignored`.
+        let action = unsafe {
+            libc::sigaction(signal as i32, std::ptr::null(), old.as_mut_ptr());
+            old.assume_init().sa_sigaction
+        };
+        let mut blocked = SigSet::empty();
+        sigprocmask(SigmaskHow::SIG_BLOCK, None, Some(&mut blocked)).unwrap();
+        action == libc::SIG_DFL && !blocked.contains(signal)
     }
 
     #[test]
@@ -172,24 +238,28 @@ mod tests {
 
     #[test]
     fn what_is_held_back_comes_later() {
-        let status = in_child(|| {
-            let held = hold(&[Sig::Info]).unwrap();
-            // SAFETY: raise takes any signal number.
-            unsafe { libc::raise(Sig::Info.signal() as i32) };
-            let mut queue = Queue::new().unwrap();
-            queue.add_signals(&[Sig::Info]).unwrap();
-            i32::from(held.0.contains(Sig::Info.signal())) + 5
-        });
-        assert_eq!(status, ExitStatus::Exited(5));
+        for signal in Sig::Info.signals() {
+            let status = in_child(|| {
+                let held = hold(&[Sig::Info]).unwrap();
+                // SAFETY: raise takes any signal number.
+                unsafe { libc::raise(*signal as i32) };
+                let mut queue = Queue::new().unwrap();
+                queue.add_signals(&[Sig::Info]).unwrap();
+                i32::from(held.0.contains(*signal)) + 5
+            });
+            assert_eq!(status, ExitStatus::Exited(5), "{signal}");
+        }
     }
 
     #[test]
     fn ignores() {
         let status = in_child(|| {
-            ignore(&[Sig::Int]).unwrap();
-            // SAFETY: raise takes any signal number.
-            unsafe { libc::raise(libc::SIGINT) };
-            i32::from(!is_ignored(Sig::Int) || is_ignored(Sig::Term))
+            ignore(&[Sig::Int, Sig::Info]).unwrap();
+            for number in all_of(&[Sig::Int, Sig::Info]) {
+                // SAFETY: raise takes any signal number.
+                unsafe { libc::raise(number as i32) };
+            }
+            i32::from(!is_ignored(Sig::Int) || !is_ignored(Sig::Info) || is_ignored(Sig::Term))
         });
         assert_eq!(status, ExitStatus::Exited(0));
     }

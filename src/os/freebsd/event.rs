@@ -74,8 +74,8 @@ impl Queue {
     /// The kernel tells a kqueue of a signal before it looks whether the signal is ignored. So each is registered
     /// first and ignored then; in between it has its default action.
     pub fn add_signals(&mut self, sigs: &[Sig]) -> io::Result<()> {
-        for sig in sigs {
-            let number = sig.signal() as usize;
+        for signal in signals::all_of(sigs) {
+            let number = signal as usize;
             let (filter, flags) = (EventFilter::EVFILT_SIGNAL, EvFlags::EV_ADD);
             self.change(KEvent::new(number, filter, flags, FilterFlag::empty(), 0, 0))?;
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The signal that asks how far it is.
+//! The signals that request a report of progress.
 
 use nix::sys::signal::Signal;
 
-/// What the terminal sends for ^T.
-pub const INFO: Signal = Signal::SIGINFO;
+/// SIGINFO, which the terminal sends for ^T, and SIGUSR1 as on systems without SIGINFO.
+pub const INFO: [Signal; 2] = [Signal::SIGINFO, Signal::SIGUSR1];

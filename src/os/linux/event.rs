@@ -93,7 +93,7 @@ impl Queue {
     }
 
     pub fn add_signals(&mut self, sigs: &[Sig]) -> io::Result<()> {
-        let mask: SigSet = sigs.iter().map(|sig| sig.signal()).collect();
+        let mask: SigSet = signals::all_of(sigs).collect();
         sigprocmask(SigmaskHow::SIG_BLOCK, Some(&mask), None)?;
         signals::taken(sigs);
         let fd = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;

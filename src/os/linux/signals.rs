@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The signal that asks how far it is.
+//! The signals that request a report of progress.
 
 use nix::sys::signal::Signal;
 
 /// Linux has no SIGINFO.
-pub const INFO: Signal = Signal::SIGUSR1;
+pub const INFO: [Signal; 1] = [Signal::SIGUSR1];
