@@ -74,6 +74,9 @@ impl fmt::Display for BadMessage {
 
 impl std::error::Error for BadMessage {}
 
+/// A program and its arguments, and what is added to its environment.
+type Words = (Vec<OsString>, Vec<(&'static str, String)>);
+
 impl Task {
     /// Its kind.
     pub fn kind(&self) -> TaskKind {
@@ -85,7 +88,7 @@ impl Task {
     }
 
     /// The program and its arguments, and what is added to its environment; none if `job` has no such program.
-    fn words(&self, job: &Job) -> Option<(Vec<OsString>, Vec<(&'static str, String)>)> {
+    fn words(&self, job: &Job) -> Option<Words> {
         match (self, &job.output) {
             (Task::Command(volume), Output::Command(command)) => {
                 let words = vec!["/bin/sh".into(), "-c".into(), command.clone()];
@@ -154,7 +157,8 @@ impl ToRunner {
             ToRunner::Run(Task::Remote) => pack(REMOTE, 0),
             ToRunner::Run(Task::Script(volume)) => pack(SCRIPT, *volume),
             ToRunner::Run(Task::Wall(text)) => {
-                let text = &text.as_bytes()[..text.floor_char_boundary(TEXT_BYTES)];
+                let end = (0..=TEXT_BYTES.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+                let text = &text.as_bytes()[..end.unwrap_or(0)];
                 [pack(WALL, u32::try_from(text.len()).unwrap_or(0)).as_slice(), text].concat()
             }
             ToRunner::Leave => pack(LEAVE, 0),
