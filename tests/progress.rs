@@ -9,8 +9,10 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
+use capdump_support::fuse::{Faults, Served, available};
 use capdump_support::program::{Ran, TempDir, run, without_tty};
 use capdump_support::pty::Session;
 use capdump_support::{procs, small};
@@ -127,7 +129,7 @@ fn json(dir: &TempDir, options: &[&str]) -> (Ran, Vec<Value>) {
 }
 
 /// The fields of each event beside `event` and `time`, as the manual page has them.
-const SCHEMA: [(&str, &str); 10] = [
+const SCHEMA: [(&str, &str); 11] = [
     ("answer", "yes"),
     ("done", "blocks seconds volumes"),
     ("end", "status"),
@@ -137,6 +139,7 @@ const SCHEMA: [(&str, &str); 10] = [
     ("progress", "blocks estimate left pass volume"),
     ("question", "text"),
     ("start", "base date disk level output version"),
+    ("verify", "bytes left total volume"),
     ("volume", "output volume"),
 ];
 
@@ -179,6 +182,24 @@ fn json_tells_the_course_of_a_dump() {
 }
 
 #[test]
+fn json_has_what_is_read_back() {
+    let dir = TempDir::new("capdump-progress");
+    small::one_file(&dir.join("image"), 7 << 20);
+    let options = ["-0", "-B", "4000", "--verify", "-f", "one,two"];
+    let (ran, lines) = json(&dir, &options);
+    let ran = ran.ok();
+    check(&lines);
+    for (volume, file) in [(1, "one"), (2, "two")] {
+        let of_volume = |line: &&Value| line["event"] == "verify" && line["volume"] == volume;
+        let first = lines.iter().find(of_volume).unwrap();
+        let length = fs::metadata(dir.join(file)).unwrap().len();
+        assert_eq!((&first["bytes"], &first["left"]), (&0.into(), &Value::Null));
+        assert_eq!(first["total"], length);
+    }
+    assert!(!ran.stderr.contains("verifying volume 1:"), "printed on request only: {}", ran.stderr);
+}
+
+#[test]
 fn json_tells_of_questions_and_of_the_end() {
     let dir = TempDir::new("capdump-progress");
     small::mixed(&dir.join("image"));
@@ -197,6 +218,73 @@ fn a_descriptor_that_is_not_open_is_refused() {
     command.args(["-0a", "-f", "out", "--progress", "json", "--progress-fd", "77", "image"]);
     let ran = run(command.current_dir(dir.path()), LIMIT);
     assert_eq!((ran.code(), &*ran.stderr), (1, "capdump: progress to descriptor 77: Bad file descriptor\n"));
+}
+
+/// Starts a dump with `--verify` to a file that is read slowly.
+fn read_back(dir: &TempDir, options: &[&str]) -> (Session, Served) {
+    small::one_file(&dir.join("image"), 20 << 20);
+    fs::write(dir.join("backing"), b"").unwrap();
+    let faults = Faults { read_delay: Duration::from_millis(20), ..Faults::default() };
+    let served = Served::new(&dir.join("mnt"), &dir.join("backing"), faults);
+    let session = session(dir, &[&["-0a", "--verify", "-f", "mnt/file"], options].concat());
+    (session, served)
+}
+
+/// Waits until a part of the dump was read back.
+fn wait_for_reads(served: &Served) {
+    let end = Instant::now() + LIMIT;
+    while served.log.lock().unwrap().reads.len() < 10 {
+        assert!(Instant::now() < end, "nothing is read back");
+        sleep(Duration::from_millis(5));
+    }
+}
+
+const LINE: &str = "  DUMP: verifying volume 1: ";
+
+#[test]
+fn the_reading_back_has_a_bar_a_line_on_request_and_a_title() {
+    if !available() {
+        return;
+    }
+    let dir = TempDir::new("capdump-progress");
+    let (mut session, served) = read_back(&dir, &[]);
+    session.expect("  verifying volume 1 [", LIMIT);
+    wait_for_reads(&served);
+    procs::send(session.id(), Signal::SIGUSR1);
+    session.expect(LINE, LIMIT);
+    session.expect("% done, finished in 0:0", LIMIT);
+    session.expect("  verifying volume 1 [", LIMIT);
+    let titles: Vec<String> = procs::descendants(session.id())
+        .into_iter()
+        .filter_map(|id| fs::read_to_string(format!("/proc/{id}/comm")).ok())
+        .collect();
+    assert!(titles.iter().any(|title| title == "image: verifyin\n"), "{titles:?}");
+    let (status, shown) = session.finish(LIMIT);
+    assert_eq!(status.and_then(|s| s.code()), Some(0), "{shown}");
+    assert!(shown.contains("  DUMP: verified 1 volume\n"), "{shown}");
+    assert!(shown.ends_with(CLEAR), "the bar is gone: {shown:?}");
+}
+
+#[test]
+fn the_reading_back_prints_nothing_more_until_it_is_requested() {
+    if !available() {
+        return;
+    }
+    let dir = TempDir::new("capdump-progress");
+    let (session, served) = read_back(&dir, &["--progress", "plain"]);
+    let (status, shown) = session.finish(LIMIT);
+    assert_eq!(status.and_then(|s| s.code()), Some(0), "{shown}");
+    assert!(!shown.contains(LINE), "{shown}");
+    drop(served);
+    for style in ["plain", "none"] {
+        let (mut session, served) = read_back(&dir, &["--progress", style]);
+        wait_for_reads(&served);
+        procs::send(session.id(), Signal::SIGUSR1);
+        session.expect(LINE, LIMIT);
+        let (status, shown) = session.finish(LIMIT);
+        assert_eq!(status.and_then(|s| s.code()), Some(0), "{shown}");
+        assert_eq!(shown.matches(LINE).count(), 1, "{shown}");
+    }
 }
 
 #[test]

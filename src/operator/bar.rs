@@ -24,6 +24,8 @@ const WRITING: &str = "  {prefix} [{wide_bar}] {percent:>3}% {decimal_bytes}/{de
 
 /// While a dump is read whose size is known.
 const READING: &str = "  {prefix} [{wide_bar}] {percent:>3}% {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} ETA {eta}";
+/// What the bar begins with while a volume is read back.
+const VERIFYING: &str = "verifying volume";
 /// While one is read whose size is not known.
 const STREAMING: &str = "  {prefix} {decimal_bytes} {decimal_bytes_per_sec}";
 
@@ -69,15 +71,38 @@ impl Bar {
         self.bar.reset();
     }
 
-    /// Shows how far passes III and IV are.
-    pub fn advance(&self, pass: u8, volume: u32, blocks: u64) {
+    /// Shows how far passes III and IV are, for which `estimate` tape blocks are expected.
+    pub fn advance(&self, pass: u8, volume: u32, blocks: u64, estimate: u64) {
+        let was_verifying = self.bar.prefix().starts_with(VERIFYING);
         self.bar.set_prefix(format!("pass {pass}, volume {volume}"));
         let bytes = blocks.saturating_mul(TP_BSIZE as u64);
+        if was_verifying {
+            self.bar.set_style(style(WRITING));
+            self.bar.set_length(estimate.saturating_mul(TP_BSIZE as u64));
+            self.jump(bytes);
+        }
         // More may come than was expected.
         if self.bar.length().is_some_and(|length| bytes > length) {
             self.bar.set_length(bytes);
         }
         self.bar.set_position(bytes);
+    }
+
+    /// Shows how many bytes of a volume were read back, of `total`.
+    pub fn verify(&self, volume: u32, bytes: u64, total: u64) {
+        self.bar.set_prefix(format!("{VERIFYING} {volume}"));
+        if bytes == 0 {
+            self.bar.set_style(style(READING));
+            self.bar.set_length(total);
+            self.jump(0);
+        }
+        self.bar.set_position(bytes);
+    }
+
+    /// Goes to another position, from which on the speed is reckoned.
+    fn jump(&self, bytes: u64) {
+        self.bar.set_position(bytes);
+        self.bar.reset_eta();
     }
 
     /// Shows how many bytes of a dump were read, of `total` if that is known.
@@ -189,14 +214,16 @@ mod tests {
         let bar = Bar::new(write);
         bar.mapping(1);
         bar.writing(1000);
-        bar.advance(4, 2, 500);
+        bar.advance(4, 2, 500, 1000);
+        bar.verify(2, 0, 2_000_000);
+        bar.advance(4, 3, 750, 1000);
         bar.suspend(|| bar.terminal_for_test("a message\n"));
         bar.clear();
         drop(bar);
         let mut bytes = [0; 4096];
         let length = output::read(read.as_fd(), &mut bytes).unwrap();
         let shown = String::from_utf8_lossy(&bytes[..length]).into_owned();
-        for part in ["pass 4, volume 2 [", " 50% 512.00 kB/1.02 MB ", "\r\x1b[2Ka message\n"] {
+        for part in ["pass 4, volume 3 [", " 75% 768.00 kB/1.02 MB ", "\r\x1b[2Ka message\n"] {
             assert!(shown.contains(part), "{part:?} in {shown:?}");
         }
         assert!(shown.ends_with("\r\x1b[2K"), "{shown:?}");

@@ -54,8 +54,11 @@ impl Display {
             (Display::Bar(bar), Event::Estimate { blocks, .. }) => {
                 bar.writing(u64::try_from(blocks).unwrap_or(0));
             }
-            (Display::Bar(bar), Event::Progress { pass, volume, blocks, .. }) => {
-                bar.advance(pass, volume, blocks);
+            (Display::Bar(bar), Event::Progress { pass, volume, blocks, estimate, .. }) => {
+                bar.advance(pass, volume, blocks, estimate);
+            }
+            (Display::Bar(bar), Event::Verify { volume, bytes, total, .. }) => {
+                bar.verify(volume, bytes, total);
             }
             (Display::Bar(bar), Event::End { .. }) => bar.clear(),
             _ => {}

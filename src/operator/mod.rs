@@ -22,7 +22,7 @@ use crate::os::standard;
 pub use bar::Bar;
 pub use display::Display;
 pub use message::{BREADEMAX, DiskMessage, FilesMessage, Line, MediaMessage, Message, Remark, StopMessage};
-pub use progress::{Progress, State, pass_title, title};
+pub use progress::{Progress, State, pass_title, title, verify_title};
 pub use query::{Action, Query, Question, REMIND_AFTER};
 pub use refusal::Refusal;
 pub use report::{Event, Report};

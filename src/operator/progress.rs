@@ -111,6 +111,11 @@ pub fn title(disk: &OsStr, pass: u8, state: &State) -> String {
     }
 }
 
+/// The process title while a volume is read back.
+pub fn verify_title(disk: &OsStr, volume: u32, state: &State) -> String {
+    format!("{}: verifying volume {volume}: {state}", escape::name(disk))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,5 +192,7 @@ mod tests {
         let want = "/dev/da0: pass 3: 1.50% done, finished in 2:02 at then";
         assert_eq!(title(disk, 3, &state), want);
         assert_eq!(title(disk, 4, &State::Soon), "/dev/da0: 99.99% done, finished soon");
+        let want = "/dev/da0: verifying volume 2: 1.50% done, finished in 2:02 at then";
+        assert_eq!(verify_title(disk, 2, &state), want);
     }
 }

@@ -32,6 +32,8 @@ pub enum Event<'a> {
     Volume { volume: u32, output: &'a OsStr },
     /// How far the dump is; `left` is in seconds.
     Progress { pass: u8, volume: u32, blocks: u64, estimate: u64, left: Option<i64> },
+    /// How many bytes of a volume are read back, of `total`; `left` is in seconds.
+    Verify { volume: u32, bytes: u64, total: u64, left: Option<i64> },
     /// The operator is asked.
     Question { text: &'a str },
     /// The operator has answered.
@@ -64,11 +66,12 @@ impl Report {
         self.fd.as_fd()
     }
 
-    /// Writes a line. Progress comes once a second at most. A line that the reader has no room for is left out: the dump does
+    /// Writes a line. Progress comes once a second at most, but for the start of a reading back. A line that the reader has no room for is left out: the dump does
     /// not wait for it.
     pub fn write(&mut self, event: Event<'_>, time: i64) {
-        if matches!(event, Event::Progress { .. }) {
-            if self.progress_at.is_some_and(|at| at.elapsed() < EVERY) {
+        if matches!(event, Event::Progress { .. } | Event::Verify { .. }) {
+            let is_start = matches!(event, Event::Verify { bytes: 0, .. });
+            if !is_start && self.progress_at.is_some_and(|at| at.elapsed() < EVERY) {
                 return;
             }
             self.progress_at = Some(Instant::now());
@@ -111,6 +114,9 @@ fn object(event: Event<'_>, time: i64) -> Value {
                 "pass": pass, "volume": volume, "blocks": blocks, "estimate": estimate, "left": left,
             });
             ("progress", fields)
+        }
+        Event::Verify { volume, bytes, total, left } => {
+            ("verify", json!({ "volume": volume, "bytes": bytes, "total": total, "left": left }))
         }
         Event::Question { text } => ("question", json!({ "text": text })),
         Event::Answer { yes } => ("answer", json!({ "yes": yes })),

@@ -73,6 +73,8 @@ pub struct Verification {
     /// The next part to be read, and where it begins in bytes; and the next that was read.
     next: (usize, u64),
     done: usize,
+    /// Bytes of this volume that were read back.
+    done_bytes: u64,
     volume: u32,
     reader: Reader,
     found: Found,
@@ -97,6 +99,7 @@ impl Verification {
             parts: Vec::new(),
             next: (0, 0),
             done: 0,
+            done_bytes: 0,
             volume: 0,
             reader: Reader::default(),
             found: Found::default(),
@@ -106,7 +109,7 @@ impl Verification {
     /// A volume is begun, once more if the one before has the same number.
     pub fn begin_volume(&mut self, volume: u32) {
         self.parts.clear();
-        (self.next, self.done, self.volume) = ((0, 0), 0, volume);
+        (self.next, self.done, self.done_bytes, self.volume) = ((0, 0), 0, 0, volume);
     }
 
     /// A part was written.
@@ -132,6 +135,11 @@ impl Verification {
         self.parts.get(self.done).copied()
     }
 
+    /// Bytes of this volume that were read back, and how many it has.
+    pub fn progress(&self) -> (u64, u64) {
+        (self.done_bytes, self.parts.iter().map(|part| u64::from(part.bytes)).sum())
+    }
+
     /// The next part was read: `bytes` bytes with that digest; `blocks` is what they were made from.
     ///
     /// Errors: they are not what was written, or the stream is wrong.
@@ -141,6 +149,7 @@ impl Verification {
             return Err(self.difference(part));
         }
         self.done += 1;
+        self.done_bytes += u64::from(bytes);
         for block in blocks.as_chunks::<TP_BSIZE>().0 {
             self.reader.block(block, &mut self.found);
         }
@@ -186,13 +195,18 @@ mod tests {
         verification.begin_reading();
         let offsets: Vec<u64> = std::iter::from_fn(|| verification.next_part()).map(|part| part.0).collect();
         assert_eq!(offsets, [0, 4000, 7000]);
+        assert_eq!(verification.progress(), (0, 7053));
         verification.read(4000, Digest::of(&[20]), &[]).unwrap();
+        assert_eq!(verification.progress(), (4000, 7053));
         let error = verification.read(3000, Digest::of(&[21]), &[]).unwrap_err().to_string();
         assert_eq!(error, "volume 1: records 2 to 4 (inodes 5 to 9) are not what was written");
         assert!(verification.read(2999, Digest::of(&[30]), &[]).is_err());
         verification.read(3000, Digest::of(&[30]), &[]).unwrap();
         let error = verification.read(53, Digest::of(&[1]), &[]).unwrap_err().to_string();
         assert_eq!(error, "volume 1: the table at its end is not what was written");
+        assert_eq!(verification.progress().0, 7000, "a difference is not counted");
+        verification.begin_volume(2);
+        assert_eq!(verification.progress(), (0, 0));
         let error = verification.finish().unwrap_err().to_string();
         assert!(error.contains("the dump ends without TS_END"), "{error}");
     }

@@ -68,6 +68,8 @@ pub struct Writing<'a, 'd> {
     progress: Progress,
     /// SIGINFO came: the next line of progress is wanted, however it is shown.
     asked: bool,
+    /// While a volume is read back, since when, and how many bytes it has.
+    reading_back: Option<Progress>,
     /// Tape blocks expected.
     estimate: u64,
     /// The pass that chunks are filled from.
@@ -124,6 +126,7 @@ impl<'a, 'd> Writing<'a, 'd> {
             clock_started: false,
             progress,
             asked: false,
+            reading_back: None,
             estimate,
             pass: 3,
             titled: 0,
@@ -503,6 +506,10 @@ impl<'a, 'd> Writing<'a, 'd> {
                 Some(worker) => Err(super::crew::Broken::Ended(worker, status).into()),
                 None => Ok(()),
             },
+            Event::Signal(Sig::Info) if self.reading_back.is_some() => {
+                self.show_verifying(true);
+                Ok(())
+            }
             Event::Signal(Sig::Info) => {
                 self.progress.ask();
                 self.asked = true;

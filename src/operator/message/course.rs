@@ -39,6 +39,8 @@ pub enum Message<'a> {
     Written { blocks: u64, volumes: Option<u32> },
     /// A volume is read back. dump has no such line, nor the next.
     Verifying { volume: u32 },
+    /// How much of a volume is read back: printed on request only.
+    Checked { volume: u32, state: &'a State },
     /// All volumes are what was written.
     Verified { volumes: u32 },
     /// What compression made of so many tape blocks, in bytes. dump has no such line.
@@ -94,6 +96,7 @@ impl fmt::Display for Message<'_> {
                 write!(f, "DUMP: {blocks} tape blocks on {volumes} volume{plural}")
             }
             Verifying { volume } => write!(f, "verifying volume {volume}"),
+            Checked { volume, state } => write!(f, "verifying volume {volume}: {state}"),
             Verified { volumes: 1 } => f.write_str("verified 1 volume"),
             Verified { volumes } => write!(f, "verified {volumes} volumes"),
             Compressed { blocks, bytes } => {

@@ -10,7 +10,8 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, sleep};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -31,6 +32,8 @@ pub struct Faults {
     pub read_short: Vec<u64>,
     /// A read that brings this byte brings it with a bit flipped.
     pub read_flip: Option<u64>,
+    /// Each read takes so long.
+    pub read_delay: Duration,
     /// A write that begins at or after the offset fails with the error.
     pub write_error: Option<(u64, Errno)>,
     /// A write that begins before this and goes past it ends there.
@@ -220,6 +223,7 @@ impl Server {
 
     fn read(&mut self, offset: u64, mut length: usize) -> Result<Vec<u8>, Errno> {
         self.log.lock().expect("no panic").reads.push((offset, length));
+        sleep(self.faults.read_delay);
         let end = offset + length as u64;
         if self.faults.read_eio.iter().any(|r| r.start < end && offset < r.end) {
             return Err(Errno::EIO);
