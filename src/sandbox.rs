@@ -27,12 +27,10 @@ pub enum DescriptorKind {
     RmtSocket,
     /// A socket between our own processes.
     RingSocket,
-    /// A child. Held by the planner.
+    /// A child. Held by its parent, limited in the planner.
     ProcessDescriptor,
     /// An event queue. Held by its owner.
     Queue,
-    /// The dumpdates file. Held by the planner.
-    Dumpdates,
     /// The index that is written. Held by the planner.
     Index,
     /// The operator's terminal. Held by the planner.
@@ -47,7 +45,7 @@ pub enum DescriptorKind {
 
 impl DescriptorKind {
     /// Every kind.
-    pub const ALL: [DescriptorKind; 16] = [
+    pub const ALL: [DescriptorKind; 15] = [
         DescriptorKind::Disk,
         DescriptorKind::Volume,
         DescriptorKind::TapeDevice,
@@ -58,7 +56,6 @@ impl DescriptorKind {
         DescriptorKind::RingSocket,
         DescriptorKind::ProcessDescriptor,
         DescriptorKind::Queue,
-        DescriptorKind::Dumpdates,
         DescriptorKind::Index,
         DescriptorKind::Terminal,
         DescriptorKind::Stdio,
@@ -81,7 +78,6 @@ impl DescriptorKind {
             DescriptorKind::ProcessDescriptor => &[Event, Pdgetpid, Pdkill],
             // One queue can be waited on in another.
             DescriptorKind::Queue => &[Kqueue, Event],
-            DescriptorKind::Dumpdates => &[Read, Write, Seek, Ftruncate, Flock, Fsync, Fstat],
             DescriptorKind::Index => &[Write, Fsync],
             DescriptorKind::Terminal | DescriptorKind::Stdio => &[Read, Write, Event, Fstat, Ioctl],
             DescriptorKind::StandardOutput => &[Write, Event, Fstat, Fsync],

@@ -14,8 +14,12 @@ pub const ALONE: OFlag = OFlag::empty();
 /// Nothing: the kernel gives large writers larger pipes by itself.
 pub fn widen(_fd: BorrowedFd<'_>) {}
 
-/// Nothing, as far as can be seen: the end of a pipe that is written to does not tell how much is in it. A blocking write of 8 KiB or
-/// more returns only when the reader has taken it (`pipe_direct_write`, sys/kern/sys_pipe.c), so that mostly there is no more to wait for.
+/// Nothing, as far as can be seen. A blocking write of 8 KiB or more returns only when the reader has taken it (`pipe_direct_write`,
+/// sys/kern/sys_pipe.c), so that mostly there is no more to wait for.
+///
+/// `EVFILT_WRITE` does not tell it: such a write counts its bytes as written before they are read, also when the reader goes meanwhile,
+/// and none of them is in the buffer then; of the buffer only the free bytes are told (`filt_pipewrite`), not its size, which changes; and
+/// when the reader has gone, registering fails with `EPIPE` whether it had read all or not, while restore(8) that has read all may go.
 pub fn unread(_fd: BorrowedFd<'_>) -> io::Result<Unread> {
     Ok(Unread::Nothing)
 }
