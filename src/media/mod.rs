@@ -2,11 +2,12 @@
 //! What a dump is written to, and how records are written to it.
 
 mod packed;
+mod remote;
 pub mod rmt;
 mod write;
 
 pub use packed::{write_bytes, write_frame};
-pub use write::{Descriptor, Writer, Written, write_chunk};
+pub use write::{Descriptor, Until, Writer, Written, write_chunk};
 
 /// How a medium is written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,11 @@ pub enum Kind {
 
 impl Kind {
     const ALL: [Kind; 5] = [Kind::File, Kind::Stream, Kind::Tape, Kind::Remote, Kind::RemoteInStep];
+
+    /// Whether it is written by the rmt protocol.
+    pub fn is_remote(self) -> bool {
+        matches!(self, Kind::Remote | Kind::RemoteInStep)
+    }
 
     /// Its number in a frame.
     pub fn code(self) -> u32 {

@@ -61,6 +61,7 @@ mod tests {
     use std::io;
 
     use super::*;
+    use crate::media::Until;
 
     /// A file that takes so many bytes.
     #[derive(Default)]
@@ -82,7 +83,7 @@ mod tests {
             Ok(n)
         }
 
-        fn wait(&mut self) -> io::Result<()> {
+        fn wait(&mut self, _until: Until) -> io::Result<()> {
             Ok(())
         }
 

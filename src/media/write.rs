@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 
 use super::Kind;
-use super::rmt::{self, Answers, Replies};
+use super::remote::RemoteTape;
 
 /// Bytes that a tape's memory is aligned to: a page of the machines we know.
 const PAGE: usize = 4096;
@@ -25,15 +25,26 @@ pub enum Written {
     Failed(u32, i32),
 }
 
+/// What is waited for on a medium that does not block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// It can be written.
+    Writable,
+    /// It can be read.
+    Readable,
+    /// Either.
+    Ready,
+}
+
 /// The system's side of a medium.
 pub trait Writer {
     /// One write(2); a signal does not end it.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// Waits until a medium that does not block can be written again.
-    fn wait(&mut self) -> io::Result<()>;
+    /// Waits until a medium that does not block is ready.
+    fn wait(&mut self, until: Until) -> io::Result<()>;
 
-    /// One read(2) of a remote tape's answers; waits for them.
+    /// One read(2) of a remote tape's answers, which does not wait for them.
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize>;
 
     /// Whether a tape that took less than a record says that it is at its end.
@@ -47,17 +58,17 @@ pub trait Writer {
 pub struct Descriptor<'a, W> {
     /// The descriptor.
     pub fd: BorrowedFd<'a>,
-    /// Waits until it can be written.
+    /// Waits until it is ready.
     pub wait: W,
 }
 
-impl<W: FnMut(BorrowedFd<'_>) -> io::Result<()>> Writer for Descriptor<'_, W> {
+impl<W: FnMut(BorrowedFd<'_>, Until) -> io::Result<()>> Writer for Descriptor<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         crate::os::output::write(self.fd, bytes)
     }
 
-    fn wait(&mut self) -> io::Result<()> {
-        (self.wait)(self.fd)
+    fn wait(&mut self, until: Until) -> io::Result<()> {
+        (self.wait)(self.fd, until)
     }
 
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
@@ -109,7 +120,7 @@ pub(super) fn write_whole(out: &mut impl Writer, kind: Kind, bytes: &[u8], recor
                 short = done < bytes.len();
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                if let Err(error) = out.wait() {
+                if let Err(error) = out.wait(Until::Writable) {
                     return Written::Failed(records, errno_of(&error));
                 }
             }
@@ -137,77 +148,11 @@ fn write_records(out: &mut impl Writer, bytes: &[u8], record: usize, page: &mut 
 
 /// Sends records to a remote tape, up to `ahead` of them before they are answered for. All are answered for at the end.
 fn write_remote(out: &mut impl Writer, bytes: &[u8], record: usize, ahead: u32) -> Written {
-    let mut answers = Answers::default();
-    let mut replies = Replies::default();
-    let (mut open, mut lost) = (0, None);
-    for record in bytes.chunks_exact(record) {
-        while open == ahead && answers.stopped.is_none() {
-            match answer(out, &mut replies, &mut answers, record.len()) {
-                Ok(()) => open -= 1,
-                Err(errno) => return Written::Failed(answers.written, errno),
-            }
-        }
-        if answers.stopped.is_some() {
-            break;
-        }
-        if let Err(error) = send(out, &rmt::write(record.len())).and_then(|()| send(out, record)) {
-            // The other side takes no more; what it wrote until then is in the answers that are still unread.
-            lost = Some(errno_of(&error));
-            break;
-        }
-        open += 1;
+    let mut tape = RemoteTape::new(out, record);
+    match tape.write(bytes, ahead).and_then(|lost| tape.finish().map(|()| lost)) {
+        Ok(lost) => tape.written(lost),
+        Err(errno) => tape.failed(errno),
     }
-    while open > 0 {
-        match answer(out, &mut replies, &mut answers, record) {
-            Ok(()) => open -= 1,
-            Err(errno) => return Written::Failed(answers.written, errno),
-        }
-    }
-    match answers.stopped {
-        None => lost.map_or(Written::All, |errno| Written::Failed(answers.written, errno)),
-        // A record that was sent ahead is behind the gap: the volume is of no use.
-        Some(_) if answers.gap => Written::Failed(answers.written, libc::ENOSPC),
-        Some(Ok(())) => Written::End(answers.written),
-        Some(Err(errno)) => Written::Failed(answers.written, errno),
-    }
-}
-
-/// Waits for the answer to one record. Errors: the other side is gone or talks nonsense.
-fn answer(
-    out: &mut impl Writer,
-    replies: &mut Replies,
-    answers: &mut Answers,
-    record: usize,
-) -> Result<(), i32> {
-    loop {
-        match replies.take() {
-            Ok(Some(reply)) => {
-                answers.take(&reply, record);
-                return Ok(());
-            }
-            Ok(None) => {
-                let mut bytes = [0; 256];
-                match out.read(&mut bytes) {
-                    Ok(0) => return Err(libc::ECONNRESET),
-                    Ok(n) => replies.push(&bytes[..n]),
-                    Err(error) => return Err(errno_of(&error)),
-                }
-            }
-            Err(_) => return Err(libc::EPROTO),
-        }
-    }
-}
-
-fn send(out: &mut impl Writer, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match out.write(bytes) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(n) => bytes = &bytes[n..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => out.wait()?,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 /// `record`, or its copy that begins on a page.
@@ -240,13 +185,12 @@ mod tests {
     struct Told {
         answers: Vec<io::Result<usize>>,
         writes: Vec<usize>,
-        replies: Vec<u8>,
         end: bool,
     }
 
     impl Told {
         fn new(answers: Vec<io::Result<usize>>) -> Told {
-            Told { answers, writes: Vec::new(), replies: Vec::new(), end: true }
+            Told { answers, writes: Vec::new(), end: true }
         }
     }
 
@@ -256,15 +200,12 @@ mod tests {
             self.answers.remove(0)
         }
 
-        fn wait(&mut self) -> io::Result<()> {
+        fn wait(&mut self, _until: Until) -> io::Result<()> {
             Ok(())
         }
 
-        fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-            let n = self.replies.len().min(bytes.len()).min(7);
-            bytes[..n].copy_from_slice(&self.replies[..n]);
-            self.replies.drain(..n);
-            Ok(n)
+        fn read(&mut self, _bytes: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
         }
 
         fn at_end(&mut self) -> bool {
@@ -321,41 +262,6 @@ mod tests {
         out.end = false;
         let written = write_chunk(&mut out, Kind::Tape, &[0; 2048], 1024, &mut Vec::new());
         assert_eq!(written, Written::Failed(0, libc::EIO));
-    }
-
-    /// A remote tape with these `replies`, that takes so many records and then is gone.
-    fn remote_until(kind: Kind, taken: usize, replies: &str) -> Written {
-        let mut answers: Vec<_> = (0..taken).flat_map(|_| [Ok(6), Ok(1024)]).collect();
-        answers.push(errno(libc::EPIPE));
-        let mut out = Told::new(answers);
-        out.replies = replies.into();
-        write_chunk(&mut out, kind, &[0; 4096], 1024, &mut Vec::new())
-    }
-
-    fn remote(kind: Kind, replies: &str) -> Written {
-        remote_until(kind, 4, replies)
-    }
-
-    #[test]
-    fn a_remote_tape_is_written_ahead_of_its_answers() {
-        assert_eq!(remote(Kind::Remote, "A1024\nA1024\nA1024\nA1024\n"), Written::All);
-        let end = "A1024\nA1024\nE28\nfull\nE28\nfull\n";
-        assert_eq!(remote(Kind::Remote, end), Written::End(2));
-        assert_eq!(remote(Kind::RemoteInStep, "A1024\nA0\n"), Written::End(1));
-        let gap = "A1024\nA0\nA1024\nA1024\n";
-        assert_eq!(remote(Kind::Remote, gap), Written::Failed(1, libc::ENOSPC));
-        assert_eq!(remote(Kind::Remote, "A1024\nE5\nbad\nE1\nno\nE1\nno\n"), Written::Failed(1, libc::EIO));
-        assert_eq!(remote(Kind::Remote, "A1024\n"), Written::Failed(1, libc::ECONNRESET));
-        assert_eq!(remote(Kind::Remote, "what?\n"), Written::Failed(0, libc::EPROTO));
-    }
-
-    #[test]
-    fn a_remote_tape_that_is_gone_has_written_what_it_answered_for() {
-        let remote_gone = |replies| remote_until(Kind::Remote, 3, replies);
-        assert_eq!(remote_gone(""), Written::Failed(0, libc::ECONNRESET));
-        assert_eq!(remote_gone("A1024\nA1024\n"), Written::Failed(2, libc::ECONNRESET));
-        assert_eq!(remote_gone("A1024\nA1024\nA1024\n"), Written::Failed(3, libc::EPIPE));
-        assert_eq!(remote_gone("A1024\nE5\nbad\nE5\nbad\n"), Written::Failed(1, libc::EIO));
     }
 
     #[test]

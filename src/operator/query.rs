@@ -24,6 +24,8 @@ pub enum Question {
     RetryOpen,
     /// After too many read errors.
     Continue,
+    /// When a remote tape does not answer.
+    Wait,
 }
 
 impl Question {
@@ -36,6 +38,7 @@ impl Question {
             Question::Abort => "Do you want to abort?",
             Question::RetryOpen => "Do you want to retry the open?",
             Question::Continue => "Do you want to attempt to continue?",
+            Question::Wait => "Do you want to wait for the remote tape?",
         }
     }
 }
@@ -45,7 +48,11 @@ impl Question {
     pub fn answer_that_aborts(self) -> &'static str {
         match self {
             Question::AbortDump | Question::Abort => "yes",
-            Question::Restart | Question::VolumeReady | Question::RetryOpen | Question::Continue => "no",
+            Question::Restart
+            | Question::VolumeReady
+            | Question::RetryOpen
+            | Question::Continue
+            | Question::Wait => "no",
         }
     }
 }

@@ -79,8 +79,11 @@ pub struct Console {
     losses: RefCell<Losses>,
     children: RefCell<Vec<Rc<Child>>>,
     outside: Option<Outside>,
-    /// Tells, from the start of the dump on, of a signal that ends it: a queue made for one wait would miss what came just before.
+    /// Gives, from the start of the dump on, the signals that end it or ask whether to: a queue made for one wait would miss what came just
+    /// before, and a signal that two queues take may be given by one or by both.
     signals: RefCell<Option<EventQueue>>,
+    /// A signal that ends the dump came.
+    ended: Cell<bool>,
 }
 
 impl Console {
@@ -107,15 +110,45 @@ impl Console {
             children: RefCell::new(Vec::new()),
             outside: None,
             signals: RefCell::new(None),
+            ended: Cell::new(false),
         }
     }
 
-    /// Has waits broken off, from now on, by those signals that the process's queue takes and that end a dump.
-    pub fn heed_signals(&self) -> io::Result<()> {
+    /// Heeds, from now on and in all waits, those signals that the process takes and that end a dump or ask whether to. `queue` gives
+    /// [`Event::Readable`] with `key` when one came: [`Console::take_signals`].
+    pub fn heed_signals(&self, queue: &mut EventQueue, key: u64) -> io::Result<()> {
         let mut signals = EventQueue::new()?;
-        signals.add_signals(&already_taken(&[Sig::Term, Sig::Hup]))?;
+        signals.add_signals(&already_taken(&[Sig::Int, Sig::Term, Sig::Hup]))?;
+        queue.add_readable(signals.as_fd(), key)?;
         self.signals.replace(Some(signals));
         Ok(())
+    }
+
+    /// Takes the signals that came: after an interrupt the operator is asked whether to abort.
+    ///
+    /// Errors: the dump is to be ended.
+    pub fn take_signals(&self) -> Result<(), Stop> {
+        // A terminal sends an interrupt to the monitor as well, which passes it on: what came while the operator was asked is answered.
+        if self.take_interrupt()? && !self.was_just_asked() {
+            self.say(StopMessage::Interrupted);
+            if self.ask(Question::AbortDump)? {
+                return Err(Stop::Told);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an interrupt came. Errors: a signal that ends the dump came, now or before.
+    fn take_interrupt(&self) -> Result<bool, Stop> {
+        let mut events = Vec::new();
+        if let Some(signals) = &mut *self.signals.borrow_mut() {
+            signals.wait(&mut events, Some(Duration::ZERO))?;
+        }
+        let came = |sig| events.contains(&Event::Signal(sig));
+        if came(Sig::Term) || came(Sig::Hup) {
+            self.ended.set(true);
+        }
+        if self.ended.get() { Err(Stop::Told) } else { Ok(came(Sig::Int)) }
     }
 
     /// Whose end breaks off a question.
@@ -134,7 +167,7 @@ impl Console {
     }
 
     /// Whether the operator has answered within the last moment.
-    pub fn was_just_asked(&self) -> bool {
+    fn was_just_asked(&self) -> bool {
         self.answered.get().is_some_and(|at| at.elapsed() < JUST)
     }
 
@@ -312,7 +345,11 @@ impl Console {
             queue.wait(&mut events, None)?;
             for event in &events {
                 let actions = match event {
-                    Event::Readable { key: SIGNALS } => return Err(Stop::Told),
+                    Event::Readable { key: SIGNALS } => {
+                        // The operator is being asked already.
+                        self.take_interrupt()?;
+                        continue;
+                    }
                     Event::Readable { .. } => query.input(&self.read_tty(tty)),
                     Event::Timer { .. } => query.remind(),
                     Event::ChildExited { status, .. } => return Err(ended(*status)),
@@ -330,7 +367,7 @@ impl Console {
     pub fn ask_outside(&self, request: &Request) -> Result<(Reply, Option<OwnedFd>), Stop> {
         let Some(outside) = &self.outside else { return Err(Stop::because("there is no monitor")) };
         outside.ask(request)?;
-        self.wait_readable(outside.socket().as_fd())?;
+        self.wait_readable(outside.socket().as_fd(), None)?;
         outside.reply()
     }
 
@@ -374,7 +411,7 @@ impl Console {
             for event in &events {
                 match event {
                     Event::ChildExited { status, .. } => return Err(ended(*status)),
-                    Event::Readable { key: SIGNALS } => return Err(Stop::Told),
+                    Event::Readable { key: SIGNALS } => self.take_signals()?,
                     Event::Readable { .. } => return Ok(()),
                     Event::Timer { .. } => {
                         let path = dumpdates.display();
@@ -386,29 +423,50 @@ impl Console {
         }
     }
 
-    /// Waits until `fd` can be read. Errors: as [`Console::ask_outside`].
-    pub fn wait_readable(&self, fd: BorrowedFd<'_>) -> Result<(), Stop> {
+    /// Waits until `fd` can be read; false when `patience` is over before. Errors: as [`Console::ask_outside`].
+    pub fn wait_readable(&self, fd: BorrowedFd<'_>, patience: Option<Duration>) -> Result<bool, Stop> {
         let mut queue = self.waiting_queue()?;
         queue.add_readable(fd, READABLE)?;
+        let end = patience.map(|patience| Instant::now() + patience);
         let mut events = Vec::new();
         loop {
-            queue.wait(&mut events, None)?;
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            queue.wait(&mut events, left)?;
             // What ends the dump comes before what there is to read.
             for event in &events {
                 match event {
                     Event::ChildExited { status, .. } => return Err(ended(*status)),
-                    Event::Readable { key: SIGNALS } => return Err(Stop::Told),
+                    Event::Readable { key: SIGNALS } => self.take_signals()?,
                     _ => {}
                 }
             }
             if events.iter().any(|event| matches!(event, Event::Readable { key: READABLE })) {
-                return Ok(());
+                return Ok(true);
+            }
+            if events.is_empty() {
+                return Ok(false);
             }
         }
     }
 
-    /// A queue that tells of what ends a wait: a signal, and the end of a child.
-    fn waiting_queue(&self) -> io::Result<EventQueue> {
+    /// Says that the remote tape does not answer, and asks whether to wait for it.
+    ///
+    /// Errors: it is not to be waited for, or the operator cannot be asked.
+    pub fn ask_to_wait(&self, waited: Duration) -> Result<(), Stop> {
+        // A worker may have reported it while the operator was asked.
+        if self.was_just_asked() {
+            return Ok(());
+        }
+        let minutes = waited.as_secs() / 60;
+        self.say(Remark(format_args!("the remote tape does not answer (waited {minutes} minutes)")));
+        if self.ask(Question::Wait)? { Ok(()) } else { Err(Stop::Told) }
+    }
+
+    /// A queue that tells of what ends a wait: a signal, and the end of a child. Errors: the dump has been ended already.
+    fn waiting_queue(&self) -> Result<EventQueue, Stop> {
+        if self.ended.get() {
+            return Err(Stop::Told);
+        }
         let mut queue = EventQueue::new()?;
         if let Some(signals) = &*self.signals.borrow() {
             queue.add_readable(signals.as_fd(), SIGNALS)?;

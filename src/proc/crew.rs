@@ -33,6 +33,8 @@ pub enum News {
     Fault,
     /// The worker has let go of everything of earlier epochs.
     Ready,
+    /// The remote tape that a chunk is written to does not answer.
+    Silent,
     /// A chunk has been answered for; see [`Crew::settle`].
     Done,
 }
@@ -297,6 +299,11 @@ impl Crew {
             Frame::Fault { sequence, record, fault } => {
                 self.order.fault(worker, sequence, record, fault).map_err(Broken::Unasked)?;
                 Ok(Some(News::Fault))
+            }
+            Frame::Silent { sequence, epoch }
+                if epoch == self.order.epoch() && self.slots.worker_of(sequence) == worker =>
+            {
+                Ok(Some(News::Silent))
             }
             Frame::Done { sequence, epoch, outcome } => {
                 self.order.answered(worker, sequence, epoch, outcome).map_err(Broken::Unasked)?;

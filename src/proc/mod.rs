@@ -20,6 +20,7 @@ pub mod objects;
 pub mod operand;
 pub mod outputs;
 pub mod outside;
+pub mod patience;
 pub mod planner;
 pub mod reader;
 pub mod reading;

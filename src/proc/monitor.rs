@@ -29,7 +29,7 @@ use crate::operator::{Remark, StopMessage};
 use crate::os::errno::strerror;
 use crate::os::output::Access;
 use crate::os::signals::heeded;
-use crate::os::socket::{MAX_FRAME, pair, recv_frame, send_frame, stream_pair};
+use crate::os::socket::{MAX_FRAME, pair, recv_frame, send_frame, set_nonblocking, stream_pair};
 use crate::os::spawn::{Program, spawn_heeding};
 use crate::os::{disk, output, reaper, tape};
 
@@ -471,6 +471,10 @@ impl Monitor<'_> {
         let _: Program = task.program(self.job)?;
         let (theirs, ours) = if kind == Kind::Remote { stream_pair()? } else { output::pipe()? };
         output::widen(ours.as_fd());
+        if kind == Kind::Remote {
+            // What the peer sends is read while it is sent something.
+            set_nonblocking(ours.as_fd(), true)?;
+        }
         self.run(task, Some(theirs.as_fd()))?;
         self.command = Command::Running;
         Ok((ours, kind, None))

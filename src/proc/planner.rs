@@ -19,7 +19,7 @@ use crate::compress;
 use crate::event::{Event, EventQueue, Sig};
 use crate::format::Encoder;
 use crate::job::{Job, estimate};
-use crate::operator::{self, Message, Question, Refusal, Remark, StopMessage, pass_title};
+use crate::operator::{self, Message, Refusal, Remark, StopMessage, pass_title};
 use crate::os::errno::strerror;
 use crate::os::process::set_title;
 use crate::os::signals::already_taken;
@@ -28,6 +28,9 @@ use crate::ring::Slots;
 use crate::sandbox::{self, Role};
 use crate::ufs::FileSystem;
 use crate::volume::{Filler, Limit, Shape};
+
+/// The key of signals in the planner's queue.
+pub(super) const SIGNALS: u64 = 0x300;
 
 /// What passes I and II found.
 struct Mapped {
@@ -62,8 +65,8 @@ fn dump(started: &Started) -> Result<u8, Stop> {
     let console = &started.console;
     let mut queue = EventQueue::new()?;
     // Those that the monitor takes: nohup(1) and a shell's background jobs ignore some of them, and mean it.
-    queue.add_signals(&already_taken(&[Sig::Int, Sig::Term, Sig::Hup, Sig::Info]))?;
-    console.heed_signals()?;
+    queue.add_signals(&already_taken(&[Sig::Info]))?;
+    console.heed_signals(&mut queue, SIGNALS)?;
     enter_sandbox(started)?;
 
     let mut volumes = Volumes::new(&started.job, console);
@@ -198,29 +201,7 @@ pub(super) fn stopped(started: &Started, error: passes::Error) -> Stop {
 fn look_at_signals(started: &Started, queue: &mut EventQueue) -> Result<(), Stop> {
     let mut events = Vec::new();
     queue.wait(&mut events, Some(Duration::ZERO))?;
-    for event in events {
-        if let Event::Signal(signal) = event {
-            on_signal(started, signal)?;
-        }
-    }
-    Ok(())
-}
-
-/// What a signal does while nothing of it is special to writing.
-pub(super) fn on_signal(started: &Started, signal: Sig) -> Result<(), Stop> {
-    match signal {
-        Sig::Term | Sig::Hup => Err(Stop::Told),
-        // A terminal sends it to the monitor as well, which passes it on: what came while the operator was asked is answered.
-        Sig::Int if started.console.was_just_asked() => Ok(()),
-        Sig::Int => {
-            started.console.say(StopMessage::Interrupted);
-            match started.console.ask(Question::AbortDump)? {
-                true => Err(Stop::Told),
-                false => Ok(()),
-            }
-        }
-        Sig::Info => Ok(()),
-    }
+    if events.contains(&Event::Readable { key: SIGNALS }) { started.console.take_signals() } else { Ok(()) }
 }
 
 /// The text of a system error, as dump gives it.

@@ -2,11 +2,12 @@
 //! The planner's talk with a remote tape: it opens and closes the device; the workers write to it.
 
 use std::ffi::OsStr;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 
-use super::Stop;
 use super::console::Console;
+use super::{Stop, patience, planner};
 use crate::media::rmt::{self, Replies, Reply};
 use crate::os::errno::strerror;
 use crate::os::output;
@@ -36,26 +37,50 @@ fn said(reply: Result<Reply, String>) -> Result<(), String> {
 
 /// Sends a command and waits for its answer.
 fn talk(console: &Console, fd: BorrowedFd<'_>, command: &[u8]) -> Result<Result<Reply, String>, Stop> {
-    let mut sent = 0;
-    while sent < command.len() {
-        match output::write(fd, &command[sent..]) {
-            Ok(n) => sent += n,
-            Err(error) => return Ok(Err(strerror(&error))),
-        }
-    }
     let mut replies = Replies::default();
+    // What came before the command is no answer to it.
+    if let Err(why) = receive(fd, &mut replies) {
+        return Ok(Err(why));
+    }
+    if !replies.is_empty() {
+        return Ok(Err(unasked()));
+    }
+    // A command is short and nothing is on the way before it, so that the socket takes it whole.
+    match output::write(fd, command) {
+        Ok(n) if n == command.len() => {}
+        Ok(_) => return Ok(Err(strerror(&io::ErrorKind::WouldBlock.into()))),
+        Err(error) => return Ok(Err(strerror(&error))),
+    }
     loop {
         match replies.take() {
-            Ok(Some(reply)) => return Ok(Ok(reply)),
+            Ok(Some(reply)) if replies.is_empty() => return Ok(Ok(reply)),
+            Ok(Some(_)) => return Ok(Err(unasked())),
             Ok(None) => {}
             Err(garbage) => return Ok(Err(garbage.to_string())),
         }
-        console.wait_readable(fd.as_fd())?;
-        let mut bytes = [0; 256];
-        match output::read(fd, &mut bytes) {
-            Ok(0) => return Ok(Err("Lost connection to remote host.".to_owned())),
-            Ok(n) => replies.push(&bytes[..n]),
-            Err(error) => return Ok(Err(strerror(&error))),
+        while !console.wait_readable(fd.as_fd(), Some(patience::device()))? {
+            console.ask_to_wait(patience::device())?;
+        }
+        if let Err(why) = receive(fd, &mut replies) {
+            return Ok(Err(why));
         }
     }
+}
+
+/// Reads what has come, some of it at a time. Errors: the peer is gone.
+fn receive(fd: BorrowedFd<'_>, replies: &mut Replies) -> Result<(), String> {
+    let mut bytes = [0; 256];
+    match output::read(fd, &mut bytes) {
+        Ok(0) => Err("Lost connection to remote host.".to_owned()),
+        Ok(n) => {
+            replies.push(&bytes[..n]);
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+        Err(error) => Err(strerror(&error)),
+    }
+}
+
+fn unasked() -> String {
+    format!("the remote side answered what it was not asked: {}", planner::reason(libc::EPROTO))
 }

@@ -7,13 +7,15 @@ use std::io;
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
+use super::patience;
 use super::reader::Reader;
 use crate::buffer::Buffer;
 use crate::compress::{Compressor, bound, table_bytes, unpack};
 use crate::disk::Disk;
 use crate::event::{Event, EventQueue};
-use crate::media::{Descriptor, Kind, Written, write_bytes, write_chunk, write_frame};
+use crate::media::{Descriptor, Kind, Until, Written, write_bytes, write_chunk, write_frame};
 use crate::os::arena::Arena;
 use crate::os::socket::{recv_frame, send_frame};
 use crate::os::{disk, output};
@@ -327,7 +329,7 @@ impl Worker<'_> {
             return Ok(false);
         };
         let sequence = chunk.sequence;
-        let outcome = self.write(chunk, medium, volume, &mut state.page);
+        let outcome = self.write(chunk, medium, state.epoch, volume, &mut state.page);
         state.chunks.pop_front();
         state.token = None;
         if let Outcome::Written(placed) = outcome {
@@ -339,8 +341,18 @@ impl Worker<'_> {
     }
 
     /// Writes a chunk, whose turn it is, behind what is on the medium by now.
-    fn write(&self, chunk: &Assigned, medium: &Medium, volume: OnMedium, page: &mut Vec<u8>) -> Outcome {
-        let mut out = Descriptor { fd: medium.fd.as_fd(), wait: wait_writable };
+    fn write(
+        &self,
+        chunk: &Assigned,
+        medium: &Medium,
+        epoch: u32,
+        volume: OnMedium,
+        page: &mut Vec<u8>,
+    ) -> Outcome {
+        let patience = medium.kind.is_remote().then(patience::record);
+        let silent = || self.tell(Frame::Silent { sequence: chunk.sequence, epoch });
+        let wait = |fd: BorrowedFd<'_>, until| wait_until(fd, until, patience, silent);
+        let mut out = Descriptor { fd: medium.fd.as_fd(), wait };
         let start = self.slots.buffer(chunk.slot).start;
         let whole = chunk.bytes.unwrap_or(chunk.blocks * TP_BSIZE as u32);
         let bytes = self.arena.slice(start..start + whole as usize);
@@ -435,7 +447,9 @@ fn send(to: BorrowedFd<'_>, frame: Frame) -> Result<(), End> {
     let bytes = frame.encode();
     loop {
         match send_frame(to, &bytes, None) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => wait_writable(to)?,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                wait_until(to, Until::Writable, None, || Ok(()))?
+            }
             other => return Ok(other?),
         }
     }
@@ -496,9 +510,27 @@ fn take_token(state: &mut State, sequence: u64, epoch: u32, volume: OnMedium) {
     }
 }
 
-/// Waits until `fd` can be written without blocking.
-fn wait_writable(fd: BorrowedFd<'_>) -> io::Result<()> {
+/// Waits until `fd` is ready. Whenever that takes longer than `patience` it calls `silent`, and waits on.
+fn wait_until(
+    fd: BorrowedFd<'_>,
+    until: Until,
+    patience: Option<Duration>,
+    silent: impl Fn() -> Result<(), End>,
+) -> io::Result<()> {
     let mut queue = EventQueue::new()?;
-    queue.add_writable(fd, 0)?;
-    queue.wait(&mut Vec::new(), None)
+    if matches!(until, Until::Writable | Until::Ready) {
+        queue.add_writable(fd, 0)?;
+    }
+    if matches!(until, Until::Readable | Until::Ready) {
+        queue.add_readable(fd, 0)?;
+    }
+    let mut events = Vec::new();
+    loop {
+        queue.wait(&mut events, patience)?;
+        if !events.is_empty() {
+            return Ok(());
+        }
+        // When the planner is gone this process ends as well.
+        silent().map_err(io::Error::other)?;
+    }
 }

@@ -15,7 +15,8 @@ use super::Stop;
 use super::crew::{Crew, News};
 use super::indexing::Indexing;
 use super::medium::Medium;
-use super::planner::{on_signal, reason, stopped};
+use super::patience;
+use super::planner::{SIGNALS, reason, stopped};
 use super::source::Source;
 use super::start::Started;
 use super::verify::{Part, Verification};
@@ -433,7 +434,12 @@ impl<'a, 'd> Writing<'a, 'd> {
             self.started.console.say(StopMessage::BrokenPipe);
             return Err(Stop::Told);
         }
-        self.name_failure(reason(errno), medium)
+        let reason = reason(errno);
+        if errno == libc::EPROTO && medium.kind.is_remote() {
+            let reason = format!("what the remote side sends is not of the rmt protocol: {reason}");
+            return self.name_failure(reason, medium);
+        }
+        self.name_failure(reason, medium)
     }
 
     fn count(&mut self, blocks: u32, bytes: u64) {
@@ -498,6 +504,7 @@ impl<'a, 'd> Writing<'a, 'd> {
 
     fn handle(&mut self, event: Event) -> Result<(), Stop> {
         match event {
+            Event::Readable { key: SIGNALS } => self.started.console.take_signals(),
             Event::Readable { key } => match self.crew.socket_of(key) {
                 Some(worker) => self.receive(worker),
                 None => Ok(()),
@@ -516,8 +523,7 @@ impl<'a, 'd> Writing<'a, 'd> {
                 self.tell_progress();
                 Ok(())
             }
-            Event::Signal(signal) => on_signal(self.started, signal),
-            Event::Writable { .. } | Event::Timer { .. } => Ok(()),
+            Event::Signal(_) | Event::Writable { .. } | Event::Timer { .. } => Ok(()),
         }
     }
 
@@ -525,8 +531,17 @@ impl<'a, 'd> Writing<'a, 'd> {
     fn receive(&mut self, worker: u32) -> Result<(), Stop> {
         match self.crew.receive(worker)? {
             Some(News::Done) => self.settle(),
+            Some(News::Silent) => self.ask_to_wait(),
             Some(News::Ready | News::Fault) | None => Ok(()),
         }
+    }
+
+    /// The remote tape does not answer.
+    fn ask_to_wait(&mut self) -> Result<(), Stop> {
+        let asked = self.started.clock.now();
+        self.started.console.ask_to_wait(patience::record())?;
+        self.progress.leave_out(self.started.clock.now() - asked);
+        Ok(())
     }
 
     fn settle(&mut self) -> Result<(), Stop> {

@@ -95,6 +95,13 @@ pub enum Frame {
         /// What happened.
         fault: Fault,
     },
+    /// Worker to planner: the remote tape that chunk `sequence` is written to has neither taken nor sent anything for long. It is waited for.
+    Silent {
+        /// The chunk.
+        sequence: u64,
+        /// The epoch of the chunk.
+        epoch: u32,
+    },
     /// Worker to planner: chunk `sequence` is done with, and the token passed on if it was written in full.
     Done {
         /// The chunk.
@@ -186,6 +193,7 @@ const LIMIT: u32 = 10;
 const ASSIGN_BYTES: u32 = 11;
 const ASSIGN_CHECK: u32 = 12;
 const CHECKED: u32 = 13;
+const SILENT: u32 = 14;
 
 impl Frame {
     /// How it goes over a socket: a tag, then its numbers in turn, 8 bytes each.
@@ -215,6 +223,7 @@ impl Frame {
                 let sizes = u64::from(fault.count) << 32 | u64::from(fault.got);
                 pack(FAULT, [sequence, fault.sector.into(), errno, fault.block, sizes])
             }
+            Frame::Silent { sequence, epoch } => pack(SILENT, [sequence, epoch.into()]),
             Frame::Done { sequence, epoch, outcome } => {
                 let told = |tag, number, digest: Digest| {
                     let [a, b, c, d] = digest.words();
@@ -297,6 +306,7 @@ fn parse(tag: u32, words: &[u64; FRAME_BYTES / 8]) -> Option<Frame> {
                 got: words[5] as u32,
             },
         }),
+        SILENT => Some(Frame::Silent { sequence, epoch: small(2)? }),
         WRITTEN => {
             let (bytes, checksum) = (words[3] as u32, (words[3] >> 32) as u32);
             done(Outcome::Written(Placed { bytes, checksum, digest }))
@@ -344,6 +354,7 @@ mod tests {
             Frame::AssignCheck { sequence: 1 << 50, epoch: 2, slot: 5, offset: 1 << 60, bytes: 9, blocks: 8 },
             Frame::Token { sequence: 7, epoch: 1, volume: OnMedium { bytes: 1 << 40, chunks: 9 } },
             Frame::Fault { sequence: 7, record: 9, fault },
+            Frame::Silent { sequence: 7, epoch: 9 },
             Frame::Done {
                 sequence: 7,
                 epoch: 1,

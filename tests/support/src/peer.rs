@@ -148,3 +148,39 @@ fn done(command: &Command) -> String {
         _ => "A0\n".to_owned(),
     }
 }
+
+/// What a peer that does not keep to the protocol does.
+#[derive(Clone, Copy, Debug)]
+pub enum Fault {
+    /// It answers without end before it is asked, and does not read.
+    FloodsAtOnce,
+    /// As that, from when the device is open.
+    FloodsOnceOpen,
+    /// It sends a line without end once the device is open, and does not read.
+    EndlessLine,
+    /// It does not answer that the device is open.
+    IsSilent,
+    /// It opens the device, reads nothing more and does not answer.
+    StopsReading,
+    /// It opens the device and reads all, and does not answer any more.
+    StopsAnswering,
+}
+
+impl Fault {
+    /// The program to be `$RSH`.
+    ///
+    /// Panics if it can't be written.
+    pub fn shell(self, dir: &Path) -> PathBuf {
+        let opens = "read -r name; read -r flags; echo A0";
+        let text = match self {
+            Fault::FloodsAtOnce => "exec yes A0".to_owned(),
+            // The answer to the open is read alone.
+            Fault::FloodsOnceOpen => format!("{opens}; sleep 0.3; exec yes A10240"),
+            Fault::EndlessLine => format!("{opens}; sleep 0.3; exec cat /dev/zero"),
+            Fault::IsSilent => "exec sleep 60".to_owned(),
+            Fault::StopsReading => format!("{opens}; exec sleep 60"),
+            Fault::StopsAnswering => format!("{opens}; exec cat >/dev/null"),
+        };
+        script(&dir.join("rsh"), &text)
+    }
+}
