@@ -78,7 +78,8 @@ fn a_flood_is_a_protocol_error() {
 
 #[test]
 fn a_tape_that_does_not_answer_ends_a_dump_that_cannot_ask() {
-    for fault in [Fault::IsSilent, Fault::StopsReading, Fault::StopsAnswering] {
+    let stays = [Fault::Refuses, Fault::Stays];
+    for fault in [Fault::IsSilent, Fault::StopsReading, Fault::StopsAnswering].into_iter().chain(stays) {
         let dir = TempDir::new("capdump-stalls");
         let mut command = without_tty(capdump());
         to_tape(&mut command, &dir, &fault.shell(dir.path()));

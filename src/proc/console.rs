@@ -13,6 +13,7 @@ use super::Stop;
 use super::clock::Clock;
 use super::losses::Losses;
 use super::outside::Outside;
+use super::patience;
 use super::request::{Reply, Request};
 use crate::disk::Fault;
 use crate::event::{Child, Event, EventQueue, ExitStatus, Sig};
@@ -371,6 +372,22 @@ impl Console {
         outside.reply()
     }
 
+    /// As [`Console::ask_outside`], when what the monitor does depends on a remote tape: the operator is asked whether to wait for that.
+    pub fn ask_outside_for_tape(&self, request: &Request) -> Result<(Reply, Option<OwnedFd>), Stop> {
+        let Some(outside) = &self.outside else { return Err(Stop::because("there is no monitor")) };
+        outside.ask(request)?;
+        self.wait_for_tape(outside.socket().as_fd())?;
+        outside.reply()
+    }
+
+    /// Waits until `fd` can be read, which depends on a remote tape. Errors: as [`Console::ask_outside`], or it is not to be waited for.
+    pub fn wait_for_tape(&self, fd: BorrowedFd<'_>) -> Result<(), Stop> {
+        while !self.wait_readable(fd, Some(patience::device()))? {
+            self.ask_to_wait(patience::device())?;
+        }
+        Ok(())
+    }
+
     /// Has the monitor record the dump, and waits for its reply. The inner error says in one line why it is not recorded.
     ///
     /// Errors: as [`Console::ask_outside`]; the dump is not recorded then. While nothing has to be waited for, no signal comes between the
@@ -424,7 +441,7 @@ impl Console {
     }
 
     /// Waits until `fd` can be read; false when `patience` is over before. Errors: as [`Console::ask_outside`].
-    pub fn wait_readable(&self, fd: BorrowedFd<'_>, patience: Option<Duration>) -> Result<bool, Stop> {
+    fn wait_readable(&self, fd: BorrowedFd<'_>, patience: Option<Duration>) -> Result<bool, Stop> {
         let mut queue = self.waiting_queue()?;
         queue.add_readable(fd, READABLE)?;
         let end = patience.map(|patience| Instant::now() + patience);

@@ -3,11 +3,11 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 
 use super::console::Console;
-use super::{Stop, patience, planner};
+use super::{Stop, planner};
 use crate::media::rmt::{self, Replies, Reply};
 use crate::os::errno::strerror;
 use crate::os::output;
@@ -48,7 +48,7 @@ fn talk(console: &Console, fd: BorrowedFd<'_>, command: &[u8]) -> Result<Result<
     // A command is short and nothing is on the way before it, so that the socket takes it whole.
     match output::write(fd, command) {
         Ok(n) if n == command.len() => {}
-        Ok(_) => return Ok(Err(strerror(&io::ErrorKind::WouldBlock.into()))),
+        Ok(_) => return Ok(Err(planner::reason(libc::EAGAIN))),
         Err(error) => return Ok(Err(strerror(&error))),
     }
     loop {
@@ -58,9 +58,7 @@ fn talk(console: &Console, fd: BorrowedFd<'_>, command: &[u8]) -> Result<Result<
             Ok(None) => {}
             Err(garbage) => return Ok(Err(garbage.to_string())),
         }
-        while !console.wait_readable(fd.as_fd(), Some(patience::device()))? {
-            console.ask_to_wait(patience::device())?;
-        }
+        console.wait_for_tape(fd)?;
         if let Err(why) = receive(fd, &mut replies) {
             return Ok(Err(why));
         }

@@ -178,7 +178,7 @@ impl<'a> Volumes<'a> {
         if let Kind::Remote | Kind::RemoteInStep = kind {
             if let Err(reason) = remote::open(self.console, opened.fd.as_fd(), name)? {
                 drop(opened);
-                self.console.ask_outside(&Request::Close)?;
+                let _ = self.wait_for_command()?;
                 return Ok(Err(format!("{}: {reason}", name.display())));
             }
             self.greet();
@@ -259,12 +259,16 @@ impl<'a> Volumes<'a> {
         self.wait_for_command().map(drop)
     }
 
-    /// Waits until the command, whose volume is closed, has ended. The inner error is that it failed.
+    /// Waits until the command or the remote shell, whose volume is closed, has ended. The inner error is that it failed.
     pub fn wait_for_command(&self) -> Result<Result<(), Failure>, Stop> {
         if !self.are_safe_at_close() {
             return Ok(Ok(()));
         }
-        match self.console.ask_outside(&Request::Close)? {
+        let closed = match self.is_command() {
+            true => self.console.ask_outside(&Request::Close)?,
+            false => self.console.ask_outside_for_tape(&Request::Close)?,
+        };
+        match closed {
             (Reply::Closed(0), _) => Ok(Ok(())),
             // The device's own close was answered for already; what becomes of the connection does not matter.
             (Reply::Closed(_), _) if !self.is_command() => Ok(Ok(())),

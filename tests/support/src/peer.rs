@@ -164,6 +164,10 @@ pub enum Fault {
     StopsReading,
     /// It opens the device and reads all, and does not answer any more.
     StopsAnswering,
+    /// It does not open the device, and the connection stays.
+    Refuses,
+    /// It does all that it should, but the connection stays.
+    Stays,
 }
 
 impl Fault {
@@ -180,6 +184,13 @@ impl Fault {
             Fault::IsSilent => "exec sleep 60".to_owned(),
             Fault::StopsReading => format!("{opens}; exec sleep 60"),
             Fault::StopsAnswering => format!("{opens}; exec cat >/dev/null"),
+            Fault::Refuses => {
+                "read -r name; read -r flags; echo E13; echo Permission denied; exec sleep 60".to_owned()
+            }
+            Fault::Stays => format!(
+                "{opens}; while read -r command; do case $command in \
+                 W*) head -c ${{command#W}} >/dev/null; echo A${{command#W}};; *) echo A0; exec sleep 60;; esac; done"
+            ),
         };
         script(&dir.join("rsh"), &text)
     }
