@@ -115,8 +115,9 @@ fn answer(monitor: BorrowedFd<'_>, job: &Job, running: &mut Vec<Running>) -> io:
                     let Some(at) = running.iter().position(|program| program.key == key) else { continue };
                     let kind = running.swap_remove(at).kind;
                     match send_frame(monitor, &FromRunner { kind, status }.encode(), None) {
-                        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(End::Alone),
-                        other => other?,
+                        Ok(()) => {}
+                        // The monitor is gone; reset, if it left an answer unread.
+                        Err(_) => return Ok(End::Alone),
                     }
                 }
                 Event::Writable { .. } | Event::Timer { .. } | Event::Signal(_) => {}
