@@ -52,12 +52,7 @@ pub fn spawn_heeding(keep: Vec<i32>, body: impl FnOnce() -> i32) -> io::Result<C
 /// From now on the calling process, a child, outlives its parent (see [`Orphan::CleansUp`]). Nothing on FreeBSD, where that is said when it is
 /// forked.
 pub fn outlive_parent() -> io::Result<()> {
-    half::process::outlive_parent(true)
-}
-
-/// From now on the calling process dies with its parent again, if it is stopped or not. Nothing on FreeBSD.
-pub fn die_with_parent() -> io::Result<()> {
-    half::process::outlive_parent(false)
+    half::process::outlive_parent()
 }
 
 /// A program to be run.

@@ -371,6 +371,7 @@ impl Monitor<'_> {
             Some(FromRunner { kind: TaskKind::Script, status }) => {
                 self.reply(&Reply::Scripted(number(status)), None)
             }
+            Some(FromRunner { kind: TaskKind::All, .. }) => Ok(()),
             Some(FromRunner { kind: TaskKind::Wall, .. }) => {
                 self.walls = self.walls.saturating_sub(1);
                 Ok(())

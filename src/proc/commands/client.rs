@@ -3,11 +3,11 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::supervisor::{self, Supervisor};
-use super::task::{FromRunner, Task, ToRunner};
-use crate::event::{Child, Event, EventQueue, ExitStatus};
+use super::task::{FromRunner, Task, TaskKind, ToRunner};
+use crate::event::{Child, EventQueue, ExitStatus};
 use crate::job::Job;
 use crate::os::process::Orphan;
 use crate::os::socket::{MAX_FRAME, pair, recv_frame, send_frame};
@@ -104,15 +104,30 @@ impl Commands {
 
     /// The dump is complete: lets programs end by themselves for a while, and waits for the end of the processes.
     pub fn leave(self) -> Happened {
-        let asked = self.requests().and_then(|socket| send_frame(socket, &ToRunner::Leave.encode(), None));
+        match self.wait_for_all() {
+            Ok(Some(ExitStatus::Exited(0))) => Happened::Nothing,
+            Ok(Some(_)) => Happened::Killed,
+            Ok(None) | Err(_) => Happened::Failed,
+        }
+    }
+
+    /// Whether programs had to be killed; none when there is no answer.
+    fn wait_for_all(&self) -> io::Result<Option<ExitStatus>> {
+        let socket = self.requests()?;
+        send_frame(socket, &ToRunner::Leave.encode(), None)?;
+        let end = Instant::now() + LEAVE;
+        let mut queue = EventQueue::new()?;
+        queue.add_readable(socket, 0)?;
         let mut events = Vec::new();
-        let waited = asked.and_then(|()| wait_for(&self.supervisor, &mut events, LEAVE));
-        match (waited, events.first()) {
-            (Ok(()), Some(Event::ChildExited { status: ExitStatus::Exited(0), .. })) => Happened::Nothing,
-            (Ok(()), Some(Event::ChildExited { status: ExitStatus::Exited(supervisor::LEFTOVERS), .. })) => {
-                Happened::Killed
+        loop {
+            queue.wait(&mut events, Some(end.saturating_duration_since(Instant::now())))?;
+            if events.is_empty() {
+                return Ok(None);
             }
-            _ => Happened::Failed,
+            // What ended before that may still be answered for.
+            if let Some(FromRunner { kind: TaskKind::All, status }) = self.answer()? {
+                return Ok(Some(status));
+            }
         }
     }
 }
@@ -121,12 +136,9 @@ impl Drop for Commands {
     fn drop(&mut self) {
         self.sockets = None;
         // If they do not go they are waiting for a disk; then they are killed.
-        let _ = wait_for(&self.supervisor, &mut Vec::new(), DROPPED);
+        let _ = EventQueue::new().and_then(|mut queue| {
+            queue.add_child(&self.supervisor, 0)?;
+            queue.wait(&mut Vec::new(), Some(DROPPED))
+        });
     }
-}
-
-fn wait_for(child: &Child, events: &mut Vec<Event>, patience: Duration) -> io::Result<()> {
-    let mut queue = EventQueue::new()?;
-    queue.add_child(child, 0)?;
-    queue.wait(events, Some(patience))
 }

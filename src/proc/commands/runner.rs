@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use super::task::{FromRunner, Task, TaskKind, ToRunner};
-use crate::event::{Child, Event, EventQueue};
+use crate::event::{Child, Event, EventQueue, ExitStatus};
 use crate::job::Job;
 use crate::os::socket::{MAX_FRAME, recv_frame, send_frame};
 use crate::os::spawn::run;
@@ -52,26 +52,31 @@ pub struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    /// Runs what the monitor asks for, until the monitor is gone or has no more to ask. When it returns no program is left, if the system
-    /// lets it.
+    /// Runs what the monitor asks for, until the monitor is gone. When it returns no program is left, if the system lets it, and no
+    /// supervisor that is stopped.
     ///
-    /// Gives whether programs had to be killed. Errors: a system call failed, or the monitor asked for what there is not.
-    pub fn serve(&self) -> io::Result<bool> {
+    /// Errors: a system call failed, or the monitor asked for what there is not.
+    pub fn serve(&self) -> io::Result<()> {
         reaper::acquire()?;
         let supervisor = process::parent();
         let mut running = Vec::new();
         let ended = answer(self.monitor, self.job, &mut running);
-        let by_themselves = match ended {
-            Ok(End::Complete) => wait_for_all(&mut running, LEAVE)? && reaper::wait_for_descendants(LEAVE)?,
-            _ => false,
-        };
-        // The statuses of what still runs are not wanted any more; and a dropped hold kills.
-        drop(running);
-        reaper::kill_descendants(KILLED)?;
-        if let Ok(End::Alone) = ended {
-            self.end_supervisor(supervisor)?;
+        if let Ok(End::Complete) = ended {
+            let by_themselves = wait_for_all(&mut running, LEAVE)? && reaper::wait_for_descendants(LEAVE)?;
+            // The statuses of what still runs are not wanted any more; and a dropped hold kills.
+            drop(running);
+            let gone = reaper::kill_descendants(KILLED)?;
+            let status = ExitStatus::Exited(i32::from(!(by_themselves && gone)));
+            let left = FromRunner { kind: TaskKind::All, status };
+            // That the monitor is gone is seen next.
+            let _ = send_frame(self.monitor, &left.encode(), None);
+            wait_for_end(self.monitor)?;
+        } else {
+            drop(running);
+            reaper::kill_descendants(KILLED)?;
         }
-        ended.map(|_| !by_themselves)
+        self.end_supervisor(supervisor)?;
+        ended.map(drop)
     }
 
     /// The monitor is gone. The supervisor sees that, too, and kills this process; unless it is stopped. Then its work is done here.
@@ -84,6 +89,18 @@ impl Runner<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Waits until the monitor is gone; it asks for nothing more.
+fn wait_for_end(monitor: BorrowedFd<'_>) -> io::Result<()> {
+    let mut queue = EventQueue::new()?;
+    queue.add_readable(monitor, MONITOR)?;
+    loop {
+        queue.wait(&mut Vec::new(), None)?;
+        if recv_frame(monitor, &mut [0; MAX_FRAME]).is_err() {
+            return Ok(());
+        }
     }
 }
 

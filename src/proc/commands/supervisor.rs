@@ -12,7 +12,7 @@ use crate::job::Job;
 use crate::os::process::Orphan;
 use crate::os::reaper;
 use crate::os::socket::{MAX_FRAME, recv_frame, send_frame};
-use crate::os::spawn::{die_with_parent, outlive_parent, spawn};
+use crate::os::spawn::{outlive_parent, spawn};
 use crate::proc::index_file::{FileId, IndexNames};
 
 /// How long killed processes may take to go: they may be waiting for a disk.
@@ -20,9 +20,6 @@ const KILLED: Duration = Duration::from_secs(1);
 
 const MONITOR: u64 = 1;
 const RUNNER: u64 = 2;
-
-/// Exit status when programs had to be killed at the end of a complete dump.
-pub const LEFTOVERS: i32 = 2;
 
 /// What has the unfinished name of the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +58,6 @@ impl Supervisor<'_> {
             }
         }
         let gone = reaper::kill_descendants(KILLED);
-        // All is done: it need not stay if it is stopped now.
-        let _ = die_with_parent();
         match (watched, gone) {
             (Ok(status), Ok(true)) => status,
             _ => 1,
@@ -76,11 +71,7 @@ impl Supervisor<'_> {
         // It outlives this process for a moment: if that is killed, the runner still has its programs to kill.
         let runner = spawn(&keep, Orphan::CleansUp, || {
             let runner = Runner { monitor: requests, job: self.job, index: self.index };
-            match runner.serve() {
-                Ok(false) => 0,
-                Ok(true) => LEFTOVERS,
-                Err(_) => 1,
-            }
+            i32::from(runner.serve().is_err())
         })?;
         // Until now there was nothing that would have to be ended.
         outlive_parent()?;

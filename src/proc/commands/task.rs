@@ -38,7 +38,8 @@ pub enum Task {
 pub enum ToRunner {
     /// To run a program. Answered by [`FromRunner`] when it has ended.
     Run(Task),
-    /// To end: the dump is complete, so that programs may end by themselves for a while.
+    /// The dump is complete: to let programs end by themselves for a while, and to kill what is left. Answered by [`TaskKind::All`], with
+    /// status 0 if nothing had to be killed.
     Leave,
 }
 
@@ -60,6 +61,8 @@ pub enum TaskKind {
     Script,
     /// [`Task::Wall`].
     Wall,
+    /// All of them; see [`ToRunner::Leave`].
+    All,
 }
 
 /// A message between monitor and runner that makes no sense.
@@ -191,6 +194,7 @@ impl FromRunner {
             TaskKind::Output => COMMAND,
             TaskKind::Script => SCRIPT,
             TaskKind::Wall => WALL,
+            TaskKind::All => LEAVE,
         };
         let (signaled, number) = match self.status {
             ExitStatus::Exited(code) => (0, code),
@@ -211,6 +215,7 @@ impl FromRunner {
             COMMAND => TaskKind::Output,
             SCRIPT => TaskKind::Script,
             WALL => TaskKind::Wall,
+            LEAVE => TaskKind::All,
             _ => return Err(bad),
         };
         let number = i32::from_ne_bytes(number.try_into().map_err(|_| bad)?);
@@ -235,7 +240,7 @@ mod tests {
             assert_eq!(ToRunner::decode(&message.encode()), Ok(message));
         }
         assert_eq!(ToRunner::decode(&ToRunner::Leave.encode()), Ok(ToRunner::Leave));
-        for kind in [TaskKind::Output, TaskKind::Script, TaskKind::Wall] {
+        for kind in [TaskKind::Output, TaskKind::Script, TaskKind::Wall, TaskKind::All] {
             for status in [ExitStatus::Exited(0), ExitStatus::Exited(255), ExitStatus::Signaled(9)] {
                 let answer = FromRunner { kind, status };
                 assert_eq!(FromRunner::decode(&answer.encode()), Ok(answer));
