@@ -52,7 +52,12 @@ pub fn spawn_heeding(keep: Vec<i32>, body: impl FnOnce() -> i32) -> io::Result<C
 /// From now on the calling process, a child, outlives its parent (see [`Orphan::CleansUp`]). Nothing on FreeBSD, where that is said when it is
 /// forked.
 pub fn outlive_parent() -> io::Result<()> {
-    half::process::outlive_parent()
+    half::process::outlive_parent(true)
+}
+
+/// From now on the calling process dies with its parent, also when it is stopped. Nothing on FreeBSD.
+pub fn die_with_parent() -> io::Result<()> {
+    half::process::outlive_parent(false)
 }
 
 /// A program to be run.

@@ -30,11 +30,12 @@ need() {
 	done
 }
 
-# disk SIZE [mdconfig option...]: sets $disk to a new md(4) disk
+# disk SIZE [mdconfig option...]: sets $disk to a new md(4) disk, and $file to its file
 disk() {
 	size=$1 && shift
-	truncate -s "$size" "$WORK/disk$(echo "$units" | wc -w | tr -d ' ')" || fail "no room"
-	disk=$(mdconfig -a -t vnode -f "$WORK/disk$(echo "$units" | wc -w | tr -d ' ')" "$@") || skip "no md(4)"
+	file=$WORK/disk$(echo "$units" | wc -w | tr -d ' ')
+	truncate -s "$size" "$file" || fail "no room"
+	disk=$(mdconfig -a -t vnode -f "$file" "$@") || skip "no md(4)"
 	units="$disk $units"
 	disk=/dev/$disk
 }

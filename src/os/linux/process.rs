@@ -55,10 +55,11 @@ fn die_with(parent: u32) {
     }
 }
 
-/// In a child that was to die with its parent: takes that back.
-pub fn outlive_parent() -> io::Result<()> {
+/// In a child: whether it outlives its parent.
+pub fn outlive_parent(outlives: bool) -> io::Result<()> {
+    let signal = if outlives { 0 } else { libc::SIGKILL };
     // SAFETY: PR_SET_PDEATHSIG takes a signal number; 0 is none.
-    check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, 0, 0, 0, 0) }).map(drop)
+    check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal, 0, 0, 0) }).map(drop)
 }
 
 /// Sends SIGKILL.

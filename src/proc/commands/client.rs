@@ -126,6 +126,9 @@ impl Commands {
             }
             // What ended before that may still be answered for.
             if let Some(FromRunner { kind: TaskKind::All, status }) = self.answer()? {
+                if let Some(Sockets { alive, .. }) = &self.sockets {
+                    send_frame(alive.as_fd(), &supervisor::COMPLETE, None)?;
+                }
                 return Ok(Some(status));
             }
         }

@@ -12,7 +12,7 @@ use crate::job::Job;
 use crate::os::process::Orphan;
 use crate::os::reaper;
 use crate::os::socket::{MAX_FRAME, recv_frame, send_frame};
-use crate::os::spawn::{outlive_parent, spawn};
+use crate::os::spawn::{die_with_parent, outlive_parent, spawn};
 use crate::proc::index_file::{FileId, IndexNames};
 
 /// How long killed processes may take to go: they may be waiting for a disk.
@@ -20,6 +20,9 @@ const KILLED: Duration = Duration::from_secs(1);
 
 const MONITOR: u64 = 1;
 const RUNNER: u64 = 2;
+
+/// How the monitor says that the dump is complete and no program is left.
+pub const COMPLETE: [u8; 1] = [1];
 
 /// What has the unfinished name of the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +92,9 @@ impl Supervisor<'_> {
                     Event::Readable { .. } => {
                         let mut bytes = [0; MAX_FRAME];
                         match recv_frame(self.monitor, &mut bytes) {
+                            // Programs are gone, and soon the runner is, which ends a supervisor that is stopped; then only the
+                            // monitor's end does. (Not to be asked for when that comes first: it would come before the work here.)
+                            Ok(Some(received)) if bytes[..received.len] == COMPLETE => die_with_parent()?,
                             Ok(Some(received)) => *unfinished = decode(&bytes[..received.len]),
                             Ok(None) => {}
                             Err(_) => return Ok(1),
