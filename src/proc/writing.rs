@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Passes III and IV: keeps the ring busy, and sees the volumes through.
 
+mod closing;
 mod index;
 mod telling;
 mod unread;
@@ -16,7 +17,7 @@ use super::crew::{Crew, News};
 use super::indexing::Indexing;
 use super::medium::Medium;
 use super::patience;
-use super::planner::{SIGNALS, reason, stopped};
+use super::planner::{SIGNALS, stopped};
 use super::source::Source;
 use super::start::Started;
 use super::verify::{Part, Verification};
@@ -24,12 +25,8 @@ use super::volumes::{Failure, Volumes};
 use crate::compress::{Entry, SeekTable};
 use crate::disk::Disk;
 use crate::event::{Event, EventQueue, Sig};
-use crate::media::Kind;
-use crate::operator::{
-    self, Attention, MediaMessage, Message, Progress, Question, Remark, StopMessage, Sums, pass_title,
-};
+use crate::operator::{self, Attention, MediaMessage, Progress, Question, Remark, pass_title};
 use crate::os::process::set_title;
-use crate::os::time;
 use crate::passes::Notice;
 use crate::ring::order::{InFlight, Next};
 use crate::ring::{Outcome, Slots};
@@ -293,153 +290,6 @@ impl<'a, 'd> Writing<'a, 'd> {
             Outcome::Failed { errno, .. } => Outcome::Failed { records: 0, errno },
             _ => Outcome::Failed { records: 0, errno: libc::ENOSPC },
         }))
-    }
-
-    /// Closes a medium that is full; there is more to come.
-    fn close_full(&mut self, mut medium: Medium) -> Result<VolumeEnd, Stop> {
-        medium.unload = self.volumes.is_to_be_unloaded();
-        if self.on_volume == 0 {
-            return Err(Stop::because(format_args!("{} takes not even one chunk", medium.name.display())));
-        }
-        if let Err(reason) = self.secure(&medium)? {
-            return self.name_failure(reason, medium);
-        }
-        match self.volumes.close_safe(medium)? {
-            Ok(()) => Ok(VolumeEnd::Full),
-            Err(failure) => Ok(VolumeEnd::Failed(failure)),
-        }
-    }
-
-    /// Makes what is on the medium safe, and reads it back if that is wanted. The inner error is why it is not safe.
-    fn secure(&mut self, medium: &Medium) -> Result<Result<(), String>, Stop> {
-        let safe = medium.make_safe(self.bytes, self.records());
-        if let Err(error) = safe {
-            return Ok(Err(error.to_string()));
-        }
-        if let Err(reason) = self.volumes.finish(medium, self.bytes)? {
-            return Ok(Err(reason));
-        }
-        if let Err(errno) = self.wait_until_read(medium)? {
-            return Ok(Err(reason(errno)));
-        }
-        if self.verification.is_some() {
-            self.verify(medium)?;
-        }
-        Ok(medium.leave(self.verification.is_some()).map_err(|error| error.to_string()))
-    }
-
-    /// Records on this medium.
-    fn records(&self) -> u64 {
-        self.on_volume / u64::from(self.started.job.ntrec)
-    }
-
-    /// All that was to go on this medium is on it.
-    fn close(&mut self, medium: Medium, ended: Ended) -> Result<VolumeEnd, Stop> {
-        if ended == Ended::Dump {
-            return self.close_last(medium);
-        }
-        self.close_full(medium)
-    }
-
-    /// The last volume: only when it is safe is anything said of success, and the dump recorded.
-    fn close_last(&mut self, medium: Medium) -> Result<VolumeEnd, Stop> {
-        if let Err(reason) = self.secure(&medium)? {
-            return self.name_failure(reason, medium);
-        }
-        let console = &self.started.console;
-        if let Some(verification) = &mut self.verification {
-            verification.finish().map_err(Stop::because)?;
-            console.say(Message::Verified { volumes: self.filler.volume() });
-        }
-        let volumes = (!self.volumes.is_stdout()).then_some(self.filler.volume());
-        let blocks = self.filler.total_blocks();
-        console.say(Message::Written { blocks, volumes });
-        if self.started.job.compress.is_some() {
-            let bytes = self.bytes_before + self.bytes;
-            console.say(Message::Compressed { blocks: self.written, bytes });
-        }
-        let seconds = self.started.clock.now() - self.progress.started();
-        console.say(Message::Finished { seconds, blocks });
-        let volumes = self.filler.volume();
-        let place = match medium.kind {
-            Kind::File => "on disk",
-            Kind::Tape | Kind::Remote | Kind::RemoteInStep => "on tape",
-            Kind::Stream => "written",
-        };
-        let sums = Sums { blocks, bytes: self.bytes_before + self.bytes, place, seconds };
-        console.show(operator::Event::Done { volumes, sums });
-        // dump says that it has recorded the dump before it closes the medium.
-        let safe_at_close = self.volumes.are_safe_at_close();
-        if !safe_at_close {
-            self.record()?;
-        }
-        if let Err(failure) = self.volumes.close_safe(medium)? {
-            return Ok(VolumeEnd::Failed(failure));
-        }
-        if safe_at_close {
-            self.record()?;
-        }
-        console.broadcast(Attention::Done);
-        console.say(Message::Done);
-        Ok(VolumeEnd::Dump)
-    }
-
-    /// All is safe: writes the index, with `--index`, and has the monitor give it its name and enter the dump in the dumpdates file, with
-    /// `-u`. Without either it is for the monitor to know that the dump is complete.
-    fn record(&mut self) -> Result<(), Stop> {
-        let index = self.write_index()?;
-        let console = &self.started.console;
-        let recorded = console.ask_to_record(&self.started.job.dumpdates)?;
-        recorded.map_err(Stop::because)?;
-        self.report_index(index);
-        if self.started.job.update_dumpdates {
-            let date = self.started.identity.date;
-            let date = (date != 0).then(|| time::ctime(date));
-            console.say(Message::Recorded { level: self.started.job.level, date: date.as_deref() });
-        }
-        Ok(())
-    }
-
-    /// The medium took `records` records of the chunk that it ended in, and no more.
-    fn end_of_medium(&mut self, medium: Medium, records: u32) -> Result<VolumeEnd, Stop> {
-        let console = &self.started.console;
-        self.count_records(records);
-        console.say(MediaMessage::EndOfTape);
-        let full = reason(libc::ENOSPC);
-        if self.volumes.is_stdout() {
-            return Ok(VolumeEnd::Failed(Failure { reason: full, medium: Some(medium) }));
-        }
-        // Where another file has a name already the dump goes on by itself.
-        if matches!(medium.kind, Kind::File | Kind::Stream)
-            && !self.volumes.has_own_name(self.filler.volume() + 1)
-        {
-            console.say(Remark(format_args!("{}: {full}", medium.name.display())));
-        }
-        if self.on_volume == 0 {
-            console.say(MediaMessage::EotAtStart);
-            let name = medium.name.display();
-            let ntrec = self.started.job.ntrec;
-            match self.started.job.compress {
-                None => console
-                    .say(Remark(format_args!("{name} is too small for one record of {ntrec} tape blocks"))),
-                Some(_) => console.say(Remark(format_args!("{name} is too small for one compressed chunk"))),
-            }
-            return Err(Stop::Told);
-        }
-        self.close_full(medium)
-    }
-
-    fn failed(&mut self, medium: Medium, errno: i32) -> Result<VolumeEnd, Stop> {
-        if errno == libc::EPIPE && medium.kind == Kind::Stream && !self.volumes.is_command() {
-            self.started.console.say(StopMessage::BrokenPipe);
-            return Err(Stop::Told);
-        }
-        let reason = reason(errno);
-        if errno == libc::EPROTO && medium.kind.is_remote() {
-            let reason = format!("what the remote side sends is not of the rmt protocol: {reason}");
-            return self.name_failure(reason, medium);
-        }
-        self.name_failure(reason, medium)
     }
 
     fn count(&mut self, blocks: u32, bytes: u64) {

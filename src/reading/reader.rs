@@ -72,7 +72,7 @@ pub struct Reader {
     pub(super) next: u64,
     pub(super) slack: u64,
     pub(super) numbered: bool,
-    last: Ino,
+    pub(super) last: Ino,
     /// Volumes before the first one that was given.
     pub(super) shift: u32,
     /// The file before a place without the header that should be there.
@@ -575,23 +575,8 @@ impl Reader {
         }
     }
 
-    /// Directories are over.
-    fn close_names(&mut self, sink: &mut impl Sink) {
-        if self.names.is_closed() {
-            return;
-        }
-        self.names.close();
-        self.last = Ino(0);
-        for at in 0..self.names.directories().len() {
-            let directory = &self.names.directories()[at];
-            let (ino, mode) = (directory.ino, directory.mode);
-            self.check_type(ino, mode, sink);
-        }
-        sink.directories(&mut self.names, self.used.as_ref(), self.dumped.as_ref());
-    }
-
     /// Whether the entries of an inode agree with it.
-    fn check_type(&mut self, ino: Ino, mode: u16, sink: &mut impl Sink) {
+    pub(super) fn check_type(&mut self, ino: Ino, mode: u16, sink: &mut impl Sink) {
         // DTTOIF (sys/dirent.h).
         let wrong = self.names.entries(ino).map(|offset| self.names.at(offset).0);
         let wrong = wrong.filter(|&kind| kind != 0).find(|&kind| u16::from(kind) != mode >> 12);

@@ -61,4 +61,19 @@ impl Reader {
     pub(super) fn here(&mut self, sink: &mut impl Sink, ino: Option<Ino>, fault: Fault) {
         self.tell(sink, Some(self.place), ino, fault);
     }
+
+    /// Directories are over.
+    pub(super) fn close_names(&mut self, sink: &mut impl Sink) {
+        if self.names.is_closed() {
+            return;
+        }
+        self.names.close();
+        self.last = Ino(0);
+        for at in 0..self.names.directories().len() {
+            let directory = &self.names.directories()[at];
+            let (ino, mode) = (directory.ino, directory.mode);
+            self.check_type(ino, mode, sink);
+        }
+        sink.directories(&mut self.names, self.used.as_ref(), self.dumped.as_ref());
+    }
 }
