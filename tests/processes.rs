@@ -191,6 +191,21 @@ fn a_dump_on_an_old_kernel() {
     assert!(ran.stderr.contains("the sandbox is not whole: the kernel has no Landlock"), "{}", ran.stderr);
 }
 
+/// As bash(1) leaves the process of `>(…)` when it becomes the program: what the dump is written to may end later than the dump.
+#[test]
+fn children_of_the_caller_are_left_alone() {
+    let dir = TempDir::new("capdump-processes");
+    let script =
+        "mkfifo fifo; { cat <fifo >copy; sleep 1; echo whole >said; } & exec \"$0\" -0a -f fifo image";
+    let mut command = without_tty(Path::new("sh"));
+    command.args(["-c", script]).arg(capdump()).current_dir(dir.path());
+    image(&dir);
+    run(&mut command, LIMIT).ok();
+    let said = || std::fs::read_to_string(dir.join("said")).unwrap_or_default();
+    assert!(procs::until(LIMIT, || said() == "whole\n"), "{:?}", said());
+    assert!(std::fs::metadata(dir.join("copy")).unwrap().len() > 30 << 20);
+}
+
 #[test]
 fn a_reader_that_goes_away_ends_the_dump() {
     let mut held = Held::start();

@@ -4,6 +4,8 @@
 
 use super::half;
 use super::half::event::Queue;
+use nix::errno::Errno;
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -15,6 +17,14 @@ const AGAIN: Duration = Duration::from_millis(2);
 /// Errors: those of procctl(2) or prctl(2).
 pub fn acquire() -> io::Result<()> {
     half::reaper::acquire()
+}
+
+/// Whether this process has children. Asked at its start, they are those of the program that it was before execve(2), as a shell's process
+/// substitution leaves them: they are not this program's to end, and may be what the dump is written to.
+pub fn has_children() -> bool {
+    let options = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    // Where it cannot be known there may be some.
+    waitid(Id::All, options) != Err(Errno::ECHILD)
 }
 
 /// Waits until this process has no descendant any more, at most for `patience`. Whether none is left.

@@ -56,7 +56,7 @@ const LEFT: Duration = Duration::from_secs(1);
 
 /// Makes the dump that was started: forks the planner, and serves it to its end. Gives the exit code.
 pub fn run(mut started: Started, kept: Kept) -> u8 {
-    let begun = begin(&mut started);
+    let begun = begin(&mut started, !kept.has_others);
     // The disk is the planner's alone from here on.
     let Started { job, mut console, index, stdout_appends, disk, uncached, .. } = started;
     drop((console.take_outside(), disk, uncached));
@@ -94,7 +94,7 @@ pub fn run(mut started: Started, kept: Kept) -> u8 {
         monitor.let_walls_end();
     }
     drop(planner);
-    let Kept { commands, .. } = kept;
+    let Kept { commands, has_others, .. } = kept;
     match commands {
         Some(commands) if complete => {
             if commands.leave() == Happened::Killed {
@@ -105,16 +105,21 @@ pub fn run(mut started: Started, kept: Kept) -> u8 {
         // They end what they run.
         commands => drop(commands),
     }
-    let _ = reaper::kill_descendants(LEFT);
+    // What the caller has left running is not ours, and could not be told from what is.
+    if !has_others {
+        let _ = reaper::kill_descendants(LEFT);
+    }
     if let Some(index) = &index {
         index.names().discard();
     }
     code
 }
 
-/// Takes the signals, and forks the planner. What it heeds then comes to both, or is passed on.
-fn begin(started: &mut Started) -> io::Result<(OwnedFd, Child, EventQueue)> {
-    reaper::acquire()?;
+/// Becomes the reaper of all others, if it is `alone`, takes the signals, and forks the planner. What it heeds then comes to both, or is passed on.
+fn begin(started: &mut Started, alone: bool) -> io::Result<(OwnedFd, Child, EventQueue)> {
+    if alone {
+        reaper::acquire()?;
+    }
     let mut queue = EventQueue::new()?;
     // nohup(1) and a shell's background jobs ignore some of them, and mean it.
     queue.add_signals(&heeded(&[Sig::Int, Sig::Term, Sig::Hup]))?;

@@ -21,7 +21,7 @@ use crate::job::{BadLine, Job, Output, ProgressStyle, inode_list};
 use crate::operator::{Bar, Display, Event, FilesMessage, Message, Operator, Refusal, Remark, Report};
 use crate::os::errno::strerror;
 use crate::os::identity::of_descriptor;
-use crate::os::{disk, host, output, standard, time, tty};
+use crate::os::{disk, host, output, reaper, standard, time, tty};
 
 /// Everything that was opened.
 pub struct Started {
@@ -69,6 +69,8 @@ pub struct Kept {
     pub commands: Option<Commands>,
     /// What an output must not be.
     pub table: Table,
+    /// Whether the process had children when it was started; they are its caller's.
+    pub has_others: bool,
     /// Keeps the block device that is standard output from being mounted.
     _claimed: Option<OwnedFd>,
 }
@@ -105,6 +107,7 @@ pub fn start(
     clock: Clock,
     report: Option<OwnedFd>,
 ) -> Result<(Started, Kept), Refused> {
+    let has_others = reaper::has_children();
     if matches!(job.output, Output::Stdout)
         && !job.estimate_only
         && let Err(error) = standard::check_output()
@@ -144,7 +147,7 @@ pub fn start(
     let device = is_device(&job.output);
     let Target { fd, sector, media, live, device: provider, disk: disk_name, mount_point, .. } = target;
     let uncached = disk::open_uncached(fd.as_fd());
-    let kept = Kept { record, commands, table, _claimed: claimed };
+    let kept = Kept { record, commands, table, has_others, _claimed: claimed };
     let started = Started {
         workers: job.workers(host::processors()),
         job,
