@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The lines of an index, and the frames of a compressed volume.
 
-use capdump::index::{Head, Line, escape, unescape};
+use capdump::escape::{escape, unescape};
+use capdump::index::{Head, Line};
 use capdump::unpack::{self, Unpacker};
 
 use crate::input::Input;
