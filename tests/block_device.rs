@@ -79,8 +79,9 @@ fn a_device_takes_a_dump_and_is_read_back() {
     assert_eq!(ran.code(), 3, "{}", ran.stderr);
     assert!(ran.stderr.contains("holds volume 1 of this dump"), "{}", ran.stderr);
     // What the operator puts there, a script here, is another medium.
-    let script =
-        format!("losetup -d {name} && mv disk first && truncate -s 1M disk && losetup {name} disk; :");
+    // Meanwhile another test may have the device that was free.
+    let again = format!("until losetup {name} disk; do sleep 0.1; done; :");
+    let script = format!("losetup -d {name} && mv disk first && truncate -s 1M disk && {again}");
     let text = format!("\"$C\" -0 --batch -b 2 -B 60 --volume-script '{script}' -f {name} image");
     shell(&dir, &text).ok();
     // Behind the end of a volume a disk has what it had before.
