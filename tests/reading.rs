@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use capdump_support::header::{BLOCK, Kind, change};
 use capdump_support::makefs::makefs;
-use capdump_support::program::{Ran, TempDir, have, run, skipped, without_tty};
+use capdump_support::program::{self, Ran, TempDir, have, run, skipped, without_tty};
 use capdump_support::pty::Session;
 use capdump_support::{canonical, swap, tree};
 
@@ -365,7 +365,7 @@ fn same(sample: &Sample, paths: &[&str], volumes: &[PathBuf], index: &Path, kind
 
 /// A reader of a pipe that has had `first` and waits for more.
 fn waiting(purpose: &[&str], first: &[u8], errors: &Path) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_capdump"));
+    let mut command = program::command(Path::new(env!("CARGO_BIN_EXE_capdump")));
     command.args(purpose).arg("-").stdin(Stdio::piped()).stdout(Stdio::null());
     let mut child = command.stderr(std::fs::File::create(errors).unwrap()).spawn().unwrap();
     child.stdin.as_mut().unwrap().write_all(first).unwrap();
