@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use capdump_support::check::{Rules, decode_and_check};
+use capdump_support::partition_table::{put, put_gpt, put_label, put_mbr};
 use capdump_support::program::{Ran, TempDir, have, is_root, run, skipped, without_tty};
 use capdump_support::ufs_writer::content::{Content, Fill};
 use capdump_support::ufs_writer::geometry::Geometry;
@@ -74,52 +75,11 @@ impl Case {
     }
 }
 
-fn put(disk: &mut [u8], at: usize, bytes: &[u8]) {
-    disk[at..at + bytes.len()].copy_from_slice(bytes);
-}
-
 /// A disk with a file system from a sector on, and two more MiB.
 fn disk(case: &Case, sector: usize) -> Vec<u8> {
     let mut disk = vec![0; sector * SECTOR + case.ufs.len() + (2 << 20)];
     put(&mut disk, sector * SECTOR, &case.ufs);
     disk
-}
-
-fn put_mbr(disk: &mut [u8], entries: &[(u8, u32, u32)]) {
-    for (n, &(kind, start, count)) in entries.iter().enumerate() {
-        let entry = 446 + 16 * n;
-        disk[entry + 4] = kind;
-        put(disk, entry + 8, &start.to_le_bytes());
-        put(disk, entry + 12, &count.to_le_bytes());
-    }
-    put(disk, 510, &[0x55, 0xaa]);
-}
-
-fn put_gpt(disk: &mut [u8], sector: usize, partitions: &[(u64, u64)]) {
-    put(disk, sector, b"EFI PART");
-    put(disk, sector + 72, &2_u64.to_le_bytes());
-    put(disk, sector + 80, &128_u32.to_le_bytes());
-    put(disk, sector + 84, &128_u32.to_le_bytes());
-    for (n, &(first, last)) in partitions.iter().enumerate() {
-        let entry = 2 * sector + 128 * n;
-        disk[entry] = 1;
-        put(disk, entry + 32, &first.to_le_bytes());
-        put(disk, entry + 40, &last.to_le_bytes());
-    }
-}
-
-fn put_label(disk: &mut [u8], at: usize, partitions: &[(u32, u32)]) {
-    put(disk, at, &0x8256_4557_u32.to_le_bytes());
-    put(disk, at + 132, &0x8256_4557_u32.to_le_bytes());
-    put(disk, at + 40, &512_u32.to_le_bytes());
-    put(disk, at + 138, &(partitions.len() as u16).to_le_bytes());
-    for (n, &(size, offset)) in partitions.iter().enumerate() {
-        put(disk, at + 148 + 16 * n, &size.to_le_bytes());
-        put(disk, at + 152 + 16 * n, &offset.to_le_bytes());
-    }
-    let words = disk[at..at + 148 + 16 * partitions.len()].chunks_exact(2);
-    let sum = words.fold([0, 0], |sum, word| [sum[0] ^ word[0], sum[1] ^ word[1]]);
-    put(disk, at + 136, &sum);
 }
 
 /// The disk of a table is refused, the refusal names the partition and its place, and the dump of that partition is that of the
@@ -145,7 +105,7 @@ fn a_slice_of_an_mbr() {
     for version in [1, 2] {
         let case = Case::new(version);
         let mut disk = disk(&case, 63);
-        put_mbr(&mut disk, &[(0x0c, 1, 8), (0xa5, 63, (case.ufs.len() / SECTOR) as u32)]);
+        put_mbr(&mut disk, 0, &[(0x0c, 1, 8), (0xa5, 63, (case.ufs.len() / SECTOR) as u32)]);
         goes_by_partition(&case, &disk, "MBR", "s2", 63 * SECTOR);
     }
 }
@@ -155,7 +115,7 @@ fn a_partition_of_a_gpt() {
     for sector in [512, 4096] {
         let case = Case::new(2);
         let mut disk = disk(&case, 64 * sector / SECTOR);
-        put_mbr(&mut disk, &[(0xee, 1, u32::MAX)]);
+        put_mbr(&mut disk, 0, &[(0xee, 1, u32::MAX)]);
         put_gpt(&mut disk, sector, &[(40, 50), (64, 64 + (case.ufs.len() / sector) as u64 - 1)]);
         goes_by_partition(&case, &disk, "GPT", "p2", 64 * sector);
     }
@@ -166,11 +126,11 @@ fn a_partition_of_a_label() {
     let case = Case::new(1);
     let sectors = (case.ufs.len() / SECTOR) as u32;
     let mut on_disk = disk(&case, 2000);
-    put_label(&mut on_disk, SECTOR, &[(100, 16), (0, 0), (sectors + 4000, 0), (sectors, 2000)]);
+    put_label(&mut on_disk, SECTOR, 512, false, &[(100, 16), (0, 0), (sectors + 4000, 0), (sectors, 2000)]);
     goes_by_partition(&case, &on_disk, "BSD label", "d", 2000 * SECTOR);
     let mut in_slice = disk(&case, 63 + 16);
-    put_mbr(&mut in_slice, &[(0xa5, 63, sectors + 100)]);
-    put_label(&mut in_slice, 64 * SECTOR, &[(sectors, 16), (0, 0), (sectors + 100, 0)]);
+    put_mbr(&mut in_slice, 0, &[(0xa5, 63, sectors + 100)]);
+    put_label(&mut in_slice, 64 * SECTOR, 512, false, &[(sectors, 16), (0, 0), (sectors + 100, 0)]);
     goes_by_partition(&case, &in_slice, "MBR", "s1a", 79 * SECTOR);
 }
 
@@ -183,7 +143,7 @@ fn partitions_are_recorded_apart() {
         put(&mut disk, start * SECTOR, &case.ufs);
         assert!(n < 2);
     }
-    put_mbr(&mut disk, &[(0xa5, 64, sectors as u32), (0xa5, (64 + sectors) as u32, sectors as u32)]);
+    put_mbr(&mut disk, 0, &[(0xa5, 64, sectors as u32), (0xa5, (64 + sectors) as u32, sectors as u32)]);
     case.write("disk", &disk);
     case.capdump(&["-0ua", "-D", "dates", "-f", "dump", "--partition", "s1", "disk"]).ok();
     // The other partition was never dumped: its level 1 has everything.
@@ -201,7 +161,7 @@ fn a_file_system_that_is_larger_than_its_partition_ends_with_it() {
     let mut disk = disk(&case, 64);
     // Behind the partition are bytes that are not its own.
     let half = case.ufs.len() / 2;
-    put_mbr(&mut disk, &[(0xa5, 64, 1)]);
+    put_mbr(&mut disk, 0, &[(0xa5, 64, 1)]);
     put_gpt(&mut disk, SECTOR, &[(64, 64 + (half / SECTOR) as u64 - 1)]);
     case.write("disk", &disk);
     let ran = case
@@ -240,7 +200,7 @@ fn partitions_on_a_device_of_4096_byte_sectors() {
 fn tables_without_ufs_are_named() {
     let case = Case::new(2);
     let mut disk = vec![0; 1 << 20];
-    put_mbr(&mut disk, &[(0x83, 63, 100)]);
+    put_mbr(&mut disk, 0, &[(0x83, 63, 100)]);
     let said = case.refused(&disk, &[]);
     assert!(said.contains("an MBR, and none of its partitions has UFS"), "{said}");
     let said = case.refused(&vec![0; 1 << 20], &["--partition", "s1"]);

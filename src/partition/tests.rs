@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Tables that were made by hand, and tables of any bytes.
 
+use capdump_support::partition_table::{put, put_gpt, put_label, put_mbr};
 use proptest::prelude::*;
 
 use super::*;
@@ -13,55 +14,6 @@ fn put_ufs(disk: &mut [u8], start: usize) {
 
 /// Bytes of a file system's place.
 const ROOM: usize = 80 << 10;
-
-fn put(disk: &mut [u8], at: usize, bytes: &[u8]) {
-    disk[at..at + bytes.len()].copy_from_slice(bytes);
-}
-
-/// Entries of an MBR: type, first sector, number of sectors.
-fn put_mbr(disk: &mut [u8], at: usize, entries: &[(u8, u32, u32)]) {
-    for (n, &(kind, start, count)) in entries.iter().enumerate() {
-        let entry = at + 446 + 16 * n;
-        disk[entry + 4] = kind;
-        put(disk, entry + 8, &start.to_le_bytes());
-        put(disk, entry + 12, &count.to_le_bytes());
-    }
-    put(disk, at + 510, &[0x55, 0xaa]);
-}
-
-/// A BSD label with partitions (size, offset), in sectors of `sector` bytes.
-fn put_label(disk: &mut [u8], at: usize, sector: u32, order: ByteOrder, partitions: &[(u32, u32)]) {
-    let number = |value: u32| match order {
-        ByteOrder::Little => value.to_le_bytes(),
-        ByteOrder::Big => value.to_be_bytes(),
-    };
-    put(disk, at, &number(0x8256_4557));
-    put(disk, at + 132, &number(0x8256_4557));
-    put(disk, at + 40, &number(sector));
-    let count = partitions.len() as u16;
-    put(disk, at + 138, &if order == ByteOrder::Little { count.to_le_bytes() } else { count.to_be_bytes() });
-    for (n, &(size, offset)) in partitions.iter().enumerate() {
-        put(disk, at + 148 + 16 * n, &number(size));
-        put(disk, at + 152 + 16 * n, &number(offset));
-    }
-    let words = disk[at..at + 148 + 16 * partitions.len()].chunks_exact(2);
-    let sum = words.fold([0, 0], |sum, word| [sum[0] ^ word[0], sum[1] ^ word[1]]);
-    put(disk, at + 136, &sum);
-}
-
-/// A GPT with partitions (first sector, last sector).
-fn put_gpt(disk: &mut [u8], sector: usize, partitions: &[(u64, u64)]) {
-    put(disk, sector, b"EFI PART");
-    put(disk, sector + 72, &2_u64.to_le_bytes());
-    put(disk, sector + 80, &128_u32.to_le_bytes());
-    put(disk, sector + 84, &128_u32.to_le_bytes());
-    for (n, &(first, last)) in partitions.iter().enumerate() {
-        let entry = 2 * sector + 128 * n;
-        disk[entry] = 1;
-        put(disk, entry + 32, &first.to_le_bytes());
-        put(disk, entry + 40, &last.to_le_bytes());
-    }
-}
 
 fn found(disk: &[u8]) -> (Scheme, Vec<(String, u64, u64)>) {
     let tables = find(disk, disk.len() as u64).unwrap();
@@ -122,7 +74,7 @@ fn labels_on_disks_and_in_slices() {
         [(ByteOrder::Little, 512, 512), (ByteOrder::Big, 128, 512), (ByteOrder::Little, 4096, 4096)]
     {
         let mut disk = vec![0; 2 << 20];
-        put_label(&mut disk, at, sector, order, &[(160, 32), (0, 0), (400, 0), (160, 200)]);
+        put_label(&mut disk, at, sector, order == ByteOrder::Big, &[(160, 32), (0, 0), (400, 0), (160, 200)]);
         let start = 200 * sector as usize;
         put_ufs(&mut disk, start);
         let bytes = (160 * sector as usize).min(disk.len() - start);
@@ -132,7 +84,7 @@ fn labels_on_disks_and_in_slices() {
     for base in [0, 63, 1000] {
         let mut disk = vec![0; 1 << 20];
         put_mbr(&mut disk, 0, &[(0xa5, 63, 1000)]);
-        put_label(&mut disk, 64 * 512, 512, ByteOrder::Little, &[(320, base + 16), (0, 0), (1000, base)]);
+        put_label(&mut disk, 64 * 512, 512, false, &[(320, base + 16), (0, 0), (1000, base)]);
         put_ufs(&mut disk, 79 * 512);
         assert_eq!(found(&disk), (Scheme::Mbr, one("s1a", 79 * 512, 320 * 512)), "{base}");
     }
@@ -141,7 +93,7 @@ fn labels_on_disks_and_in_slices() {
 #[test]
 fn a_label_with_a_wrong_sum_names_nothing() {
     let mut disk = vec![0; 1 << 20];
-    put_label(&mut disk, 512, 512, ByteOrder::Little, &[(320, 16)]);
+    put_label(&mut disk, 512, 512, false, &[(320, 16)]);
     put_ufs(&mut disk, 16 * 512);
     assert_eq!(found(&disk).1.len(), 1);
     disk[512 + 92] ^= 1;
@@ -196,7 +148,7 @@ proptest! {
         match which {
             0 => put_mbr(&mut disk, 0, &[(0x05, 1, 3000), (0xa5, 2, 100), (0x05, 3, 9), (0xa5, 8, 100)]),
             1 => put_gpt(&mut disk, 512, &[(48, 60), (64, 300)]),
-            2 => put_label(&mut disk, 512, 512, ByteOrder::Little, &[(160, 32), (0, 0), (400, 0)]),
+            2 => put_label(&mut disk, 512, 512, false, &[(160, 32), (0, 0), (400, 0)]),
             _ => {}
         }
         for (at, byte) in changes {

@@ -15,6 +15,7 @@ pub mod loop_device;
 pub mod makefs;
 pub mod messages;
 pub mod mounts;
+pub mod partition_table;
 pub mod peer;
 pub mod procs;
 pub mod program;
