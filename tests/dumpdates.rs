@@ -307,7 +307,7 @@ fn a_lock_of_another_is_waited_for() {
         let file = File::options().read(true).open(place.dumpdates()).unwrap();
         let lock = Flock::lock(file, FlockArg::LockShared).map_err(|e| e.1).unwrap();
         held.read_on();
-        let told = || held.messages().contains("waiting for another to unlock dumpdates\n");
+        let told = || held.messages().contains("waiting for another process to unlock dumpdates\n");
         assert!(procs::until(LIMIT, told), "{}", held.messages());
         assert_eq!(place.text(), "");
         if ended {

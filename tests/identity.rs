@@ -367,11 +367,20 @@ fn new_files_are_for_their_owner() {
 fn no_file_is_made_among_devices() {
     let folder = Folder::new();
     let name = "/dev/capdump-no-such-tape";
-    folder.refuses(&["-0a", "-f", name, "image"], "does not exist, and no file is made among devices");
+    folder.refuses(
+        &["-0a", "-f", name, "image"],
+        "does not exist, and no file is created in a device directory",
+    );
     folder.refuses(&["-0a", "--emit", ".", "-f", name, "dump"], "");
-    folder.refuses(&["--emit", ".", "-f", name, "dump"], "does not exist, and no file is made among devices");
+    folder.refuses(
+        &["--emit", ".", "-f", name, "dump"],
+        "does not exist, and no file is created in a device directory",
+    );
     symlink(name, folder.path("tape")).unwrap();
-    folder.refuses(&["-0a", "-f", "tape", "image"], "does not exist, and no file is made among devices");
+    folder.refuses(
+        &["-0a", "-f", "tape", "image"],
+        "does not exist, and no file is created in a device directory",
+    );
     assert!(!Path::new(name).exists());
     let mut command = folder.command(&["-0a", "image"]);
     if !Path::new("/dev/sa0").exists() {

@@ -159,7 +159,11 @@ fn an_end_while_the_record_waits_leaves_no_index() {
         // The dump holds the FIFO until it is recorded.
         let reader = std::thread::spawn(move || fs::read(fifo).unwrap());
         let said = || fs::read_to_string(held.dir.join("err")).unwrap();
-        assert!(procs::until(LIMIT, || said().contains("waiting for another to unlock")), "{}", said());
+        assert!(
+            procs::until(LIMIT, || said().contains("waiting for another process to unlock")),
+            "{}",
+            said()
+        );
         procs::send(held.child.id(), signal);
         assert!(!program::wait(&mut held.child, LIMIT).unwrap().success());
         assert!(procs::until(Duration::from_secs(5), || procs::session(held.child.id()).is_empty()));

@@ -432,7 +432,7 @@ impl Console {
                     Event::Readable { .. } => return Ok(()),
                     Event::Timer { .. } => {
                         let path = dumpdates.display();
-                        self.say(Remark(format_args!("waiting for another to unlock {path}")));
+                        self.say(Remark(format_args!("waiting for another process to unlock {path}")));
                     }
                     Event::Writable { .. } | Event::Signal(_) => {}
                 }

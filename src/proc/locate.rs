@@ -121,7 +121,7 @@ fn listed(tables: &Tables) -> String {
     match partitions.first() {
         None => format!("this is a disk with {scheme}, and none of its partitions has UFS"),
         Some(first) => format!(
-            "this is a disk with {scheme}; UFS is in {}{more}: take one with --partition, such as {}",
+            "this is a disk with {scheme}; UFS is in {}{more}: select one with --partition, such as {}",
             named.join(", "),
             first.name
         ),

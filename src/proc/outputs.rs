@@ -111,5 +111,7 @@ pub fn missing_device(name: &OsStr) -> Option<String> {
 }
 
 fn no_device(name: &dyn fmt::Display) -> String {
-    format!("output \"{name}\" does not exist, and no file is made among devices: name one with -f")
+    format!(
+        "output \"{name}\" does not exist, and no file is created in a device directory: name another with -f"
+    )
 }

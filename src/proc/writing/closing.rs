@@ -153,7 +153,7 @@ impl Writing<'_, '_> {
         }
         let reason = reason(errno);
         if errno == libc::EPROTO && medium.kind.is_remote() {
-            let reason = format!("what the remote side sends is not of the rmt protocol: {reason}");
+            let reason = format!("the remote host violates the rmt protocol: {reason}");
             return self.name_failure(reason, medium);
         }
         self.name_failure(reason, medium)
