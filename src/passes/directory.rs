@@ -11,7 +11,7 @@ use super::{Error, Maps};
 use crate::buffer::Buffer;
 use crate::format::InodeMap;
 use crate::ufs::{
-    BlockMap, DIRBLKSIZ, Dinode, DirDamage, FileSystem, FileType, Kin, NDADDR, ReadAt, dir_entries,
+    BlockMap, DIRBLKSIZ, Dinode, DirDamage, FileSystem, FileType, NDADDR, ReadAt, Relatives, dir_entries,
 };
 use crate::units::{DEV_BSIZE, Ino};
 
@@ -82,7 +82,7 @@ impl Tree {
     }
 }
 
-/// What is known of the kin of one directory.
+/// What is known of the parent and the children of one directory.
 pub(super) struct In<'a, R: ReadAt> {
     pub fs: &'a FileSystem<R>,
     pub tree: &'a mut Tree,
@@ -90,7 +90,7 @@ pub(super) struct In<'a, R: ReadAt> {
     pub ino: Ino,
 }
 
-impl<R: ReadAt> Kin for In<'_, R> {
+impl<R: ReadAt> Relatives for In<'_, R> {
     fn dotdot(&mut self, said: Option<Ino>) -> Ino {
         if self.ino == Ino::ROOT {
             return Ino::ROOT;

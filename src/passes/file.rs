@@ -11,7 +11,7 @@ use super::{Error, Notice};
 use crate::buffer::Buffer;
 use crate::format::{Block, Header, RecordType};
 use crate::ufs::{
-    self, ByteOrder, DIRBLKSIZ, Dinode, DirDamage, FileSystem, Mender, NXADDR, ReadAt, Superblock,
+    self, ByteOrder, DIRBLKSIZ, Dinode, DirDamage, FileSystem, NXADDR, ReadAt, Repairer, Superblock,
     attributes_to_host, directory_to_host,
 };
 use crate::units::{FileBlock, FragAddr, TP_BSIZE, TP_NINDIR};
@@ -26,8 +26,8 @@ pub(super) struct File {
     lone: Option<Option<Rc<Block>>>,
     walker: Option<Walker>,
     segment: Option<Segment>,
-    /// Checks the entries, if it is a directory.
-    mender: Option<Box<Mender>>,
+    /// Checks and repairs the entries, if it is a directory.
+    repairer: Option<Box<Repairer>>,
     /// Bytes of the directory still to come.
     left: u64,
     /// Damage of the directory that was told.
@@ -63,13 +63,13 @@ impl File {
     }
 
     /// A directory of `size` bytes, a multiple of [`DIRBLKSIZ`]. One without any gets what it cannot do without.
-    pub fn directory(inode: Dinode, size: u64, attributes: u32, mender: Mender, room: Room) -> File {
+    pub fn directory(inode: Dinode, size: u64, attributes: u32, repairer: Repairer, room: Room) -> File {
         let (lone, walker) = match size {
             0 => (Some(None), None),
             size => (None, Some(Walker::new(size))),
         };
         let file = File::new(inode, attributes, lone, walker, room);
-        File { mender: Some(Box::new(mender)), left: size, ..file }
+        File { repairer: Some(Box::new(repairer)), left: size, ..file }
     }
 
     /// A file that has no blocks but perhaps a short link's text.
@@ -90,7 +90,7 @@ impl File {
             lone,
             walker,
             segment: None,
-            mender: None,
+            repairer: None,
             left: 0,
             told: 0,
             at: 0,
@@ -119,10 +119,10 @@ impl File {
             }
             if let Some(mut link) = self.lone.take() {
                 self.begun = true;
-                if let Some(mender) = &mut self.mender {
+                if let Some(repairer) = &mut self.repairer {
                     let mut block = [0; TP_BSIZE];
-                    let kin = &mut In { fs, tree, ino: self.inode.ino };
-                    block[..DIRBLKSIZ].copy_from_slice(&mender.empty(kin));
+                    let relatives = &mut In { fs, tree, ino: self.inode.ino };
+                    block[..DIRBLKSIZ].copy_from_slice(&repairer.empty(relatives));
                     (header.count, header.addr[0]) = (1, 1);
                     link = Some(Rc::new(block));
                 }
@@ -167,10 +167,10 @@ impl File {
             let from = index * per_block;
             let to = end.min(from + per_block);
             let address = segment.address(index);
-            if let Some(mender) = self.mender.take() {
+            if let Some(repairer) = self.repairer.take() {
                 let block = FileBlock(segment.first.0 + index);
                 let blocks = Blocks { address, block, count: to - from };
-                let there = self.directory_blocks(fs, tree, mender, blocks, notify)?;
+                let there = self.directory_blocks(fs, tree, repairer, blocks, notify)?;
                 header.addr[(from - first) as usize..(to - first) as usize].fill(there.into());
                 continue;
             }
@@ -231,7 +231,7 @@ impl File {
         &mut self,
         fs: &FileSystem<R>,
         tree: &mut Tree,
-        mut mender: Box<Mender>,
+        mut repairer: Box<Repairer>,
         blocks: Blocks,
         notify: &mut dyn FnMut(Notice),
     ) -> Result<bool, Error> {
@@ -242,8 +242,8 @@ impl File {
         self.left -= length;
         let addr = match data_address(sb, blocks.address, blocks.count) {
             _ if blocks.address == 0 && blocks.block != FileBlock(0) => {
-                mender.skip(length);
-                self.mender = Some(mender);
+                repairer.skip(length);
+                self.repairer = Some(repairer);
                 return Ok(false);
             }
             _ if blocks.address == 0 => None,
@@ -277,16 +277,16 @@ impl File {
                 notify(Notice::Directory(ino, Some(at), damage));
             }
         };
-        let kin = &mut In { fs, tree, ino };
+        let relatives = &mut In { fs, tree, ino };
         if addr.is_some() {
             if let Some(namlen) = directory_to_host(used, sb.order, sb.old_directories) {
                 report(start, DirDamage::LongName(namlen));
             }
-            mender.mend(used, kin, &mut report);
+            repairer.repair(used, relatives, &mut report);
         } else {
-            mender.hole(used, kin, &mut report);
+            repairer.hole(used, relatives, &mut report);
         }
-        self.mender = Some(mender);
+        self.repairer = Some(repairer);
         self.ready.extend(tape_blocks(&bytes).map(Step::Bytes));
         Ok(true)
     }

@@ -9,7 +9,7 @@ use super::directory::{self, Tree};
 use super::file::{File, Room};
 use super::{Error, Maps, Notice, SF_SNAPSHOT, damage};
 use crate::format::{Block, DAMAGED, Header, InodeFields, RecordType};
-use crate::ufs::{self, Dinode, FileSystem, FileType, Mender, ReadAt};
+use crate::ufs::{self, Dinode, FileSystem, FileType, ReadAt, Repairer};
 use crate::units::{ByteOffset, Ino, TP_BSIZE};
 
 /// What comes next on the tape.
@@ -300,11 +300,11 @@ impl Stream {
                 Some(File::without_blocks(inode, attributes, Some(Rc::new(block)), room))
             }
             FileType::Dir if !snapshot => {
-                let mender = Mender::new(ino, sure);
+                let repairer = Repairer::new(ino, sure);
                 if size == 0 {
                     self.header.inode.size = ufs::DIRBLKSIZ as u64;
                 }
-                Some(File::directory(inode, size, attributes, mender, room))
+                Some(File::directory(inode, size, attributes, repairer, room))
             }
             FileType::Regular | FileType::Dir | FileType::Link if size > 0 => {
                 Some(File::with_blocks(inode, size, attributes, room))

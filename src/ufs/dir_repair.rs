@@ -83,7 +83,7 @@ impl fmt::Display for DirDamage {
 }
 
 /// What is known of the other inodes of the file system.
-pub trait Kin {
+pub trait Relatives {
     /// The inode that `..` should name. `said` is what it names now, none if it is missing.
     fn dotdot(&mut self, said: Option<Ino>) -> Ino;
 
@@ -95,7 +95,7 @@ pub trait Kin {
 
 /// A directory that is being checked.
 #[derive(Clone, Debug)]
-pub struct Mender {
+pub struct Repairer {
     ino: Ino,
     /// The byte of the directory that comes next.
     at: u64,
@@ -122,24 +122,24 @@ pub type Report<'r> = dyn FnMut(u64, DirDamage) + 'r;
     clippy::as_conversions,
     reason = "places in a block of 512 bytes; each length is checked before it is used"
 )]
-impl Mender {
+impl Repairer {
     /// A directory whose `di_blocks` has room for `sure` bytes.
-    pub fn new(ino: Ino, sure: u64) -> Mender {
-        Mender { ino, at: 0, sure, cut: false, names: HashSet::default() }
+    pub fn new(ino: Ino, sure: u64) -> Repairer {
+        Repairer { ino, at: 0, sure, cut: false, names: HashSet::default() }
     }
 
     /// The next bytes of the directory, in the host's byte order: whole pieces of [`DIRBLKSIZ`] bytes.
-    pub fn mend(&mut self, bytes: &mut [u8], kin: &mut dyn Kin, report: &mut Report<'_>) {
+    pub fn repair(&mut self, bytes: &mut [u8], relatives: &mut dyn Relatives, report: &mut Report<'_>) {
         for piece in bytes.chunks_exact_mut(DIRBLKSIZ) {
-            self.piece(piece, kin, report);
+            self.piece(piece, relatives, report);
             self.at += DIRBLKSIZ as u64;
         }
     }
 
     /// The directory's first piece, with nothing but `.` and `..` in it.
-    pub fn empty(&mut self, kin: &mut dyn Kin) -> [u8; DIRBLKSIZ] {
+    pub fn empty(&mut self, relatives: &mut dyn Relatives) -> [u8; DIRBLKSIZ] {
         let mut piece = [0; DIRBLKSIZ];
-        self.rebuild(&mut piece, 0, kin.dotdot(None));
+        self.rebuild(&mut piece, 0, relatives.dotdot(None));
         self.at += DIRBLKSIZ as u64;
         piece
     }
@@ -150,18 +150,18 @@ impl Mender {
     }
 
     /// The next bytes have no block.
-    pub fn hole(&mut self, bytes: &mut [u8], kin: &mut dyn Kin, report: &mut Report<'_>) {
+    pub fn hole(&mut self, bytes: &mut [u8], relatives: &mut dyn Relatives, report: &mut Report<'_>) {
         report(self.at, DirDamage::Hole);
         for piece in bytes.chunks_exact_mut(DIRBLKSIZ) {
             blank(piece, 0);
             if self.at == 0 {
-                self.rebuild(piece, 0, kin.dotdot(None));
+                self.rebuild(piece, 0, relatives.dotdot(None));
             }
             self.at += DIRBLKSIZ as u64;
         }
     }
 
-    fn piece(&mut self, piece: &mut [u8], kin: &mut dyn Kin, report: &mut Report<'_>) {
+    fn piece(&mut self, piece: &mut [u8], relatives: &mut dyn Relatives, report: &mut Report<'_>) {
         let foreign = self.at > 0 && self.length(piece, 0).is_ok() && self.name(piece, 0) == Some(b".");
         if foreign || self.cut {
             if foreign && !self.cut {
@@ -182,10 +182,11 @@ impl Mender {
                     break;
                 }
             };
-            let is_dot = self.at == 0 && place == dots && dots < 2 && self.dot(piece, at, dots, kin, report);
+            let is_dot =
+                self.at == 0 && place == dots && dots < 2 && self.dot(piece, at, dots, relatives, report);
             if is_dot {
                 dots += 1;
-            } else if let Fate::LeaveOut = self.entry(piece, at, kin, report) {
+            } else if let Fate::LeaveOut = self.entry(piece, at, relatives, report) {
                 clear(piece, at);
             }
             (last, place) = (at, place + 1);
@@ -194,7 +195,7 @@ impl Mender {
         if self.at == 0 && dots < 2 {
             report(0, DirDamage::NoDots);
             let end = at.min(piece.len());
-            let parent = kin.dotdot(None);
+            let parent = relatives.dotdot(None);
             self.rebuild(piece, end, parent);
         }
     }
@@ -205,7 +206,7 @@ impl Mender {
         piece: &mut [u8],
         at: usize,
         which: usize,
-        kin: &mut dyn Kin,
+        relatives: &mut dyn Relatives,
         report: &mut Report<'_>,
     ) -> bool {
         let want: &[u8] = if which == 0 { b"." } else { b".." };
@@ -213,7 +214,7 @@ impl Mender {
         if self.name(piece, at) != Some(want) || said == Ino(0) {
             return false;
         }
-        let right = if which == 0 { self.ino } else { kin.dotdot(Some(said)) };
+        let right = if which == 0 { self.ino } else { relatives.dotdot(Some(said)) };
         if right != said {
             let damage = if which == 0 { DirDamage::Dot(said) } else { DirDamage::DotDot(said) };
             report(self.at + at as u64, damage);
@@ -224,7 +225,13 @@ impl Mender {
     }
 
     /// Judges an entry that is not one of the first two.
-    fn entry(&mut self, piece: &mut [u8], at: usize, kin: &mut dyn Kin, report: &mut Report<'_>) -> Fate {
+    fn entry(
+        &mut self,
+        piece: &mut [u8],
+        at: usize,
+        relatives: &mut dyn Relatives,
+        report: &mut Report<'_>,
+    ) -> Fate {
         let ino = ino_of(piece, at);
         let byte = self.at + at as u64;
         let (kind, namlen) = self.kind_and_length(piece, at);
@@ -246,7 +253,7 @@ impl Mender {
                     DirDamage::Twice
                 } else {
                     let length = name.len();
-                    if let Err((damage, left_out)) = kin.entry(ino, kind) {
+                    if let Err((damage, left_out)) = relatives.entry(ino, kind) {
                         report(byte, damage);
                         if left_out {
                             return Fate::LeaveOut;
@@ -400,7 +407,7 @@ mod tests {
     /// All inodes from 3 to 99 are files.
     struct Plain;
 
-    impl Kin for Plain {
+    impl Relatives for Plain {
         fn dotdot(&mut self, said: Option<Ino>) -> Ino {
             said.filter(|ino| ino.0 < 100).unwrap_or(Ino::ROOT)
         }
@@ -420,9 +427,9 @@ mod tests {
         writer.finish()
     }
 
-    fn mend(bytes: &mut [u8]) -> Vec<(u64, DirDamage)> {
+    fn repair(bytes: &mut [u8]) -> Vec<(u64, DirDamage)> {
         let mut found = Vec::new();
-        Mender::new(Ino(7), u64::MAX).mend(bytes, &mut Plain, &mut |at, damage| {
+        Repairer::new(Ino(7), u64::MAX).repair(bytes, &mut Plain, &mut |at, damage| {
             found.push((at, damage));
         });
         found
@@ -437,7 +444,7 @@ mod tests {
     fn a_sound_directory_is_not_changed() {
         let mut bytes = directory();
         assert!(bytes.len() >= 1024);
-        assert_eq!(mend(&mut bytes), []);
+        assert_eq!(repair(&mut bytes), []);
         assert_eq!(bytes, directory());
     }
 
@@ -457,14 +464,14 @@ mod tests {
         for (at, with, damage, lost) in cases {
             let mut bytes = directory();
             bytes[at..at + with.len()].copy_from_slice(with);
-            let found = mend(&mut bytes);
+            let found = repair(&mut bytes);
             assert_eq!(found[0].1, damage);
             let left = names(&bytes);
             let most = if lost == 1 { all.len() - 1 } else { all.len() - 2 };
             assert!(left.len() <= most && left.len() >= all.len() - 31, "{damage}: {left:?}");
             assert_eq!(&left[..2], [".", ".."]);
             assert_eq!(left.last(), all.last());
-            assert_eq!(mend(&mut bytes), [], "{damage}");
+            assert_eq!(repair(&mut bytes), [], "{damage}");
         }
     }
 
@@ -473,11 +480,11 @@ mod tests {
         for damage in [0..512, 0..12, 8..9, 12..24, 20..21] {
             let mut bytes = directory();
             bytes[damage.clone()].fill(0);
-            assert!(!mend(&mut bytes).is_empty(), "{damage:?}");
+            assert!(!repair(&mut bytes).is_empty(), "{damage:?}");
             let entries: Vec<_> = dir_entries(&bytes, ByteOrder::HOST, false).map(Result::unwrap).collect();
             assert_eq!((entries[0].name, entries[0].ino), (&b"."[..], Ino(7)), "{damage:?}");
             assert_eq!((entries[1].name, entries[1].ino), (&b".."[..], Ino(2)), "{damage:?}");
-            assert_eq!(mend(&mut bytes), []);
+            assert_eq!(repair(&mut bytes), []);
         }
     }
 
@@ -488,8 +495,8 @@ mod tests {
         bytes.truncate(512);
         bytes.extend(&other);
         let mut found = Vec::new();
-        let mut mender = Mender::new(Ino(7), 512);
-        mender.mend(&mut bytes, &mut Plain, &mut |at, damage| found.push((at, damage)));
+        let mut repairer = Repairer::new(Ino(7), 512);
+        repairer.repair(&mut bytes, &mut Plain, &mut |at, damage| found.push((at, damage)));
         assert_eq!(found, [(512, DirDamage::Foreign)]);
         assert_eq!(names(&bytes), names(&directory()[..512]));
     }
@@ -497,20 +504,20 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_become_a_directory(mut bytes in prop::collection::vec(any::<u8>(), 1024..1025)) {
-            mend(&mut bytes);
+            repair(&mut bytes);
             let found: Vec<_> = dir_entries(&bytes, ByteOrder::HOST, false).collect();
             prop_assert!(found.iter().all(Result::is_ok));
             prop_assert_eq!(found[0].unwrap().name, b".");
-            prop_assert_eq!(mend(&mut bytes), []);
+            prop_assert_eq!(repair(&mut bytes), []);
         }
 
         #[test]
         fn any_changed_byte_is_repaired(at in 0..1024_usize, value: u8) {
             let mut bytes = directory();
             bytes[at] = value;
-            mend(&mut bytes);
+            repair(&mut bytes);
             prop_assert!(dir_entries(&bytes, ByteOrder::HOST, false).all(|entry| entry.is_ok()));
-            prop_assert_eq!(mend(&mut bytes), []);
+            prop_assert_eq!(repair(&mut bytes), []);
         }
     }
 }
