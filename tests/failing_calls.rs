@@ -53,20 +53,20 @@ fn seconds() -> Duration {
     Duration::from_secs(wanted.unwrap_or(10))
 }
 
-/// The preload library.
-fn library(dir: &TempDir) -> PathBuf {
-    let library = dir.join("failing_calls.so");
+/// The preload library that has a call fail.
+fn shim(dir: &TempDir) -> PathBuf {
+    let shim = dir.join("failing_calls.so");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/src/failing_calls.c");
     let mut cc = program::command(Path::new("cc"));
-    cc.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).arg("-ldl");
+    cc.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&shim).arg(source).arg("-ldl");
     run(&mut cc, Duration::from_secs(60)).ok();
-    library
+    shim
 }
 
 /// One dump of which one call may fail.
 struct Attempt<'a> {
     image: &'a Path,
-    library: &'a Path,
+    shim: &'a Path,
     kind: Kind,
     call: &'a str,
     errno: i32,
@@ -85,7 +85,7 @@ impl Attempt<'_> {
         let mut command = without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")));
         command.args(["-0u", "--batch", "--workers", "2", "-D"]).arg(&dates);
         self.arguments(&mut command, &out, &two, &index);
-        command.env("LD_PRELOAD", self.library).env("FAIL_LOG", &log).env("FAIL_CALL", self.call);
+        command.env("LD_PRELOAD", self.shim).env("FAIL_LOG", &log).env("FAIL_CALL", self.call);
         command.env("FAIL_DEV", fs::metadata(dir.path()).unwrap().dev().to_string());
         command.env("FAIL_NTH", self.nth.to_string()).env("FAIL_ERRNO", self.errno.to_string());
         let ran = run(command.arg(self.image), LIMIT);
@@ -143,7 +143,7 @@ fn a_call_that_fails_is_never_a_success() {
         return;
     }
     let dir = TempDir::new("capdump-failing");
-    let (image, library) = (dir.join("image"), library(&dir));
+    let (image, shim) = (dir.join("image"), shim(&dir));
     small::one_file(&image, 2 << 20);
     let end = Instant::now() + seconds();
     let (mut runs, mut failures, mut round) = (0, 0, 0);
@@ -154,7 +154,7 @@ fn a_call_that_fails_is_never_a_success() {
         for kind in KINDS {
             for (call, errnos) in CALLS {
                 let errno = errnos[round % errnos.len()] as i32;
-                let attempt = Attempt { image: &image, library: &library, kind, call, errno, nth: round };
+                let attempt = Attempt { image: &image, shim: &shim, kind, call, errno, nth: round };
                 let (happened, done) = attempt.run();
                 any |= happened;
                 runs += 1;
@@ -169,5 +169,5 @@ fn a_call_that_fails_is_never_a_success() {
         }
     }
     println!("{runs} dumps in {round} rounds, {failures} of them given up");
-    assert!(failures > 0, "the library makes no call fail");
+    assert!(failures > 0, "the preload library makes no call fail");
 }
