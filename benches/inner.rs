@@ -3,11 +3,12 @@
 
 use std::hint::black_box;
 
-use capdump::format::{Encoder, Header, Identity, InodeMap, Place, RecordType, checksum};
 use capdump::ring::{Extent, merge};
-use capdump::ufs::{ByteOrder, dir_entries};
-use capdump::units::{ByteOffset, Ino, TP_BSIZE, TapeBlock};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use dumpstream::{Encoder, Header, Identity, InodeMap, Place, RecordType, checksum};
+use dumpstream::{TP_BSIZE, TapeBlock};
+use ufs::{ByteOffset, Ino};
+use ufs::{ByteOrder, dir_entries};
 
 /// Bytes of a directory block.
 const DIRECTORY: usize = 32768;

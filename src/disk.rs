@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 
 use crate::os::disk::{pread, will_read};
-use crate::units::ByteOffset;
+use ufs::ByteOffset;
 
 /// What went wrong with a read, as dump tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::escape;
+use dumpstream::escape;
 
 pub use change::{Change, change};
 pub use listing::last_dumps;

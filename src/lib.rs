@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! capdump backs up UFS file systems in the stream that restore(8) reads.
 //!
-//! - `units`      newtypes for inode numbers, fragments, tape blocks, bytes
-//! - `ufs`        reads superblock, groups, inodes, directories, block maps; pure
-//! - `format`     headers, maps and checksums of the dump stream; pure
+//! What is on the disk is read by the crate `ufs`, what is on a dump by `dumpstream`. Here are
+//!
 //! - `passes`     what to dump (passes I and II) and the stream of it (III and IV); pure
 //! - `volume`     where tape blocks go: records, size limits, volume headers; pure
 //! - `disk`       reading the disk, and what is done when it cannot be read
@@ -12,12 +11,9 @@
 //! - `ring`       chunks, their order and what workers are told; the state machine is pure
 //! - `compress`   zstd frames and the table of them; pure
 //! - `media`      file, pipe, tape: how records are written
-//! - `reading`    a dump read back: its files, and what is wrong with it; pure
 //! - `unpack`     compressed volumes; pure
 //! - `dumpdates`  the record of earlier dumps; pure
 //! - `fstab`      what fstab(5) says of the operand; pure
-//! - `escape`     texts from elsewhere, made fit for terminals and files; pure
-//! - `index`      the index of a dump; parse and print, pure
 //! - `operator`   messages and questions
 //! - `sandbox`    the one table of rights
 //! - `event`      the event queue's face
@@ -29,16 +25,12 @@
 #[cfg(all(feature = "sandbox-probe", not(debug_assertions)))]
 compile_error!("the feature sandbox-probe is for tests, never for a release");
 
-pub mod buffer;
 pub mod cli;
 pub mod compress;
 pub mod disk;
 pub mod dumpdates;
-pub mod escape;
 pub mod event;
-pub mod format;
 pub mod fstab;
-pub mod index;
 pub mod job;
 pub mod media;
 pub mod operator;
@@ -47,12 +39,9 @@ pub mod os;
 pub mod partition;
 pub mod passes;
 pub mod proc;
-pub mod reading;
 pub mod ring;
 pub mod sandbox;
 pub mod signature;
-pub mod ufs;
-pub mod units;
 pub mod unpack;
 pub mod volume;
 
@@ -125,7 +114,7 @@ fn clock(operator: &mut Operator) -> Option<Clock> {
         Err(value) => {
             operator.print(&format!(
                 "capdump: SOURCE_DATE_EPOCH is {}, should be a number of seconds\n",
-                escape::line(&value)
+                dumpstream::escape::line(&value)
             ));
             None
         }

@@ -11,8 +11,8 @@ mod sun;
 
 use std::fmt;
 
-use crate::ufs::{self, ReadAt, ReadError, Superblock};
-use crate::units::ByteOffset;
+use ufs::ByteOffset;
+use ufs::{self, ReadAt, ReadError, Superblock};
 
 /// Bytes of the sectors that tables count in: those of nearly all disks.
 const SECTORS: [u64; 2] = [512, 4096];

@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-use crate::ufs::ReadAt;
-use crate::units::ByteOffset;
+use ufs::ByteOffset;
+use ufs::ReadAt;
 
 /// What can be done with an image that is not UFS as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,11 +13,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use capdump::reading::{Finding, Names, Reader, Sink};
-use capdump::units::TP_BSIZE;
 use capdump_support::program::{TempDir, run, without_tty};
 use capdump_support::restore;
 use capdump_support::target::{SINCE, Target, VARIANTS, make};
+use dumpstream::TP_BSIZE;
+use dumpstream::reading::{Finding, Names, Reader, Sink};
 use sink::{Options, dump};
 
 const VALUES: [u8; 6] = [0, 1, 3, 0x2f, 0x80, 0xff];

@@ -187,8 +187,8 @@ struct Places {
 }
 
 fn places(image: &Path) -> Places {
-    use capdump::ufs::FileSystem;
-    use capdump::units::{FragAddr, Ino};
+    use ufs::FileSystem;
+    use ufs::{FragAddr, Ino};
     let fs = FileSystem::open(std::fs::read(image).unwrap()).unwrap().0;
     let sb = fs.superblock();
     let mut inos = (3..sb.ipg).map(Ino).filter(|&ino| fs.inode(ino).unwrap().size == 6_000_000);

@@ -9,15 +9,16 @@ mod sink;
 
 use std::collections::BTreeMap;
 
-use capdump::format::{Block, Decoded, InodeMap};
 use capdump::passes::Notice;
-use capdump::reading::{Finding, Names, Place, Reader, Sink};
-use capdump::units::{Ino, TP_BSIZE};
 use capdump::volume::Limit;
 use capdump_support::check::{Rules, Volumes, decode_and_check};
 use capdump_support::listing::Listing;
 use capdump_support::target::{SINCE, VARIANTS, make};
+use dumpstream::TP_BSIZE;
+use dumpstream::reading::{Finding, Names, Place, Reader, Sink};
+use dumpstream::{Block, Decoded, InodeMap};
 use sink::{Dumped, Options, dump};
+use ufs::Ino;
 
 const NTREC: u32 = 3;
 /// The variants that are dumped: an interpreter takes minutes for each, and has time for both versions and byte orders.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The lines of an index, and the frames of a compressed volume.
 
-use capdump::escape::{escape, unescape};
-use capdump::index::{Head, Line};
 use capdump::unpack::{self, Unpacker};
+use dumpstream::escape::{escape, unescape};
+use dumpstream::index::{Head, Line};
 
 use crate::input::Input;
 

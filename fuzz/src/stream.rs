@@ -3,12 +3,13 @@
 
 use std::sync::LazyLock;
 
-use capdump::format::{Block, Decoded, Encoder, Header, InodeMap, RecordType, decode};
-use capdump::reading::{Finding, Names, Place, Reader, Sink};
-use capdump::units::{Ino, TP_BSIZE};
 use capdump_support::decode::Dump;
 use capdump_support::header::{CHECKSUM, sum};
 use capdump_support::target::make;
+use dumpstream::TP_BSIZE;
+use dumpstream::reading::{Finding, Names, Place, Reader, Sink};
+use dumpstream::{Block, Decoded, Encoder, Header, InodeMap, RecordType, decode};
+use ufs::Ino;
 
 use crate::input::Input;
 use crate::sink::{self, Options};
@@ -62,7 +63,7 @@ fn changed(input: &mut Input<'_>, summed: bool) -> Vec<u8> {
 
 /// What is decoded and encoded again says the same.
 fn again(block: &[u8; TP_BSIZE]) {
-    let Ok(decoded) = decode::decode(block) else { return };
+    let Ok(decoded) = decode(block) else { return };
     let mut header = decoded.header.clone();
     if !matches!(header.kind, RecordType::Inode | RecordType::Addr) {
         header.addr = Header::new(RecordType::End, Ino(0)).addr;
@@ -71,7 +72,7 @@ fn again(block: &[u8; TP_BSIZE]) {
     }
     let mut out = [0xa5; TP_BSIZE];
     Encoder::new(&decoded.identity).encode(&header, &decoded.place, &mut out);
-    let back = decode::decode(&out).unwrap_or_else(|error| panic!("{error}"));
+    let back = decode(&out).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!((back.place, &back.header), (decoded.place, &header));
     assert_eq!(back.header.blocks_that_follow(), decoded.header.blocks_that_follow());
 }

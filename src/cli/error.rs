@@ -3,8 +3,8 @@
 
 use std::ffi::OsString;
 
-use crate::escape;
 use crate::job::MOST_LABEL;
+use dumpstream::escape;
 
 /// A command line that cannot be carried out. The program says [`StartError::render`] and exits with
 /// [`StartError::EXIT_CODE`].

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::error::StartError;
 use super::table;
-use crate::escape;
+use dumpstream::escape;
 
 /// Key letters of dump.
 const KEYS: &[u8] = b"0123456789BCDLPRSTWabcdfhnrsuw";

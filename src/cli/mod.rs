@@ -18,9 +18,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::escape;
 use crate::job::{Job, Reading};
 pub use draft::{DEFAULT_DUMPDATES, DEFAULT_TAPE};
+use dumpstream::escape;
 pub use error::StartError;
 pub use table::{command, help};
 

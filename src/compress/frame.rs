@@ -6,7 +6,7 @@ use std::fmt;
 use zstd::zstd_safe::{self, CCtx, CParameter};
 
 use super::Level;
-use crate::buffer::Buffer;
+use ufs::Buffer;
 
 /// Up to this level zstd's match finders find the same whatever was compressed before with the same context. Above it one of them
 /// salts its table with what it saw, so each frame gets a context of its own: a dump has the same bytes however chunks were

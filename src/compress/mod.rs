@@ -9,7 +9,7 @@ use std::fmt;
 pub use frame::{Compressor, Frame, ZstdError, bound, unpack};
 pub use seek_table::{Entry, SeekTable, table_bytes};
 
-use crate::units::TP_BSIZE;
+use dumpstream::TP_BSIZE;
 
 /// zstd's own level when none is given (`ZSTD_CLEVEL_DEFAULT`, zstd.h).
 const DEFAULT_LEVEL: u8 = 3;

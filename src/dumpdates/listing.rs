@@ -5,8 +5,8 @@ use std::ffi::OsStr;
 use std::fmt::Write;
 
 use super::{Dumpdates, Entry};
-use crate::escape;
 use crate::fstab::{self, Fstab};
+use dumpstream::escape;
 
 /// Seconds in a day.
 const DAY: i64 = 86_400;

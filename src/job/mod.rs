@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::compress::Level;
-use crate::units::TP_BSIZE;
+use dumpstream::TP_BSIZE;
 pub use estimate::{Estimate, estimate};
 pub use inode_list::{BadLine, inode_list};
 pub use names::Names;

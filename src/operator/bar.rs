@@ -9,7 +9,7 @@ use std::sync::Arc;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use crate::os::{output, tty};
-use crate::units::TP_BSIZE;
+use dumpstream::TP_BSIZE;
 
 /// Times a second that the bar is drawn at most.
 const RATE: u8 = 10;

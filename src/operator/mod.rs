@@ -14,8 +14,8 @@ mod summary;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 
-use crate::escape;
 use crate::os::tty;
+use dumpstream::escape;
 
 use crate::os::standard;
 

@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 
-use crate::escape;
+use dumpstream::escape;
 
 /// Seconds between two lines of progress.
 const STEP: i64 = 300;

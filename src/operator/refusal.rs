@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 
-use crate::escape;
+use dumpstream::escape;
 
 /// One line, without the program's name and the newline. Reasons are strerror(3)'s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::Sums;
-use crate::escape;
 use crate::os::output;
+use dumpstream::escape;
 
 /// How often progress is reported at most.
 const EVERY: Duration = Duration::from_secs(1);

@@ -9,12 +9,13 @@ use std::os::unix::ffi::OsStrExt;
 use serde_json::{Value, json};
 
 use super::Line;
-use crate::escape::{self, escape_into};
-use crate::format::{Decoded, Dialect};
-use crate::index;
-use crate::reading::{Finding, Place, Summary};
-use crate::ufs::FileType;
-use crate::units::{Ino, TP_BSIZE};
+use dumpstream::TP_BSIZE;
+use dumpstream::escape::{self, escape_into};
+use dumpstream::index;
+use dumpstream::reading::{Finding, Place, Summary};
+use dumpstream::{Decoded, Dialect};
+use ufs::FileType;
+use ufs::Ino;
 
 /// Bits of a mode that are permissions (`ALLPERMS`, sys/stat.h).
 const PERMISSIONS: u16 = 0o7777;

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::Line;
-use crate::units::TP_BSIZE;
+use dumpstream::TP_BSIZE;
 
 /// Units of a thousand bytes each.
 const UNITS: [&str; 5] = ["bytes", "kB", "MB", "GB", "TB"];

@@ -3,13 +3,13 @@
 
 use super::half::stat::fstat;
 use super::{check, half, retry};
-use crate::buffer::Buffer;
-use crate::units::TP_BSIZE;
+use dumpstream::TP_BSIZE;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{FileStat, Mode, SFlag, stat};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use ufs::Buffer;
 
 /// What a descriptor refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

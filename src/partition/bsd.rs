@@ -2,7 +2,7 @@
 //! The label of disklabel(8) (`struct disklabel`: sys/disk/bsd.h), on a whole disk or in a slice.
 
 use super::{Place, SECTORS, read};
-use crate::ufs::{ByteOrder, ReadAt};
+use ufs::{ByteOrder, ReadAt};
 
 /// Both magic numbers of a label (`BSD_MAGIC`).
 const MAGIC: u32 = 0x8256_4557;

@@ -2,7 +2,7 @@
 //! The GUID partition table (`struct gpt_hdr`, `struct gpt_ent`: sys/disk/gpt.h).
 
 use super::{Place, SECTORS, le32, le64, read};
-use crate::ufs::ReadAt;
+use ufs::ReadAt;
 
 /// What the header, in the second sector, begins with.
 const SIGNATURE: &[u8; 8] = b"EFI PART";

@@ -2,7 +2,7 @@
 //! The master boot record: four slices, and a chain of further ones in an extended one.
 
 use super::{Place, SECTORS, le16, le32, read};
-use crate::ufs::ReadAt;
+use ufs::ReadAt;
 
 /// The four entries, of 16 bytes each (`DOSPARTOFF`, sys/disk/mbr.h), and the magic number behind them.
 const ENTRIES: usize = 446;

@@ -2,7 +2,7 @@
 //! The label of SunOS and Solaris on SPARC (`struct sun_disklabel`: sys/sun_disklabel.h): eight partitions in cylinders.
 
 use super::{Place, read};
-use crate::ufs::ReadAt;
+use ufs::ReadAt;
 
 /// Where the fields are, which are in big-endian order.
 const TRACKS: usize = 436;

@@ -5,7 +5,7 @@ use capdump_support::partition_table::{put, put_gpt, put_label, put_mbr};
 use proptest::prelude::*;
 
 use super::*;
-use crate::ufs::ByteOrder;
+use ufs::ByteOrder;
 
 /// The smallest thing that is taken for a file system: a superblock that newfs(8) did not finish, where UFS2 has it.
 fn put_ufs(disk: &mut [u8], start: usize) {

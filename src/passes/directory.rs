@@ -8,12 +8,12 @@ use std::rc::Rc;
 use super::names::{each_block, each_entry};
 use super::segment::{Addresses, Walker};
 use super::{Error, Maps};
-use crate::buffer::Buffer;
-use crate::format::InodeMap;
-use crate::ufs::{
+use dumpstream::InodeMap;
+use ufs::Buffer;
+use ufs::{
     BlockMap, DIRBLKSIZ, Dinode, DirDamage, FileSystem, FileType, NDADDR, ReadAt, Relatives, dir_entries,
 };
-use crate::units::{DEV_BSIZE, Ino};
+use ufs::{DEV_BSIZE, Ino};
 
 /// Types of entries (`DT_DIR`, `DT_WHT`; sys/dirent.h).
 const DT_DIR: u8 = 4;

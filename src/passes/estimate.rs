@@ -2,8 +2,9 @@
 //! How many tape blocks a file will take, as dump guesses it.
 
 use super::SF_SNAPSHOT;
-use crate::ufs::{FileType, NDADDR, Superblock};
-use crate::units::{DEV_BSIZE, TP_BSIZE, TP_NINDIR};
+use dumpstream::{TP_BSIZE, TP_NINDIR};
+use ufs::DEV_BSIZE;
+use ufs::{FileType, NDADDR, Superblock};
 
 /// Tape blocks for an inode that pass I wants: one for what is not a file, directory or link.
 pub(super) fn of_inode(sb: &Superblock, kind: FileType, size: u64, blocks: u64, flags: u32) -> i64 {

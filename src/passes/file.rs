@@ -8,13 +8,14 @@ use super::directory::{In, Tree};
 use super::segment::{Segment, Walker, data_address};
 use super::stream::Step;
 use super::{Error, Notice};
-use crate::buffer::Buffer;
-use crate::format::{Block, Header, RecordType};
-use crate::ufs::{
+use dumpstream::{Block, Header, RecordType};
+use dumpstream::{TP_BSIZE, TP_NINDIR};
+use ufs::Buffer;
+use ufs::{
     self, ByteOrder, DIRBLKSIZ, Dinode, DirDamage, FileSystem, NXADDR, ReadAt, Repairer, Superblock,
     attributes_to_host, directory_to_host,
 };
-use crate::units::{FileBlock, FragAddr, TP_BSIZE, TP_NINDIR};
+use ufs::{FileBlock, FragAddr};
 
 /// What of an inode has still to be written.
 #[derive(Clone, Debug)]

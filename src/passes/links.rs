@@ -5,7 +5,7 @@
 //! are forgotten. Both spread from directories to those that hold them, whatever the order: no second look at the disk is needed.
 
 use super::Maps;
-use crate::units::Ino;
+use ufs::Ino;
 
 /// Entries that are kept at most, 8 bytes each: on a sound file system there is one for each directory.
 const MOST_LINKS: usize = 1 << 20;

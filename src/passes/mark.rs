@@ -2,12 +2,10 @@
 //! Pass I: looks at every inode; finds those to dump, and the directories.
 
 use super::{Criteria, Error, Maps, Notice, damage, estimate};
-use crate::buffer::Buffer;
-use crate::format::InodeMap;
-use crate::ufs::{
-    CylinderGroup, FileSystem, FileType, InodeTable, Look, RawDinode, ReadAt, Superblock, Warning,
-};
-use crate::units::Ino;
+use dumpstream::InodeMap;
+use ufs::Buffer;
+use ufs::Ino;
+use ufs::{CylinderGroup, FileSystem, FileType, InodeTable, Look, RawDinode, ReadAt, Superblock, Warning};
 
 /// Inodes that are read at once: 256 KiB of them, which a processor's cache still holds when they are looked at.
 const INODES_PER_READ: u32 = 1024;

@@ -11,9 +11,9 @@ use std::ops::ControlFlow;
 use super::links::Links;
 use super::names::each_block;
 use super::{Criteria, Error, Maps, Notice, damage, estimate};
-use crate::buffer::Buffer;
-use crate::ufs::{Dinode, FileSystem, FileType, ReadAt, dir_entries};
-use crate::units::Ino;
+use ufs::Buffer;
+use ufs::Ino;
+use ufs::{Dinode, FileSystem, FileType, ReadAt, dir_entries};
 
 /// Directories that one step reads at most.
 const DIRECTORIES_PER_STEP: u32 = 1024;
@@ -34,7 +34,7 @@ pub struct MarkDirs {
     /// What holds what, if it is decided by that.
     links: Option<Links>,
     /// Directories whose nodump has been handed down: once is enough, and ends on directories that hold each other.
-    handed_down: Option<crate::format::InodeMap>,
+    handed_down: Option<dumpstream::InodeMap>,
 }
 
 /// What a directory was found to hold.
@@ -180,9 +180,8 @@ impl MarkDirs {
     }
 
     fn first_time<R: ReadAt>(&mut self, fs: &FileSystem<R>, ino: Ino) -> bool {
-        let done = self
-            .handed_down
-            .get_or_insert_with(|| crate::format::InodeMap::new(fs.superblock().max_inodes()));
+        let done =
+            self.handed_down.get_or_insert_with(|| dumpstream::InodeMap::new(fs.superblock().max_inodes()));
         let first = !done.contains(ino);
         done.insert(ino);
         first

@@ -10,7 +10,7 @@ use capdump_support::ufs_writer::{ROOT, Writer};
 use proptest::prelude::*;
 
 use super::{Criteria, Maps, MarkDirs, MarkFiles};
-use crate::ufs::FileSystem;
+use ufs::FileSystem;
 
 const SINCE: i64 = 1_600_000_000;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The four passes: what is dumped (I: every inode, II: directories) and the stream of it (III and IV).
 //!
-//! Pure over a [`ReadAt`](crate::ufs::ReadAt). Each pass goes by steps, so that its caller can look at signals between two of them.
+//! Pure over a [`ReadAt`](ufs::ReadAt). Each pass goes by steps, so that its caller can look at signals between two of them.
 //! A wrong value on the disk costs what it describes and is told by a [`Notice`]; only a disk that cannot be read ends a pass.
 
 mod directory;
@@ -19,9 +19,9 @@ mod stream;
 
 use std::fmt;
 
-use crate::format::InodeMap;
-use crate::ufs::{self, DirDamage};
-use crate::units::{ByteOffset, Ino};
+use dumpstream::InodeMap;
+use ufs::{self, DirDamage};
+use ufs::{ByteOffset, Ino};
 
 pub use mark::MarkFiles;
 pub use mark_dirs::MarkDirs;

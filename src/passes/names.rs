@@ -5,9 +5,9 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use super::{Error, Notice, damage};
-use crate::buffer::Buffer;
-use crate::ufs::{BlockMap, Dinode, DirEntry, FileSystem, FileType, ReadAt, dir_entries};
-use crate::units::{FragAddr, Ino};
+use ufs::Buffer;
+use ufs::{BlockMap, Dinode, DirEntry, FileSystem, FileType, ReadAt, dir_entries};
+use ufs::{FragAddr, Ino};
 
 /// Why a path names nothing. The text is as much of the path as was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]

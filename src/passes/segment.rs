@@ -4,8 +4,9 @@
 use std::rc::Rc;
 
 use super::{Error, Notice, damage};
-use crate::ufs::{self, Dinode, FileSystem, NDADDR, NIADDR, ReadAt, Superblock};
-use crate::units::{FileBlock, FragAddr, TP_BSIZE};
+use dumpstream::TP_BSIZE;
+use ufs::{self, Dinode, FileSystem, NDADDR, NIADDR, ReadAt, Superblock};
+use ufs::{FileBlock, FragAddr};
 
 /// Consecutive file system blocks of a file, under headers of their own.
 #[derive(Clone, Debug)]

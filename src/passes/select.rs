@@ -10,10 +10,10 @@ use std::ops::ControlFlow;
 
 use super::names::each_entry;
 use super::{Error, Maps, Notice, damage, estimate};
-use crate::buffer::Buffer;
-use crate::format::InodeMap;
-use crate::ufs::{Dinode, FileSystem, ReadAt};
-use crate::units::Ino;
+use dumpstream::InodeMap;
+use ufs::Buffer;
+use ufs::Ino;
+use ufs::{Dinode, FileSystem, ReadAt};
 
 /// Directories, or inodes, that one step looks at.
 const INODES_PER_STEP: u32 = 1024;

@@ -8,9 +8,10 @@ use std::rc::Rc;
 use super::directory::{self, Tree};
 use super::file::{File, Room};
 use super::{Error, Maps, Notice, SF_SNAPSHOT, damage};
-use crate::format::{Block, DAMAGED, Header, InodeFields, RecordType};
-use crate::ufs::{self, Dinode, FileSystem, FileType, ReadAt, Repairer};
-use crate::units::{ByteOffset, Ino, TP_BSIZE};
+use dumpstream::TP_BSIZE;
+use dumpstream::{Block, DAMAGED, Header, InodeFields, RecordType};
+use ufs::{self, Dinode, FileSystem, FileType, ReadAt, Repairer};
+use ufs::{ByteOffset, Ino};
 
 /// What comes next on the tape.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,7 +126,7 @@ impl Stream {
     }
 
     /// The map that [`Step::Map`] names.
-    pub fn map(&self, which: WhichMap) -> &crate::format::InodeMap {
+    pub fn map(&self, which: WhichMap) -> &dumpstream::InodeMap {
         match which {
             WhichMap::Used => &self.maps.used,
             WhichMap::Dump => &self.maps.dump,

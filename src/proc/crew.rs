@@ -23,8 +23,8 @@ use crate::ring::frame::{BadFrame, FRAME_BYTES};
 use crate::ring::order::{InFlight, Next, Unasked};
 use crate::ring::{Extent, Frame, OnMedium, Order, Outcome, Slots};
 use crate::sandbox::{self, DescriptorKind, Role};
-use crate::units::TP_BSIZE;
 use crate::volume::{Chunk, Leftover, What};
+use dumpstream::TP_BSIZE;
 
 /// What a worker has told.
 #[derive(Debug)]

@@ -17,11 +17,11 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::commands::Commands;
-use crate::index;
 use crate::job::{Names, Output};
 use crate::os::errno::strerror;
 use crate::os::shared::{self, Lock};
 use crate::os::{disk, output, rename};
+use dumpstream::index;
 
 /// Bytes that are written at once.
 const AT_ONCE: usize = 1 << 16;

@@ -5,13 +5,14 @@
 //! the index and the dump cannot differ on a file system in use. All is in the order of the dump, and is kept until the dump is
 //! done: 12 bytes for each inode, 5 and the name for each entry of a directory, 8 for each directory, 24 for each compressed frame.
 
-use crate::format::decode::decode;
-use crate::format::{Block, RecordType};
-use crate::index::{Places, PlacesMark, Tree, TreeMark, Walk};
-use crate::reading::File;
-use crate::ufs::FileType;
-use crate::units::{Ino, TP_BSIZE};
 use crate::volume::{Chunk, What};
+use dumpstream::TP_BSIZE;
+use dumpstream::decode;
+use dumpstream::index::{Places, PlacesMark, Tree, TreeMark, Walk};
+use dumpstream::reading::File;
+use dumpstream::{Block, RecordType};
+use ufs::FileType;
+use ufs::Ino;
 
 /// What an index will say.
 #[derive(Debug, Default)]

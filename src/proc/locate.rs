@@ -9,8 +9,8 @@ use crate::operator::Refusal;
 use crate::partition::{self, Tables};
 use crate::passes::Notice;
 use crate::signature;
-use crate::ufs::{self, COPY_UNIT, FileSystem, Superblock, Warning};
-use crate::units::ByteOffset;
+use ufs::ByteOffset;
+use ufs::{self, COPY_UNIT, FileSystem, Superblock, Warning};
 
 /// Partitions that are named, at most.
 const MOST_NAMED: usize = 16;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::units::Ino;
+use ufs::Ino;
 
 /// Lines of the summary at most, without its first and its last.
 const MOST_LINES: usize = 20;

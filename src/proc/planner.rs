@@ -17,7 +17,6 @@ use super::writing::Writing;
 use super::{Stop, exit};
 use crate::compress;
 use crate::event::{Event, EventQueue, Sig};
-use crate::format::Encoder;
 use crate::job::{Job, estimate};
 use crate::operator::{self, Message, Refusal, Remark, StopMessage, pass_title};
 use crate::os::errno::strerror;
@@ -26,8 +25,9 @@ use crate::os::signals::already_taken;
 use crate::passes::{self, Criteria, Maps, MarkDirs, MarkFiles, Notice, Select, Stream};
 use crate::ring::Slots;
 use crate::sandbox::{self, Role};
-use crate::ufs::FileSystem;
 use crate::volume::{Filler, Limit, Shape};
+use dumpstream::Encoder;
+use ufs::FileSystem;
 
 /// The key of signals in the planner's queue.
 pub(super) const SIGNALS: u64 = 0x300;

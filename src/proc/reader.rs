@@ -5,7 +5,8 @@ use crate::disk::{Disk, Fault};
 use crate::os::disk::Scatter;
 use crate::ring::Extent;
 use crate::ring::merge::{self, Read};
-use crate::units::{ByteOffset, TP_BSIZE};
+use dumpstream::TP_BSIZE;
+use ufs::ByteOffset;
 
 /// Reads the extents of chunks; keeps its memory from one to the next.
 pub struct Reader {

@@ -10,8 +10,8 @@ use super::source::Source;
 use super::start::Started;
 use crate::operator::Refusal;
 use crate::passes::{Maps, Wanted, find};
-use crate::ufs::FileSystem;
-use crate::units::Ino;
+use ufs::FileSystem;
+use ufs::Ino;
 
 /// Finds what is meant. None: something is not there, and the operator has been told.
 ///

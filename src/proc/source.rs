@@ -7,8 +7,8 @@ use std::os::fd::BorrowedFd;
 use super::console::{Console, Reader};
 use crate::disk::{Disk, Fault, Geometry};
 use crate::os::disk::pread;
-use crate::ufs::{Part, ReadAt, ReadError, Superblock};
-use crate::units::{ByteOffset, Ino};
+use ufs::{ByteOffset, Ino};
+use ufs::{Part, ReadAt, ReadError, Superblock};
 
 /// The disk as the planner reads it.
 pub struct Source<'a> {

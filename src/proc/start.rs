@@ -16,12 +16,12 @@ use super::identity::{Role, Table};
 use super::index_file::{IndexFile, IndexPlan};
 use super::objects;
 use super::operand::{self, Target};
-use crate::format::Identity;
 use crate::job::{BadLine, Job, Output, ProgressStyle, inode_list};
 use crate::operator::{Bar, Display, Event, FilesMessage, Message, Operator, Refusal, Remark, Report};
 use crate::os::errno::strerror;
 use crate::os::identity::of_descriptor;
 use crate::os::{disk, host, output, reaper, standard, time, tty};
+use dumpstream::Identity;
 
 /// Everything that was opened.
 pub struct Started {

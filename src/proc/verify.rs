@@ -3,10 +3,11 @@
 
 use std::fmt;
 
-use crate::reading::{Finding, Names, Reader, Sink};
 use crate::ring::Digest;
-use crate::units::{Ino, TP_BSIZE};
 use crate::volume::Chunk;
+use dumpstream::TP_BSIZE;
+use dumpstream::reading::{Finding, Names, Reader, Sink};
+use ufs::Ino;
 
 /// A chunk, or other bytes, as written on a volume. About 60 bytes for each 2 MB of the dump are kept until its volume is verified.
 #[derive(Clone, Copy, Debug)]

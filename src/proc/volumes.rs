@@ -14,7 +14,7 @@ use crate::job::{Job, Output};
 use crate::media::Kind;
 use crate::operator::{Attention, MediaMessage, Message, Question, Remark};
 use crate::sandbox::{self, DescriptorKind};
-use crate::units::TP_BSIZE;
+use dumpstream::TP_BSIZE;
 
 /// The outputs of the command line.
 pub struct Volumes<'a> {

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use super::patience;
 use super::reader::Reader;
-use crate::buffer::Buffer;
 use crate::compress::{Compressor, bound, table_bytes, unpack};
 use crate::disk::Disk;
 use crate::event::{Event, EventQueue};
@@ -23,7 +22,8 @@ use crate::ring::extent::EXTENT_BYTES;
 use crate::ring::frame::{BadFrame, FRAME_BYTES};
 use crate::ring::order::most_faults;
 use crate::ring::{Digest, Extent, Frame, OnMedium, Outcome, Placed, Slots};
-use crate::units::TP_BSIZE;
+use dumpstream::TP_BSIZE;
+use ufs::Buffer;
 
 /// Keys of what a worker waits for.
 const PLANNER: u64 = 0;

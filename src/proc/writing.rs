@@ -31,9 +31,9 @@ use crate::passes::Notice;
 use crate::ring::order::{InFlight, Next};
 use crate::ring::{Outcome, Slots};
 use crate::sandbox::{self, Role};
-use crate::ufs::FileSystem;
-use crate::units::TP_BSIZE;
 use crate::volume::{Ended, Filler};
+use dumpstream::TP_BSIZE;
+use ufs::FileSystem;
 
 /// How long workers may take to go when all is done.
 const LEAVE: Duration = Duration::from_secs(2);

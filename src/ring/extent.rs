@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What a worker is to read for a chunk: an extent of the disk, and where it goes in the buffer.
 
-use crate::units::{ByteOffset, TP_BSIZE};
+use dumpstream::TP_BSIZE;
+use ufs::ByteOffset;
 
 /// Bytes of an extent in the arena.
 pub const EXTENT_BYTES: usize = 16;

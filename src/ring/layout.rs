@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::extent::EXTENT_BYTES;
-use crate::units::TP_BSIZE;
+use dumpstream::TP_BSIZE;
 
 /// Bytes of a chunk, about: whole records, at least one.
 ///

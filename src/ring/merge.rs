@@ -45,8 +45,8 @@ pub fn plan(extents: &mut [Extent], reads: &mut Vec<Read>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::ByteOffset;
     use proptest::prelude::*;
+    use ufs::ByteOffset;
 
     #[test]
     fn neighbours_are_read_at_once() {

@@ -11,8 +11,8 @@ use super::layout::Slots;
 use crate::compress;
 use crate::disk::Fault;
 use crate::passes::Notice;
-use crate::units::TP_BSIZE;
 use crate::volume::Chunk;
+use dumpstream::TP_BSIZE;
 
 /// A chunk that has been given to its worker.
 #[derive(Debug)]

@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 
 use super::Limit;
 use super::leftover::{self, Left, Leftover};
-use crate::format::header::move_to_volume;
-use crate::format::{Block, Encoder, Header, Place, RecordType, decode};
 use crate::passes::{Error, Notice, Step, Stream};
-use crate::ufs::{FileSystem, ReadAt};
-use crate::units::{ByteOffset, Ino, TP_BSIZE, TapeBlock};
+use dumpstream::move_to_volume;
+use dumpstream::{Block, Encoder, Header, Place, RecordType, decode};
+use dumpstream::{TP_BSIZE, TapeBlock};
+use ufs::{ByteOffset, Ino};
+use ufs::{FileSystem, ReadAt};
 
 /// Sizes that stay the same for a whole dump.
 #[derive(Clone, Copy, Debug)]
@@ -272,7 +273,7 @@ impl Filler {
     /// The number of the first leftover block: all of them come right before the next block that is not one.
     fn number_of(&self, first: &Leftover) -> TapeBlock {
         if let Left::Header(_, block) = &first.bytes
-            && let Ok(decoded) = decode::decode(block)
+            && let Ok(decoded) = decode(block)
         {
             return decoded.place.tapea;
         }

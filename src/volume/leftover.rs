@@ -2,9 +2,10 @@
 //! Tape blocks that an end of medium kept from being written.
 
 use super::filler::{Chunk, What};
-use crate::format::{Block, RecordType};
 use crate::passes::Notice;
-use crate::units::{ByteOffset, Ino, TP_BSIZE};
+use dumpstream::TP_BSIZE;
+use dumpstream::{Block, RecordType};
+use ufs::{ByteOffset, Ino};
 
 /// Consecutive tape blocks to be placed again.
 #[derive(Clone, Debug)]

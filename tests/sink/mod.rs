@@ -8,14 +8,15 @@ use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
-use capdump::format::RecordType;
-use capdump::format::decode::decode;
-use capdump::format::{Encoder, Identity};
 use capdump::passes::{self, Criteria, Maps, MarkDirs, MarkFiles, Notice, Stream};
 use capdump::proc::indexing::Indexing;
-use capdump::ufs::{self, FileSystem, FileType, ReadAt, ReadError, Superblock};
-use capdump::units::{ByteOffset, Ino, TP_BSIZE};
 use capdump::volume::{Chunk, Ended, Filler, Limit, Shape, What};
+use dumpstream::RecordType;
+use dumpstream::TP_BSIZE;
+use dumpstream::decode;
+use dumpstream::{Encoder, Identity};
+use ufs::{self, FileSystem, FileType, ReadAt, ReadError, Superblock};
+use ufs::{ByteOffset, Ino};
 
 /// Reads that may fail before the operator is asked (`BREADEMAX`, sbin/dump/traverse.c); here the answer is no.
 const MOST_FAULTS: u32 = 32;

@@ -4,8 +4,8 @@
 use std::ffi::OsStr;
 use std::fmt;
 
-use crate::escape;
 use crate::operator::State;
+use dumpstream::escape;
 
 /// The course of a dump that goes well.
 #[derive(Clone, Copy, Debug, PartialEq)]

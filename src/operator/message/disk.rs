@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 
-use crate::escape;
+use dumpstream::escape;
 
 /// Read errors after which dump asks whether to go on (`BREADEMAX`, sbin/dump/traverse.c).
 pub const BREADEMAX: u32 = 32;

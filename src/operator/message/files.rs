@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fmt;
 
 use crate::dumpdates::DumpdatesError;
-use crate::escape;
+use dumpstream::escape;
 
 /// What is wrong with fstab, dumpdates and the snapshot.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 
-use crate::escape;
+use dumpstream::escape;
 
 /// What happens to volumes and outputs.
 #[derive(Clone, Copy, Debug, PartialEq)]

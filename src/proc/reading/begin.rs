@@ -2,10 +2,10 @@
 //! The beginning of a volume: whether a dump is there.
 
 use super::input::Input;
-use crate::format::decode::decode;
-use crate::format::other::{self, AMANDA_HEADER, Other};
-use crate::units::TP_BSIZE;
 use crate::unpack::{self, WINDOW_LOG};
+use dumpstream::TP_BSIZE;
+use dumpstream::decode;
+use dumpstream::other::{self, AMANDA_HEADER, Other};
 
 /// What a volume begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,12 +13,13 @@ use super::feed::Enough;
 use super::layout::Layout;
 use super::record::Writer;
 use super::sinks::Told;
-use crate::format::{Block, Decoded, Header, Identity, InodeFields, InodeMap, RecordType};
 use crate::os::output;
-use crate::reading::plan::{Plan, parts};
-use crate::reading::{Fault, Finding, Names, Place, Sink};
-use crate::ufs::{ByteOrder, DirWriter, FileType, attributes_to_host};
-use crate::units::{Ino, TP_BSIZE};
+use dumpstream::TP_BSIZE;
+use dumpstream::reading::plan::{Plan, parts};
+use dumpstream::reading::{Fault, Finding, Names, Place, Sink};
+use dumpstream::{Block, Decoded, Header, Identity, InodeFields, InodeMap, RecordType};
+use ufs::Ino;
+use ufs::{ByteOrder, DirWriter, FileType, attributes_to_host};
 
 /// A directory (`DT_DIR`, sys/dirent.h).
 const DT_DIR: u8 = 4;

@@ -6,9 +6,9 @@ use std::io;
 use super::input::Input;
 use super::sinks::Told;
 use crate::os::errno::strerror;
-use crate::reading::{Fault, Reader, Sink};
-use crate::units::TP_BSIZE;
 use crate::unpack::{self, Unpacker, WINDOW_LOG};
+use dumpstream::TP_BSIZE;
+use dumpstream::reading::{Fault, Reader, Sink};
 
 /// Bytes that one step of decompression makes at most.
 const STEP: usize = 128 << 10;

@@ -8,13 +8,14 @@ use super::feed::{Enough, Feed};
 use super::input::Input;
 use super::sinks::Told;
 use super::{start_volume, whole};
-use crate::index::{Error, Head, Line};
 use crate::job::Reading;
 use crate::operator::Remark;
 use crate::os::errno::strerror;
 use crate::proc::exit;
-use crate::reading::{Place, Reader};
-use crate::units::{Ino, TP_BSIZE};
+use dumpstream::TP_BSIZE;
+use dumpstream::index::{Error, Head, Line};
+use dumpstream::reading::{Place, Reader};
+use ufs::Ino;
 
 /// Most bytes of a line: a path of 64 KiB, escaped, and some numbers.
 const MOST_LINE: usize = (4 << 16) + 256;

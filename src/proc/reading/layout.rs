@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The headers of a file that is copied: an entry of `c_addr` for each tape block, also where the dump that is read has runs.
 
-use crate::format::{Header, RecordType, Run};
-use crate::units::TP_NINDIR;
+use dumpstream::TP_NINDIR;
+use dumpstream::{Header, RecordType, Run};
 
 /// What the last header that was read announced, as headers to be written.
 #[derive(Debug, Default)]
@@ -53,7 +53,7 @@ impl Layout {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::Ino;
+    use ufs::Ino;
 
     fn headers(entries: &[u8], packed: bool, given_up: bool) -> Vec<(RecordType, u32, u32)> {
         let mut header = Header::new(RecordType::Inode, Ino(5));

@@ -34,8 +34,8 @@ use crate::os::errno::strerror;
 use crate::os::identity::of_descriptor;
 use crate::os::process::Inherited;
 use crate::os::{output, standard, time};
-use crate::reading::{Fault, Reader, Sink, Summary};
 use crate::sandbox::{self, DescriptorKind};
+use dumpstream::reading::{Fault, Reader, Sink, Summary};
 
 /// Tape blocks in a record where nobody says it (`NTREC`, protocols/dumprestore.h).
 const NTREC: u32 = 10;

@@ -4,9 +4,10 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use crate::format::{Block, Encoder, Header, Identity, InodeMap, Place, RecordType};
 use crate::os::output;
-use crate::units::{Ino, TP_BSIZE, TP_NINDIR, TapeBlock};
+use dumpstream::{Block, Encoder, Header, Identity, InodeMap, Place, RecordType};
+use dumpstream::{TP_BSIZE, TP_NINDIR, TapeBlock};
+use ufs::Ino;
 
 /// The dump that is written.
 pub struct Writer {

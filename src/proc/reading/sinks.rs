@@ -8,14 +8,14 @@ use super::feed::Enough;
 use super::input::Input;
 use super::watch::Watch;
 use crate::event::Sig;
-use crate::format::{Decoded, InodeFields, InodeMap};
 use crate::operator::{About, Bar, Entry, FindingLine, Line, Operator, Remark, Results, SummaryLine};
 use crate::os::errno::strerror;
 use crate::proc::exit;
-use crate::reading::names::Directory;
-use crate::reading::{Fault, Finding, Names, Place, Sink, Summary};
-use crate::ufs::{FileType, is_whiteout};
-use crate::units::Ino;
+use dumpstream::reading::names::Directory;
+use dumpstream::reading::{Fault, Finding, Names, Place, Sink, Summary};
+use dumpstream::{Decoded, InodeFields, InodeMap};
+use ufs::Ino;
+use ufs::{FileType, is_whiteout};
 
 /// The mode of a whiteout (`IFWHT`, ufs/ufs/dinode.h), which has no inode of its own.
 const IFWHT: u16 = 0o160_000;
@@ -178,7 +178,7 @@ impl Told {
     }
 
     /// A line of an index.
-    pub fn indexed(&mut self, line: &crate::index::Line) {
+    pub fn indexed(&mut self, line: &dumpstream::index::Line) {
         self.write(|report| report.indexed(line));
     }
 

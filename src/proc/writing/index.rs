@@ -7,13 +7,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Writing;
-use crate::index::Head;
 use crate::operator::{Message, Remark};
 use crate::os::errno::strerror;
 use crate::proc::Stop;
 use crate::ring::order::InFlight;
-use crate::units::TP_BSIZE;
 use crate::volume::Chunk;
+use dumpstream::TP_BSIZE;
+use dumpstream::index::Head;
 
 /// An index that is written and has no name yet.
 pub(super) struct Index {

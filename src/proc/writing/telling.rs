@@ -2,7 +2,6 @@
 //! What is told of a dump under way: notices, read errors and what they cost, progress.
 
 use super::Writing;
-use crate::buffer::Buffer;
 use crate::disk::Fault;
 use crate::operator::{self, Message, State, title};
 use crate::os::process::set_title;
@@ -10,8 +9,9 @@ use crate::os::time;
 use crate::passes::Notice;
 use crate::proc::Stop;
 use crate::proc::console::Reader;
-use crate::units::{ByteOffset, Ino};
 use crate::volume::Chunk;
+use ufs::Buffer;
+use ufs::{ByteOffset, Ino};
 
 impl Writing<'_, '_> {
     /// Tells the notices of a chunk that begins with record `first_record`.

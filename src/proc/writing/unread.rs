@@ -11,7 +11,7 @@ use crate::os::output::{self, Unread};
 use crate::proc::Stop;
 use crate::proc::medium::Medium;
 use crate::proc::volumes::Failure;
-use crate::units::TP_BSIZE;
+use dumpstream::TP_BSIZE;
 
 /// How long to wait until a pipe is looked at again: there is no event for one that is empty. At first, and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(100));

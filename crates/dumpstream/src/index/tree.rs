@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The names of a dump's directories as they come: 5 bytes and the name for each, 8 for each directory.
+
+use ufs::Ino;
+
+/// Bytes of the pieces that names are kept in. No name crosses from one into the next.
+const PIECE: usize = 1 << 20;
+
+/// Bytes of an entry before its name: the inode and the name's length. What it says of the type (`d_type`) may be wrong, and is not
+/// kept.
+const HEAD: usize = 5;
+
+/// Most bytes of all names: what a file system made to use up memory gets.
+const MOST_BYTES: usize = 8 << 30;
+
+/// Names, in the order of the dump.
+#[derive(Debug, Default)]
+pub struct Tree {
+    pieces: Vec<Vec<u8>>,
+    /// Where the entries of each directory begin.
+    directories: Vec<u64>,
+}
+
+/// How far names had got.
+#[derive(Clone, Copy, Debug)]
+pub struct TreeMark {
+    pieces: usize,
+    /// Bytes in the last of them.
+    last: usize,
+    directories: usize,
+}
+
+/// A name in a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// The inode.
+    pub ino: Ino,
+    /// 1 to 255 bytes.
+    pub name: &'a [u8],
+}
+
+impl Tree {
+    /// The next directory; its entries follow.
+    pub fn directory(&mut self) {
+        self.directories.push(self.end());
+    }
+
+    /// An entry of the last directory; `.` and `..` are not for here. False: there is no room left, or the name is too long.
+    pub fn entry(&mut self, ino: Ino, name: &[u8]) -> bool {
+        let Ok(length) = u8::try_from(name.len()) else { return false };
+        let bytes = HEAD + name.len();
+        if self.pieces.last().is_none_or(|piece| piece.len() + bytes > PIECE) {
+            if self.pieces.len() >= MOST_BYTES / PIECE {
+                return false;
+            }
+            self.pieces.push(Vec::with_capacity(PIECE));
+        }
+        let Some(piece) = self.pieces.last_mut() else { return false };
+        piece.extend_from_slice(&ino.0.to_ne_bytes());
+        piece.push(length);
+        piece.extend_from_slice(name);
+        true
+    }
+
+    /// How many directories there are.
+    pub fn directories(&self) -> usize {
+        self.directories.len()
+    }
+
+    /// How far it has got.
+    pub fn mark(&self) -> TreeMark {
+        let last = self.pieces.last().map_or(0, Vec::len);
+        TreeMark { pieces: self.pieces.len(), last, directories: self.directories.len() }
+    }
+
+    /// Forgets what came after a mark.
+    pub fn go_back(&mut self, mark: &TreeMark) {
+        self.pieces.truncate(mark.pieces);
+        if let Some(last) = self.pieces.last_mut() {
+            last.truncate(mark.last);
+        }
+        self.directories.truncate(mark.directories);
+    }
+
+    /// The entries of directory `number`, from 0 in the order of the dump, with their places for [`Tree::at`].
+    pub fn entries(&self, number: usize) -> impl Iterator<Item = (u64, Entry<'_>)> + '_ {
+        let start = self.directories.get(number).copied().unwrap_or(u64::MAX);
+        let end = self.directories.get(number + 1).copied().unwrap_or_else(|| self.end());
+        let mut at = start;
+        std::iter::from_fn(move || {
+            loop {
+                if at >= end {
+                    return None;
+                }
+                match self.at(at) {
+                    Some(entry) => {
+                        let this = at;
+                        at += (HEAD + entry.name.len()) as u64;
+                        return Some((this, entry));
+                    }
+                    // The rest of a piece is not in use.
+                    None => at = (at / PIECE as u64 + 1) * PIECE as u64,
+                }
+            }
+        })
+    }
+
+    /// The entry at a place.
+    pub fn at(&self, place: u64) -> Option<Entry<'_>> {
+        let piece = self.pieces.get((place / PIECE as u64) as usize)?;
+        let bytes = piece.get((place % PIECE as u64) as usize..)?;
+        let ([a, b, c, d, length], rest) = bytes.split_first_chunk::<HEAD>()?;
+        let name = rest.get(..usize::from(*length))?;
+        Some(Entry { ino: Ino(u32::from_ne_bytes([*a, *b, *c, *d])), name })
+    }
+
+    /// The place behind the last entry.
+    fn end(&self) -> u64 {
+        match self.pieces.split_last() {
+            Some((last, before)) => (before.len() * PIECE + last.len()) as u64,
+            None => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(n: u32) -> Vec<u8> {
+        [&n.to_le_bytes()[..], &vec![b'n'; n as usize % 250]].concat()
+    }
+
+    fn fill(tree: &mut Tree, numbers: std::ops::Range<u32>) {
+        for n in numbers {
+            if n % 1000 == 0 {
+                tree.directory();
+            } else {
+                assert!(tree.entry(Ino(n), &name(n)));
+            }
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "megabytes of names, each byte of them interpreted")]
+    fn entries_come_back_and_marks_hold() {
+        let mut tree = Tree::default();
+        let empty = tree.mark();
+        fill(&mut tree, 0..500);
+        tree.go_back(&empty);
+        fill(&mut tree, 0..12_345);
+        let mark = tree.mark();
+        fill(&mut tree, 20_000..30_000);
+        tree.go_back(&mark);
+        assert_eq!((tree.directories(), tree.entries(12).count()), (13, 344));
+        fill(&mut tree, 12_345..30_000);
+        assert!(tree.pieces.len() > 3 && tree.directories() == 30);
+        for directory in 0..30 {
+            let entries = tree.entries(directory).map(|(_, entry)| (entry.ino.0, entry.name.to_vec()));
+            let first = directory as u32 * 1000;
+            let want: Vec<_> = (first + 1..first + 1000).map(|n| (n, name(n))).collect();
+            assert_eq!(entries.collect::<Vec<_>>(), want, "{directory}");
+        }
+        assert_eq!(tree.entries(30).count(), 0);
+        assert!(!tree.entry(Ino(3), &[b'x'; 256]));
+    }
+}
