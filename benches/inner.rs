@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use capdump::ring::{Extent, merge};
+use capdump::internals::{Extent, merge};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use dumpstream::{Encoder, Header, Identity, InodeMap, Place, RecordType, checksum};
 use dumpstream::{TP_BSIZE, TapeBlock};

@@ -9,7 +9,7 @@ fn main() -> std::io::Result<()> {
     let folder = PathBuf::from(std::env::args_os().nth(1).unwrap_or_else(|| "completions".into()));
     std::fs::create_dir_all(&folder)?;
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-        generate_to(shell, &mut capdump::cli::command(), "capdump", &folder)?;
+        generate_to(shell, &mut capdump::internals::command(), "capdump", &folder)?;
     }
     Ok(())
 }

@@ -47,11 +47,6 @@ impl EventQueue {
         self.queue.add_child(child, key)
     }
 
-    /// Forgets a child: before a [`Child`] that still runs is dropped.
-    pub fn remove_child(&mut self, child: &Child) -> io::Result<()> {
-        self.queue.remove_child(child)
-    }
-
     /// Tells [`Event::Timer`] after `after`, once or every `after` again. A timer of the same key is replaced.
     pub fn add_timer(&mut self, key: u64, after: Duration, repeating: bool) -> io::Result<()> {
         self.queue.add_timer(key, after, repeating)

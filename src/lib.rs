@@ -25,34 +25,79 @@
 #[cfg(all(feature = "sandbox-probe", not(debug_assertions)))]
 compile_error!("the feature sandbox-probe is for tests, never for a release");
 
-pub mod cli;
-pub mod compress;
-pub mod disk;
-pub mod dumpdates;
-pub mod event;
-pub mod fstab;
-pub mod job;
-pub mod media;
-pub mod operator;
+mod cli;
+mod compress;
+mod disk;
+mod dump;
+mod dumpdates;
+mod event;
+mod exit;
+mod fstab;
+mod inspect;
+mod job;
+mod media;
+mod monitor;
+mod objects;
+mod operator;
 #[allow(unsafe_code)]
-pub mod os;
-pub mod partition;
-pub mod passes;
-pub mod proc;
-pub mod ring;
-pub mod sandbox;
-pub mod signature;
-pub mod unpack;
-pub mod volume;
+mod os;
+mod sandbox;
+mod workers;
+
+/// What fuzz targets, benchmarks and tests look at from outside: no interface.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::cli::{Request, command, parse};
+    pub use crate::compress::unpacker::{Unpacker, WINDOW_LOG};
+    pub use crate::dump::passes::{Criteria, Maps, MarkDirs, MarkFiles, Notice, Stream};
+    pub use crate::dump::volumes::{Chunk, Ended, Filler, Limit, Shape, What};
+    pub use crate::dump::write::places::Indexing;
+    pub use crate::fstab::Fstab;
+    pub use crate::os::time::{ctime, parse_ctime};
+    pub use crate::workers::extent::EXTENT_BYTES;
+    pub use crate::workers::order::Next;
+    pub use crate::workers::protocol::FRAME_BYTES;
+    pub use crate::workers::{Extent, Frame, Order, Slots};
+
+    /// Modules whose items would have names without meaning here.
+    pub mod dumpdates {
+        pub use crate::dumpdates::{Dumpdates, Entry, change, check_name, last_dumps};
+    }
+    /// As above.
+    pub mod job {
+        pub use crate::job::{Limit, estimate};
+    }
+    /// As above.
+    pub mod merge {
+        pub use crate::workers::merge::*;
+    }
+    /// As above.
+    pub mod protocol {
+        pub use crate::monitor::protocol::{Reply, Request};
+    }
+    /// As above.
+    pub mod rmt {
+        pub use crate::media::rmt::{Answers, Replies, Reply};
+    }
+    /// As above.
+    pub mod unpacker {
+        pub use crate::compress::unpacker::*;
+    }
+    /// As above.
+    pub mod passes {
+        pub use crate::dump::passes::*;
+    }
+}
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use cli::Request;
+use dump::clock::Clock;
+use dump::{last_dumps, prepare};
+use monitor::server;
 use operator::{Operator, Refusal};
-use proc::clock::Clock;
-use proc::{exit, listing, monitor, reading as restoring, start};
 
 /// Runs the program from the command line to its exit code.
 pub fn run() -> ExitCode {
@@ -76,13 +121,13 @@ pub fn run() -> ExitCode {
             _ = held.and_then(os::signals::Held::release);
             dump(*job, operator)
         }
-        Ok(Request::Read(reading)) => ExitCode::from(restoring::run(&reading, operator, inherited)),
+        Ok(Request::Read(reading)) => ExitCode::from(inspect::run(&reading, operator, inherited)),
         Ok(Request::Help) => print(&cli::help(operator::columns()), &mut operator),
         Ok(Request::Print(text)) => print(&text, &mut operator),
         Ok(Request::LastDumps { only_due, dumpdates }) => match clock(&mut operator) {
             Some(clock) => {
                 os::time::warm_up();
-                let text = listing::listing(&dumpdates, only_due, clock.now(), &mut operator);
+                let text = last_dumps::listing(&dumpdates, only_due, clock.now(), &mut operator);
                 print(&text, &mut operator)
             }
             None => ExitCode::from(exit::STARTUP),
@@ -136,8 +181,8 @@ fn dump(job: job::Job, mut operator: Operator) -> ExitCode {
     };
     let Some(clock) = clock(&mut operator) else { return ExitCode::from(exit::STARTUP) };
     os::time::warm_up();
-    match start::start(job, operator, clock, report) {
-        Ok((started, kept)) => ExitCode::from(monitor::run(started, kept)),
-        Err(start::Refused(code)) => ExitCode::from(code),
+    match prepare::start(job, operator, clock, report) {
+        Ok((started, kept)) => ExitCode::from(server::run(started, kept)),
+        Err(prepare::Refused(code)) => ExitCode::from(code),
     }
 }

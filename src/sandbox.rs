@@ -45,6 +45,7 @@ pub enum DescriptorKind {
 
 impl DescriptorKind {
     /// Every kind.
+    #[cfg(test)]
     pub const ALL: [DescriptorKind; 15] = [
         DescriptorKind::Disk,
         DescriptorKind::Volume,

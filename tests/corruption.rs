@@ -18,7 +18,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use allocation_counter::measure;
-use capdump::passes;
+use capdump::internals::passes;
 use capdump_support::check::{Rules, decode_and_check};
 use capdump_support::decode::{Dump, S_IFDIR, S_IFMT};
 use capdump_support::header::{BLOCK, Header, Kind};

@@ -12,7 +12,7 @@ use clap_complete::{Shell, generate_to};
 
 /// The options as the program knows them, without dashes; the digits of the level are one.
 fn options() -> BTreeSet<String> {
-    let command = capdump::cli::command();
+    let command = capdump::internals::command();
     let names = command.get_arguments().filter(|arg| !arg.is_positional()).map(|arg| match arg.get_short() {
         Some('0'..='9') => "0-9".to_owned(),
         Some(letter) => letter.to_string(),
@@ -45,7 +45,7 @@ fn the_manual_page_has_every_option_and_no_other() {
 #[test]
 fn takes_an_argument_there_and_here() {
     let page = page();
-    for arg in capdump::cli::command().get_arguments().filter(|arg| !arg.is_positional()) {
+    for arg in capdump::internals::command().get_arguments().filter(|arg| !arg.is_positional()) {
         let name = arg.get_short().map_or_else(|| format!("-{}", arg.get_long().unwrap()), String::from);
         let takes = arg.get_num_args().is_none_or(|range| range.takes_values());
         let Some(tag) = page.lines().find(|line| {
@@ -62,7 +62,7 @@ fn completions_are_those_of_the_options() {
     let dir = TempDir::new("capdump-completions");
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("completions");
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-        let made = generate_to(shell, &mut capdump::cli::command(), "capdump", dir.path()).unwrap();
+        let made = generate_to(shell, &mut capdump::internals::command(), "capdump", dir.path()).unwrap();
         let kept = kept.join(made.file_name().unwrap());
         let same = fs::read(&made).unwrap() == fs::read(&kept).unwrap_or_default();
         assert!(same, "{} is not what the options are: run make completions", kept.display());

@@ -9,8 +9,8 @@ mod sink;
 
 use std::collections::BTreeMap;
 
-use capdump::passes::Notice;
-use capdump::volume::Limit;
+use capdump::internals::Limit;
+use capdump::internals::passes::Notice;
 use capdump_support::check::{Rules, Volumes, decode_and_check};
 use capdump_support::listing::Listing;
 use capdump_support::target::{SINCE, VARIANTS, make};

@@ -4,9 +4,9 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use capdump::dumpdates::{Dumpdates, Entry, change, check_name, last_dumps};
-use capdump::fstab::Fstab;
-use capdump::os::time::{ctime, parse_ctime};
+use capdump::internals::dumpdates::{Dumpdates, Entry, change, check_name, last_dumps};
+use capdump::internals::Fstab;
+use capdump::internals::{ctime, parse_ctime};
 
 use crate::input::Input;
 

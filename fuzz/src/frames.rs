@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Frames of the ring and messages of the monitor, from a process that has been taken over; and what the planner makes of answers.
 
-use capdump::proc::request::{Reply, Request};
-use capdump::ring::extent::EXTENT_BYTES;
-use capdump::ring::frame::FRAME_BYTES;
-use capdump::ring::order::Next;
-use capdump::ring::{Extent, Frame, Order, Slots, merge};
-use capdump::volume::Chunk;
+use capdump::internals::protocol::{Reply, Request};
+use capdump::internals::EXTENT_BYTES;
+use capdump::internals::FRAME_BYTES;
+use capdump::internals::Next;
+use capdump::internals::{Extent, Frame, Order, Slots, merge};
+use capdump::internals::Chunk;
 
 use crate::input::Input;
 

@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use capdump::fstab::Fstab;
+use capdump::internals::Fstab;
 
 use crate::input::Input;
 

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use capdump::volume::Limit;
+use capdump::internals::Limit;
 use capdump_support::check::{Rules, Volumes, decode_and_check};
 use capdump_support::decode::Dump;
 use capdump_support::target::{SINCE, Target, VARIANTS, make};

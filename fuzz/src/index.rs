@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The lines of an index, and the frames of a compressed volume.
 
-use capdump::unpack::{self, Unpacker};
+use capdump::internals::{Unpacker, unpacker};
 use dumpstream::escape::{escape, unescape};
 use dumpstream::index::{Head, Line};
 
@@ -41,13 +41,13 @@ fn line(text: &[u8]) {
 
 /// Bytes that begin like frames: what is used and made is no more than what there is.
 fn frames(mut packed: &[u8]) {
-    _ = (unpack::is_compressed(packed), unpack::content_size(packed));
-    let Ok(mut unpacker) = Unpacker::new(capdump::unpack::WINDOW_LOG) else { return };
+    _ = (unpacker::is_compressed(packed), unpacker::content_size(packed));
+    let Ok(mut unpacker) = Unpacker::new(capdump::internals::WINDOW_LOG) else { return };
     let mut room = [0; ROOM];
     for _ in 0..MOST_STEPS {
         let Ok(step) = unpacker.step(packed, &mut room) else {
             unpacker.restart();
-            match unpack::find_frame(packed, 1) {
+            match unpacker::find_frame(packed, 1) {
                 Some(at) => packed = &packed[at..],
                 None => return,
             }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What the other side of a remote tape answers, in pieces as they come.
 
-use capdump::media::rmt::{Answers, Replies, Reply};
+use capdump::internals::rmt::{Answers, Replies, Reply};
 
 use crate::input::Input;
 

@@ -6,8 +6,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use clap::{Arg, ArgMatches, Command};
 
-use super::error::StartError;
-use super::table::{self, OPERANDS};
+use crate::cli::error::StartError;
+use crate::cli::table;
+use crate::cli::table::OPERANDS;
 
 /// One option as it stood on the command line; flags have an empty value.
 #[derive(Debug, PartialEq, Eq)]

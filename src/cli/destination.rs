@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use super::error::StartError;
+use crate::cli::error::StartError;
 use crate::job::{Names, Output, Remote};
 
 /// Where the volumes go that `-f` or `TAPE` names.

@@ -5,14 +5,15 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use super::Request;
-use super::args::Given;
-use super::destination;
-use super::error::StartError;
-use super::extra::Extra;
-use super::reading::ReadingDraft;
-use super::table;
-use crate::compress::{self, Level};
+use crate::cli::Request;
+use crate::cli::args::Given;
+use crate::cli::destination;
+use crate::cli::error::StartError;
+use crate::cli::extra::Extra;
+use crate::cli::reading::ReadingDraft;
+use crate::cli::table;
+use crate::compress;
+use crate::compress::Level;
 use crate::job::{Job, Limit, Output, Reading, Since, Tape};
 
 /// The file of earlier dumps (`_PATH_DUMPDATES`, sbin/dump/pathnames.h).

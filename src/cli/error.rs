@@ -6,8 +6,7 @@ use std::ffi::OsString;
 use crate::job::MOST_LABEL;
 use dumpstream::escape;
 
-/// A command line that cannot be carried out. The program says [`StartError::render`] and exits with
-/// [`StartError::EXIT_CODE`].
+/// A command line that cannot be carried out. The program prints [`StartError::render`] and exits with 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StartError {
     /// No arguments at all.
@@ -73,9 +72,6 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// The exit code of every error at the start (`X_STARTUP`, sbin/dump/dump.h).
-    pub const EXIT_CODE: u8 = 1;
-
     /// An option that does not exist.
     pub(super) fn illegal_option(letter: u8) -> StartError {
         StartError::IllegalOption(letter.escape_ascii().to_string())

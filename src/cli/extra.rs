@@ -4,8 +4,8 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use super::draft::{number, small};
-use super::error::StartError;
+use crate::cli::draft::{number, small};
+use crate::cli::error::StartError;
 use crate::job::{MOST_LABEL, Names, Output, ProgressStyle, Remote, Selection};
 use crate::operator::BREADEMAX;
 

@@ -4,8 +4,8 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
-use super::error::StartError;
-use super::table;
+use crate::cli::error::StartError;
+use crate::cli::table;
 use dumpstream::escape;
 
 /// Key letters of dump.

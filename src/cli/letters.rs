@@ -4,12 +4,12 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use super::error::StartError;
+use crate::cli::error::StartError;
 
 /// Key letters that take an argument. dump's own list lacks P, which works there only as the last key.
 const WITH_ARGUMENT: &[u8] = b"BbCDdfhPsT";
 
-/// Turns an old command line (without the program's name) into words for [`super::args::scan`].
+/// Turns an old command line (without the program's name) into words for [`crate::cli::args::scan`].
 ///
 /// The old form is in use when the first word begins with neither `-` nor `/`; other lines come back
 /// as they are. Letters with an argument go first, in their order, then one word with all others.

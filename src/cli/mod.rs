@@ -19,7 +19,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::job::{Job, Reading};
-pub use draft::{DEFAULT_DUMPDATES, DEFAULT_TAPE};
+
 use dumpstream::escape;
 pub use error::StartError;
 pub use table::{command, help};

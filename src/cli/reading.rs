@@ -4,10 +4,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::args::Given;
-use super::destination;
-use super::draft::{number, small};
-use super::error::StartError;
+use crate::cli::args::Given;
+use crate::cli::destination;
+use crate::cli::draft::{number, small};
+use crate::cli::error::StartError;
 use crate::job::{ProgressStyle, Purpose, Reading};
 
 /// What was read of them so far.

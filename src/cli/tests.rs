@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Tests of whole command lines.
 
-use super::*;
+use crate::cli::*;
 use crate::compress::Level;
 use crate::job::{Limit, Names, Output, ProgressStyle, Remote, Selection, Since, Tape};
 

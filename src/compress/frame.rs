@@ -5,7 +5,7 @@ use std::fmt;
 
 use zstd::zstd_safe::{self, CCtx, CParameter};
 
-use super::Level;
+use crate::compress::Level;
 use ufs::Buffer;
 
 /// Up to this level zstd's match finders find the same whatever was compressed before with the same context. Above it one of them

@@ -3,10 +3,11 @@
 
 mod frame;
 mod seek_table;
+pub mod unpacker;
 
 use std::fmt;
 
-pub use frame::{Compressor, Frame, ZstdError, bound, unpack};
+pub use frame::{Compressor, bound, unpack};
 pub use seek_table::{Entry, SeekTable, table_bytes};
 
 use dumpstream::TP_BSIZE;

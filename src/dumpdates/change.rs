@@ -11,7 +11,7 @@ pub struct Change {
 }
 
 /// The smallest [`Change`] that makes `new` of `old`. `new` is as long as `old` or longer, which
-/// [`Dumpdates::record`](super::Dumpdates::record) sees to; the file need not be cut.
+/// [`Dumpdates::record`](crate::dumpdates::Dumpdates::record) sees to; the file need not be cut.
 ///
 /// The sandbox has no names, so the file cannot be replaced by rename(2): it is changed in place, by one write(2).
 /// - A dump of a name and level that the file has changes the date of one line, and only the bytes in which the dates

@@ -4,8 +4,9 @@
 use std::ffi::OsStr;
 use std::fmt::Write;
 
-use super::{Dumpdates, Entry};
-use crate::fstab::{self, Fstab};
+use crate::dumpdates::{Dumpdates, Entry};
+use crate::fstab;
+use crate::fstab::Fstab;
 use dumpstream::escape;
 
 /// Seconds in a day.

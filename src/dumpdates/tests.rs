@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Tests of the file against what FreeBSD's dump made of it.
 
-use super::*;
+use crate::dumpdates::*;
 use crate::fstab::Fstab;
 
 /// Dates that the tests know, in UTC.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! How many tape blocks and tapes the dump will take, by dump's sums.
 
-use super::{Job, Limit, Output, Tape};
+use crate::job::{Job, Limit, Output, Tape};
 
 /// Tape blocks that dump adds for the trailer.
 const TRAILER: i64 = 10;

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use crate::compress::Level;
 use dumpstream::TP_BSIZE;
-pub use estimate::{Estimate, estimate};
+pub use estimate::estimate;
 pub use inode_list::{BadLine, inode_list};
 pub use names::Names;
 pub use reading::{Purpose, Reading};

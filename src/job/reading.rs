@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 
-use super::ProgressStyle;
+use crate::job::ProgressStyle;
 
 /// What is done with a dump that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,12 +2,13 @@
 //! What a dump is written to, and how records are written to it.
 
 mod packed;
+pub mod patience;
 mod remote;
 pub mod rmt;
 mod write;
 
 pub use packed::{write_bytes, write_frame};
-pub use write::{Descriptor, Until, Writer, Written, write_chunk};
+pub use write::{Descriptor, Until, Written, write_chunk};
 
 /// How a medium is written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

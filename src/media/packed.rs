@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use super::Kind;
-use super::write::{Writer, Written, errno_of, write_whole};
+use crate::media::Kind;
+use crate::media::write::{Writer, Written, errno_of, write_whole};
 
 /// Zeros are written in pieces of so many bytes.
 const ZEROS: [u8; 4096] = [0; 4096];

@@ -6,8 +6,9 @@
 
 use std::io;
 
-use super::rmt::{self, Answers, Replies};
-use super::write::{Until, Writer, Written, errno_of};
+use crate::media::rmt;
+use crate::media::rmt::{Answers, Replies};
+use crate::media::write::{Until, Writer, Written, errno_of};
 
 /// A remote tape that a chunk's records are sent to.
 pub(super) struct RemoteTape<'a, W> {

@@ -4,8 +4,8 @@
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use super::Kind;
-use super::remote::RemoteTape;
+use crate::media::Kind;
+use crate::media::remote::RemoteTape;
 
 /// Bytes that a tape's memory is aligned to: a page of the machines we know.
 const PAGE: usize = 4096;

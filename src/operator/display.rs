@@ -3,8 +3,8 @@
 
 use std::os::fd::BorrowedFd;
 
-use super::bar::Bar;
-use super::report::{Event, Report};
+use crate::operator::bar::Bar;
+use crate::operator::report::{Event, Report};
 
 /// How the course of a dump is shown.
 #[derive(Debug)]

@@ -62,13 +62,13 @@ impl Question {
 pub enum Action {
     /// Write this to standard error as it is.
     Print(String),
-    /// Tell the operator group ([`super::Attention::Question`]).
+    /// Tell the operator group ([`crate::operator::Attention::Question`]).
     Broadcast,
     /// Call [`Query::remind`] after [`REMIND_AFTER`] seconds.
     SetTimer,
     /// The question is answered; stop the timer, throw away what else the tty gave.
     Answer(bool),
-    /// The tty gave nothing too often: say [`super::StopMessage::ExcessiveQueries`] and abort.
+    /// The tty gave nothing too often: say [`crate::operator::StopMessage::ExcessiveQueries`] and abort.
     GiveUp,
 }
 

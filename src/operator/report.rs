@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::Sums;
+use crate::operator::Sums;
 use crate::os::output;
 use dumpstream::escape;
 

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use serde_json::{Value, json};
 
-use super::Line;
+use crate::operator::Line;
 use dumpstream::TP_BSIZE;
 use dumpstream::escape::{self, escape_into};
 use dumpstream::index;

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::Line;
+use crate::operator::Line;
 use dumpstream::TP_BSIZE;
 
 /// Units of a thousand bytes each.

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::rc::Rc;
 
-use super::*;
+use crate::operator::*;
 
 /// A standard error that keeps each write.
 #[derive(Clone, Default)]
@@ -116,11 +116,7 @@ fn volumes_and_outputs() {
         (CannotRecover, "Cannot recover"),
         (CannotOpenOutput(out), "Cannot open output \"out\"."),
         (CannotOpenPipeline(OsStr::new("cat")), "Cannot open output pipeline \"cat\"."),
-        (EotInLastRecords, "EOT detected in last 2 tape records!"),
-        (UseLongerTape, "Use a longer tape, decrease the size estimate"),
-        (UseNoEstimate, "or use no size estimate at all."),
         (EotAtStart, "EOT detected at start of the tape!"),
-        (LostConnection, "Lost connection to remote host."),
     ]);
 }
 
@@ -131,8 +127,6 @@ fn early_ends() {
         (Aborted, "The ENTIRE dump is aborted."),
         (Interrupted, "Interrupt received."),
         (BrokenPipe, "Broken pipe"),
-        (SignalOnPipe, "Signal on pipe: cannot recover"),
-        (RewritingAttempted, "Rewriting attempted as response to unknown signal."),
         (NoTty { reason: REASON }, "fopen on /dev/tty fails: Device not configured"),
         (
             NotAsked(Question::VolumeReady),
@@ -172,8 +166,6 @@ fn disk_troubles() {
         (CorruptedDirectory { inode: 5 }, "corrupted directory, inumber 5"),
         (CorruptedEntry { inode: 900, maxino: 512 }, "corrupted directory entry, d_ino 900 >= 512"),
         (UndefinedType { mode: 0o160_000 }, "Warning: undefined file type 0160000"),
-        (SkippingInode { inode: 900, maxino: 512 }, "Skipping inode 900 >= maxino 512"),
-        (BadCylinderGroup { group: 3 }, "mapfiles: cg 3: bad magic number"),
     ]);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Memory that the planner and its workers share: made before fork, never through a file.
 
-use super::{half, invalid};
+use crate::os::{half, invalid};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use std::ffi::c_void;
 use std::io;
@@ -44,11 +44,6 @@ impl Arena {
     /// Bytes in the arena.
     pub fn len(&self) -> usize {
         self.len.get()
-    }
-
-    /// Whether there are no bytes; there always are.
-    pub fn is_empty(&self) -> bool {
-        false
     }
 
     /// The bytes of a region that this process owns now.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The disk, snapshot or image that is read: by pread only, so that processes can share the descriptor.
 
-use super::half::stat::fstat;
-use super::{check, half, retry};
+use crate::os::half::stat::fstat;
+use crate::os::{check, half, retry};
 use dumpstream::TP_BSIZE;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{FileStat, Mode, SFlag, stat};

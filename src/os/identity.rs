@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What tells files and disks from each other, whatever names they have: the facts, without a judgement.
 
-use super::half;
+use crate::os::half;
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -34,6 +34,7 @@ pub enum Identity {
         name: OsString,
     },
     /// A disk by its device number.
+    #[cfg_attr(target_os = "freebsd", allow(dead_code, reason = "there it is a provider"))]
     Disk {
         /// `st_rdev`.
         number: u64,
@@ -41,6 +42,7 @@ pub enum Identity {
         medium: Option<u64>,
     },
     /// A disk by the name of its GEOM provider.
+    #[cfg_attr(target_os = "linux", allow(dead_code, reason = "Linux has no GEOM"))]
     Provider(OsString),
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Which UFS file systems are mounted.
 
-use super::half;
+use crate::os::half;
 use std::ffi::OsString;
 use std::io;
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Where the dump goes when it is a file or a pipe; a tape is opened and written the same way.
 
-use super::disk::{self, Kind, kind, kind_of_path};
-use super::{check, half, identity, retry, shared};
+use crate::os::disk;
+use crate::os::disk::{Kind, kind, kind_of_path};
+use crate::os::{check, half, identity, retry, shared};
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
@@ -42,7 +43,7 @@ pub fn open_output(path: &Path, access: Access) -> io::Result<Opened> {
         Access::Write => OFlag::O_WRONLY,
         Access::WriteAndRead => OFlag::O_RDWR,
     };
-    if super::standard::names_closed(path) {
+    if crate::os::standard::names_closed(path) {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
     let access = access | OFlag::O_CLOEXEC;
@@ -113,7 +114,7 @@ pub fn lock(fd: BorrowedFd<'_>) -> io::Result<()> {
 ///
 /// Errors: what opening it would say, as `EACCES`, `EISDIR`, `ENOENT` for a missing directory, `EROFS`.
 pub fn examine(path: &Path, access: Access) -> io::Result<()> {
-    if super::standard::names_closed(path) {
+    if crate::os::standard::names_closed(path) {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
     let wanted = match access {
@@ -138,7 +139,7 @@ pub fn examine(path: &Path, access: Access) -> io::Result<()> {
 pub fn open_fifo(path: &Path) -> io::Result<OwnedFd> {
     let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     let fd = retry(|| Ok(open(path, flags, Mode::empty())?))?;
-    super::socket::set_nonblocking(fd.as_fd(), false)?;
+    crate::os::socket::set_nonblocking(fd.as_fd(), false)?;
     Ok(fd)
 }
 
@@ -159,6 +160,7 @@ pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
 
 /// What of that which was written to a pipe or a socket has not been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(target_os = "freebsd", allow(dead_code, reason = "there it cannot be known"))]
 pub enum Unread {
     /// Nothing, or it cannot be known.
     Nothing,
@@ -313,7 +315,7 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn knows_what_of_a_socket_is_unread() {
-        let (ours, theirs) = super::super::socket::stream_pair().unwrap();
+        let (ours, theirs) = crate::os::socket::stream_pair().unwrap();
         let now = || unread(ours.as_fd()).unwrap();
         write(ours.as_fd(), b"four").unwrap();
         assert_eq!(now(), Unread::Something);
@@ -322,7 +324,7 @@ mod tests {
         write(ours.as_fd(), b"more").unwrap();
         drop(theirs);
         assert_eq!(now(), Unread::Lost(u64::MAX));
-        let (ours, theirs) = super::super::socket::stream_pair().unwrap();
+        let (ours, theirs) = crate::os::socket::stream_pair().unwrap();
         write(ours.as_fd(), b"four").unwrap();
         read(theirs.as_fd(), &mut [0; 4]).unwrap();
         drop(theirs);

@@ -4,7 +4,7 @@
 //! `CAPDUMP_PROBE` names a role and an attempt, as in `Worker ptrace`; the process of that role makes it when it has entered. An attempt
 //! that gets through ends the process with [`THROUGH`]; one that is refused lets it go on, unless the system has killed it.
 
-use super::sandbox::Role;
+use crate::os::sandbox::Role;
 use std::fs::File;
 use std::io;
 
@@ -22,7 +22,7 @@ pub fn attempt(role: Role) {
     let Ok(wanted) = std::env::var("CAPDUMP_PROBE") else { return };
     let Some((name, what)) = wanted.split_once(' ') else { return };
     if name == format!("{role:?}") && got_through(what) {
-        super::process::exit_now(THROUGH);
+        crate::os::process::exit_now(THROUGH);
     }
 }
 
@@ -48,7 +48,7 @@ fn got_through(what: &str) -> bool {
         }
         // SAFETY: see above; the child ends at once.
         "fork" => match unsafe { libc::fork() } {
-            0 => super::process::exit_now(0),
+            0 => crate::os::process::exit_now(0),
             pid => pid > 0,
         },
         // SAFETY: see above; signal 0 is sent to nobody.
@@ -60,7 +60,7 @@ fn got_through(what: &str) -> bool {
             let mut byte = 0_u8;
             libc::read(STRANGE, (&raw mut byte).cast(), 1) >= 0
         },
-        _ => super::process::exit_now(UNKNOWN),
+        _ => crate::os::process::exit_now(UNKNOWN),
     }
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Children held by a descriptor: pdfork(2) on FreeBSD, pidfd on Linux. A child never outlives its parent.
 
-use super::half;
-use super::signals::Sig;
+use crate::os::half;
+use crate::os::signals::Sig;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
@@ -28,11 +28,6 @@ pub enum ExitStatus {
 }
 
 impl ExitStatus {
-    /// Whether it exited with code 0.
-    pub fn success(self) -> bool {
-        self == ExitStatus::Exited(0)
-    }
-
     /// Reads the status word of wait(2).
     #[cfg_attr(target_os = "linux", allow(dead_code))]
     pub(super) fn from_wait_status(status: i32) -> ExitStatus {
@@ -57,13 +52,15 @@ impl fmt::Display for ExitStatus {
 #[derive(Debug)]
 pub struct Child {
     fd: OwnedFd,
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests look for the process"))]
     pid: i32,
     /// The process that forked; in its other children a drop must not kill.
     owner: u32,
 }
 
 impl Child {
-    /// The child's process number, for messages only.
+    /// The child's process number.
+    #[cfg(test)]
     pub fn pid(&self) -> i32 {
         self.pid
     }
@@ -88,6 +85,7 @@ impl Child {
     }
 
     /// How the child ended, or None while it runs. Does not wait and may be asked again.
+    #[cfg(test)]
     pub fn exit_status(&self) -> io::Result<Option<ExitStatus>> {
         half::process::exit_status(self.fd.as_fd())
     }
@@ -107,20 +105,6 @@ impl Drop for Child {
     }
 }
 
-/// Forks. The child dies when the process that forked dies.
-///
-/// The child has every descriptor of its parent, its siblings' among them: it should call
-/// [`close_all_fds_except`], [`super::signals::reset_in_child`] and make an event queue of its own.
-/// Errors: those of fork(2) and pidfd_open(2).
-///
-/// # Safety
-/// The calling process must have one thread only: in the child the others are gone, and with them whatever
-/// they had locked.
-pub unsafe fn fork() -> io::Result<Fork> {
-    // SAFETY: the caller keeps the same contract.
-    unsafe { fork_with(Orphan::Dies) }
-}
-
 /// What becomes of a child when the process that forked it dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Orphan {
@@ -128,15 +112,20 @@ pub enum Orphan {
     Dies,
     /// It goes on: it sees the end of its socket, and has something to clean up then.
     CleansUp,
-    /// On Linux it is killed until it calls [`super::spawn::outlive_parent`], and then goes on; on FreeBSD it goes on from the start.
+    /// On Linux it is killed until it calls [`crate::os::spawn::outlive_parent`], and then goes on; on FreeBSD it goes on from the start.
     CleansUpLater,
 }
 
-/// As [`fork`], with the choice of what becomes of an orphan.
+/// Forks, with the choice of what becomes of an orphan.
+///
+/// The child has every descriptor of its parent, its siblings' among them: it should call
+/// [`close_all_fds_except`], [`crate::os::signals::reset_in_child`] and make an event queue of its own.
+/// Errors: those of fork(2) and pidfd_open(2).
 ///
 /// # Safety
-/// As for [`fork`].
-pub unsafe fn fork_with(orphan: Orphan) -> io::Result<Fork> {
+/// The calling process must have one thread only: in the child the others are gone, and with them whatever
+/// they had locked.
+pub unsafe fn fork(orphan: Orphan) -> io::Result<Fork> {
     debug_assert!(cfg!(test) || half::process::is_single_threaded(), "fork with several threads");
     let owner = std::process::id();
     // SAFETY: the caller keeps the same contract.
@@ -267,7 +256,7 @@ pub(crate) mod testing {
     pub(crate) fn fork_test(body: impl FnOnce() -> i32) -> Child {
         // SAFETY: not single-threaded here, but libc makes its allocator usable after fork, and the body takes
         // no lock of another thread.
-        match unsafe { fork() }.unwrap() {
+        match unsafe { fork(Orphan::Dies) }.unwrap() {
             Fork::Parent(child) => child,
             Fork::Child => {
                 let body = std::panic::AssertUnwindSafe(body);
@@ -290,7 +279,9 @@ pub(crate) mod testing {
 
 #[cfg(test)]
 mod tests {
-    use super::testing::{fork_test, in_child, wait};
+    use super::testing::fork_test;
+    use super::testing::in_child;
+    use super::testing::wait;
     use super::*;
     use crate::os::socket;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Names of disks: GEOM's providers on FreeBSD, block devices on Linux. To be asked before the sandbox.
 
-use super::half;
+use crate::os::half;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::BorrowedFd;
 

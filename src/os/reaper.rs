@@ -2,8 +2,8 @@
 //! A process that becomes the parent of its orphaned descendants, so that it can end them whatever they did to get away
 //! (setsid(2), a second fork, a process group of their own).
 
-use super::half;
-use super::half::event::Queue;
+use crate::os::half;
+use crate::os::half::event::Queue;
 use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use std::io;
@@ -29,7 +29,7 @@ pub fn has_children() -> bool {
 
 /// Waits until this process has no descendant any more, at most for `patience`. Whether none is left.
 ///
-/// The calling process must be a reaper. It must not hold a [`super::process::Child`] whose status it still wants: all are reaped.
+/// The calling process must be a reaper. It must not hold a [`crate::os::process::Child`] whose status it still wants: all are reaped.
 /// Errors: those of wait(2).
 pub fn wait_for_descendants(patience: Duration) -> io::Result<bool> {
     until_gone(patience, || Ok(()))

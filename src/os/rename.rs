@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Names that are given to files: in the place of no other, or of one that is kept.
 
-use super::half;
+use crate::os::half;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::Path;

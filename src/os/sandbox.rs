@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The words the table of rights is written in, and the way into the sandbox.
 
-use super::half;
+use crate::os::half;
 use std::io;
 use std::os::fd::BorrowedFd;
 
@@ -22,8 +22,6 @@ pub enum Right {
     Ftruncate,
     /// `CAP_FSYNC`: fsync.
     Fsync,
-    /// `CAP_FLOCK`: flock.
-    Flock,
     /// `CAP_EVENT`: to be waited on.
     Event,
     /// `CAP_IOCTL`: the ioctls that are listed beside it.
@@ -76,6 +74,7 @@ pub enum Entered {
     /// Everything that this system can do.
     Full,
     /// Some of it; the text says in one line what is missing.
+    #[cfg_attr(target_os = "freebsd", expect(dead_code, reason = "capability mode is whole"))]
     Partial(String),
     /// The kernel has no sandbox; the text says in one line why.
     Unavailable(String),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A small file that several programs read and change in turn, by flock(2).
 
-use super::half::stat::fstat;
-use super::{check, retry};
+use crate::os::half::stat::fstat;
+use crate::os::{check, retry};
 use nix::fcntl::{OFlag, open as open_at};
 use nix::sys::stat::Mode;
 use std::io;

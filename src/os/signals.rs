@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Signals as the event queue delivers them, and what a forked child does about them.
 
-use super::half;
+use crate::os::half;
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
 use std::io;
 use std::sync::atomic::{AtomicU8, Ordering};

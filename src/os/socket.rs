@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Frames between our own processes: AF_UNIX SOCK_SEQPACKET, each frame with at most one descriptor.
 
-use super::{check, half, invalid, retry};
+use crate::os::{check, half, invalid, retry};
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use std::io;

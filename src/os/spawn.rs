@@ -7,12 +7,12 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 
-use super::process::{
-    Child, Fork, Orphan, close_all_fds_except, close_all_numbers_except, exit_now, fork_with,
+use crate::os::process::{
+    Child, Fork, Orphan, close_all_fds_except, close_all_numbers_except, exit_now, fork,
 };
-use super::signals::{Sig, ignore, reset_in_child, restore_for_program};
-use super::tty::open_tty;
-use super::{check, half, invalid};
+use crate::os::signals::{Sig, ignore, reset_in_child, restore_for_program};
+use crate::os::tty::open_tty;
+use crate::os::{check, half, invalid};
 
 /// Exit status of a child that could not run its program (as sh(1) has it).
 const NOT_FOUND: i32 = 127;
@@ -23,7 +23,7 @@ const NOT_FOUND: i32 = 127;
 /// own. Errors: those of fork(2).
 pub fn spawn(keep: &[BorrowedFd<'_>], orphan: Orphan, body: impl FnOnce() -> i32) -> io::Result<Child> {
     // SAFETY: this process has one thread. Nothing in this program starts another: scripts/lint refuses it.
-    match unsafe { fork_with(orphan)? } {
+    match unsafe { fork(orphan)? } {
         Fork::Parent(child) => Ok(child),
         Fork::Child => {
             // SAFETY: the child drops nothing that it was forked with, since it ends in `exit_now`; `body` is given
@@ -39,7 +39,7 @@ pub fn spawn(keep: &[BorrowedFd<'_>], orphan: Orphan, body: impl FnOnce() -> i32
 /// own queue does, they wait (on FreeBSD they are lost). `keep` has the numbers of its descriptors.
 pub fn spawn_heeding(keep: Vec<i32>, body: impl FnOnce() -> i32) -> io::Result<Child> {
     // SAFETY: as in `spawn`.
-    match unsafe { fork_with(Orphan::Dies)? } {
+    match unsafe { fork(Orphan::Dies)? } {
         Fork::Parent(child) => Ok(child),
         Fork::Child => {
             // SAFETY: as in `spawn`.
@@ -114,7 +114,7 @@ pub fn run(program: &Program, stdin: BorrowedFd<'_>, stdout: Option<BorrowedFd<'
     };
     let (args, environment) = (pointers(&program.args), pointers(&program.environment));
     // SAFETY: this process has one thread, as in `spawn`.
-    match unsafe { fork_with(Orphan::Dies)? } {
+    match unsafe { fork(Orphan::Dies)? } {
         Fork::Parent(child) => Ok(child),
         Fork::Child => {
             let _ = become_program(&program.path, &args, &environment, stdin, stdout);

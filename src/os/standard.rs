@@ -74,7 +74,7 @@ impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let stdout = io::stdout();
         let fd: BorrowedFd<'_> = stdout.as_fd();
-        super::output::write(fd, bytes)
+        crate::os::output::write(fd, bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {

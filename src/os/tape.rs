@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Tape drives: sa(4) on FreeBSD, st(4) on Linux (mtio).
 
-use super::half;
+use crate::os::half;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
@@ -19,14 +19,6 @@ pub enum MtOp {
     ForwardFiles,
     /// `MTBSF`: back over `count` filemarks.
     BackFiles,
-    /// `MTFSR`: forward over `count` records.
-    ForwardRecords,
-    /// `MTBSR`: back over `count` records.
-    BackRecords,
-    /// `MTNOP`: does nothing but sets the status.
-    Nothing,
-    /// `MTLOAD`: loads the tape that is in the drive.
-    Load,
 }
 
 /// What `MTIOCGET` says.
@@ -55,11 +47,6 @@ impl Errors {
     /// Whether the sense data says end of medium: the EOM bit of fixed-format sense (SPC, byte 2).
     pub fn end_of_medium(&self) -> bool {
         matches!(self.sense[0] & 0x7f, 0x70 | 0x71) && self.sense[2] & 0x40 != 0
-    }
-
-    /// The sense key (SPC, fixed format, byte 2), None if there is no such sense data.
-    pub fn sense_key(&self) -> Option<u8> {
-        matches!(self.sense[0] & 0x7f, 0x70 | 0x71).then_some(self.sense[2] & 0x0f)
     }
 }
 
@@ -121,11 +108,9 @@ mod tests {
     fn reads_sense_data() {
         let mut errors = Errors { residual: 0, sense: [0; 32] };
         assert!(!errors.end_of_medium());
-        assert_eq!(errors.sense_key(), None);
         errors.sense[0] = 0xf0;
         errors.sense[2] = 0x40 | 0x0d;
         assert!(errors.end_of_medium());
-        assert_eq!(errors.sense_key(), Some(0x0d), "volume overflow");
         assert_eq!((known(-1), known(3)), (None, Some(3)));
     }
 }

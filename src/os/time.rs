@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Local time, as ctime(3) writes it and dumpdates keeps it.
 
-use super::half;
+use crate::os::half;
 use std::ffi::{CString, c_char};
 use std::mem::MaybeUninit;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -117,14 +117,6 @@ pub fn date_hm(secs: i64) -> String {
     }
 }
 
-/// Local hour and minute: `22:13`.
-pub fn clock_hm(secs: i64) -> String {
-    match local(secs) {
-        Some(tm) => format!("{:02}:{:02}", tm.tm_hour, tm.tm_min),
-        None => String::from("--:--"),
-    }
-}
-
 fn local(secs: i64) -> Option<libc::tm> {
     let secs = libc::time_t::try_from(secs).ok()?;
     let mut tm = MaybeUninit::<libc::tm>::zeroed();
@@ -176,7 +168,6 @@ mod tests {
             let text = ctime(1_700_000_000);
             text == "Tue Nov 14 22:13:20 2023"
                 && ctime(0) == "Thu Jan  1 00:00:00 1970"
-                && clock_hm(1_700_000_000) == "22:13"
                 && parse_ctime(&text) == Some(1_700_000_000)
                 && parse_ctime("Thu Jan  1 00:00:00 1970\n") == Some(0)
                 && parse_ctime("Thu Jan 1 00:00:01 1970") == Some(1)

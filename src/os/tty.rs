@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The operator's terminal.
 
-use super::retry;
+use crate::os::retry;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
 use nix::sys::stat::Mode;
 use std::io;
@@ -33,7 +33,7 @@ pub fn columns(fd: BorrowedFd<'_>) -> Option<u16> {
 ///
 /// Errors: `EBADF` when it is not open, or cannot be written to.
 pub fn inherited(descriptor: i32) -> io::Result<OwnedFd> {
-    if descriptor < 0 || super::standard::was_closed(descriptor) {
+    if descriptor < 0 || crate::os::standard::was_closed(descriptor) {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
     // SAFETY: whether it is open is what fcntl tells; it is used for nothing else unless it is.
@@ -63,20 +63,20 @@ mod tests {
         let size = nix::pty::Winsize { ws_row: 20, ws_col: 77, ws_xpixel: 0, ws_ypixel: 0 };
         let pty = nix::pty::openpty(&size, None).unwrap();
         assert_eq!(columns(pty.slave.as_fd()), Some(77));
-        let (read, _write) = super::super::output::pipe().unwrap();
+        let (read, _write) = crate::os::output::pipe().unwrap();
         assert_eq!(columns(read.as_fd()), None);
     }
 
     #[test]
     fn a_descriptor_that_is_not_ours_is_taken_over_only_if_it_can_be_written() {
         use std::os::fd::{AsFd, IntoRawFd};
-        let (read, write) = super::super::output::pipe().unwrap();
+        let (read, write) = crate::os::output::pipe().unwrap();
         let refused = |fd: i32| inherited(fd).map(drop).map_err(|error| error.raw_os_error());
         assert_eq!(refused(read.as_raw_fd()), Err(Some(libc::EBADF)));
         assert_eq!(refused(-1), Err(Some(libc::EBADF)));
         assert_eq!(refused(9999), Err(Some(libc::EBADF)));
         let fd = inherited(write.into_raw_fd()).unwrap();
-        assert_eq!(super::super::output::write(fd.as_fd(), b"x").unwrap(), 1);
+        assert_eq!(crate::os::output::write(fd.as_fd(), b"x").unwrap(), 1);
     }
 
     #[test]

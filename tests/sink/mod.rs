@@ -8,9 +8,9 @@ use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
-use capdump::passes::{self, Criteria, Maps, MarkDirs, MarkFiles, Notice, Stream};
-use capdump::proc::indexing::Indexing;
-use capdump::volume::{Chunk, Ended, Filler, Limit, Shape, What};
+use capdump::internals::Indexing;
+use capdump::internals::{Chunk, Ended, Filler, Limit, Shape, What};
+use capdump::internals::{Criteria, Maps, MarkDirs, MarkFiles, Notice, Stream, passes};
 use dumpstream::RecordType;
 use dumpstream::TP_BSIZE;
 use dumpstream::decode;

@@ -31,10 +31,6 @@ pub enum DiskMessage<'a> {
     CorruptedEntry { inode: u64, maxino: u64 },
     /// An inode's type is none that dump knows (`di_mode & IFMT`).
     UndefinedType { mode: u32 },
-    /// A cylinder group has more inodes than the file system.
-    SkippingInode { inode: u64, maxino: u64 },
-    /// A cylinder group is not one.
-    BadCylinderGroup { group: u32 },
 }
 
 impl fmt::Display for DiskMessage<'_> {
@@ -69,12 +65,6 @@ impl fmt::Display for DiskMessage<'_> {
             }
             UndefinedType { mode } => {
                 write!(f, "Warning: undefined file type 0{mode:o}")
-            }
-            SkippingInode { inode, maxino } => {
-                write!(f, "Skipping inode {inode} >= maxino {maxino}")
-            }
-            BadCylinderGroup { group } => {
-                write!(f, "mapfiles: cg {group}: bad magic number")
             }
         }
     }

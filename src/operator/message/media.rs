@@ -32,16 +32,8 @@ pub enum MediaMessage<'a> {
     CannotOpenOutput(&'a OsStr),
     /// The command of `-P` could not be started.
     CannotOpenPipeline(&'a OsStr),
-    /// The medium was full at the very end.
-    EotInLastRecords,
-    /// Second line of [`MediaMessage::EotInLastRecords`].
-    UseLongerTape,
-    /// Third line of [`MediaMessage::EotInLastRecords`].
-    UseNoEstimate,
     /// The medium was full at once.
     EotAtStart,
-    /// The rmt connection has gone.
-    LostConnection,
     /// The volume script is run.
     Launching(&'a OsStr),
     /// The volume script ended with a status that is neither 0 nor 1.
@@ -73,15 +65,11 @@ impl fmt::Display for MediaMessage<'_> {
             CannotOpenPipeline(command) => {
                 write!(f, "Cannot open output pipeline \"{}\".", escape::name(command))
             }
-            EotInLastRecords => f.write_str("EOT detected in last 2 tape records!"),
-            UseLongerTape => f.write_str("Use a longer tape, decrease the size estimate"),
-            UseNoEstimate => f.write_str("or use no size estimate at all."),
             EotAtStart => f.write_str("EOT detected at start of the tape!"),
             Launching(script) => write!(f, "Launching {}", escape::name(script)),
             AbortedByScript { status } => {
                 write!(f, "Dump aborted by the end of tape script: exit status {status}")
             }
-            LostConnection => f.write_str("Lost connection to remote host."),
         }
     }
 }

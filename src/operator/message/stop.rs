@@ -13,10 +13,6 @@ pub enum StopMessage<'a> {
     Interrupted,
     /// SIGPIPE.
     BrokenPipe,
-    /// SIGHUP and the like while standard output is written.
-    SignalOnPipe,
-    /// SIGHUP and the like otherwise.
-    RewritingAttempted,
     /// There is nobody to ask.
     NoTty { reason: &'a str },
     /// With `--batch` the operator is not asked.
@@ -35,8 +31,6 @@ impl fmt::Display for StopMessage<'_> {
         match *self {
             Interrupted => f.write_str("Interrupt received."),
             BrokenPipe => f.write_str("Broken pipe"),
-            SignalOnPipe => f.write_str("Signal on pipe: cannot recover"),
-            RewritingAttempted => f.write_str("Rewriting attempted as response to unknown signal."),
             NoTty { reason } => write!(f, "fopen on /dev/tty fails: {reason}"),
             NotAsked(question) => not_asked(f, question, "--batch"),
             NotAskedWithoutTty(question) => not_asked(f, question, "no terminal"),

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! One kqueue for all: the kernel keeps the registrations, the key is `udata`.
 
-use super::process::{error_number, exit_event, status_of};
-use super::sandbox;
 use crate::os::event::Event;
+use crate::os::freebsd::process::{error_number, exit_event, status_of};
+use crate::os::freebsd::sandbox;
 use crate::os::process::Child;
 use crate::os::sandbox::Right;
-use crate::os::signals::{self, Sig};
+use crate::os::signals;
+use crate::os::signals::Sig;
 use crate::os::{invalid, retry};
 use nix::errno::Errno;
 use nix::sys::event::{EvFlags, EventFilter, FilterFlag, KEvent, Kqueue};
@@ -49,10 +50,6 @@ impl Queue {
     pub fn add_child(&mut self, child: &Child, key: u64) -> io::Result<()> {
         let flags = EvFlags::EV_ADD | EvFlags::EV_ONESHOT;
         self.change(exit_event(child.as_fd(), flags, udata(key)?))
-    }
-
-    pub fn remove_child(&mut self, child: &Child) -> io::Result<()> {
-        self.forget(exit_event(child.as_fd(), EvFlags::EV_DELETE, 0))
     }
 
     pub fn add_timer(&mut self, key: u64, after: Duration, repeating: bool) -> io::Result<()> {

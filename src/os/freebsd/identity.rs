@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What a GEOM provider is made of: the disk of a partition or a label, the file of an md(4) disk.
 
-use super::provider::text;
+use crate::os::freebsd::provider::text;
 use crate::os::identity::{Identity, Object, backing};
 use capdump_sys::geom::{gclass, gconfig, gconsumer, geom_deletetree, geom_gettree, ggeom, gmesh, gprovider};
 use std::ffi::{CStr, OsStr, OsString, c_char};

@@ -4,7 +4,7 @@
 use crate::os::process::{ExitStatus, Orphan};
 use crate::os::{check, invalid};
 use capdump_sys::procdesc::{PD_CLOEXEC, PD_DAEMON, pdfork, pdkill};
-use nix::sys::event::{EvFlags, EventFilter, FilterFlag, KEvent, Kqueue};
+use nix::sys::event::{EvFlags, EventFilter, FilterFlag, KEvent};
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -56,8 +56,9 @@ pub fn exit_event(fd: BorrowedFd<'_>, flags: EvFlags, key: isize) -> KEvent {
 
 /// How the child ended. Asked of a queue made for the question: wait4(2) is refused in capability mode, while a
 /// registration is answered at once if the child has ended.
+#[cfg(test)]
 pub fn exit_status(fd: BorrowedFd<'_>) -> io::Result<Option<ExitStatus>> {
-    let queue = Kqueue::new()?;
+    let queue = nix::sys::event::Kqueue::new()?;
     let change = [exit_event(fd, EvFlags::EV_ADD | EvFlags::EV_ONESHOT, 0)];
     let mut ready = change;
     let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };

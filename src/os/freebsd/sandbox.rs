@@ -77,7 +77,6 @@ fn capsicum_right(right: Right) -> capsicum::Right {
         Right::Fstat => capsicum::Right::Fstat,
         Right::Ftruncate => capsicum::Right::Ftruncate,
         Right::Fsync => capsicum::Right::Fsync,
-        Right::Flock => capsicum::Right::Flock,
         Right::Event => capsicum::Right::Event,
         Right::Ioctl => capsicum::Right::Ioctl,
         Right::Pdgetpid => capsicum::Right::Pdgetpid,

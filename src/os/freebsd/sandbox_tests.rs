@@ -3,8 +3,8 @@
 //!
 //! pdfork(2) leaves the allocator's locks as other threads hold them: run these with `--test-threads=1`.
 
-use super::sandbox::{enter, is_entered};
 use crate::os::event::{Event, Queue};
+use crate::os::freebsd::sandbox::{enter, is_entered};
 use crate::os::process::testing::{fork_test, in_child, wait};
 use crate::os::process::{ExitStatus, set_title};
 use crate::os::sandbox::{Entered, Role};
@@ -72,7 +72,7 @@ fn the_disk_is_read_only() {
             disk::kind(fd).is_ok(),
             fails(output::ftruncate(fd, 0), libc::ENOTCAPABLE),
             fails(output::fsync(fd), libc::ENOTCAPABLE),
-            fails(super::disk::media_size(fd), libc::ENOTCAPABLE),
+            fails(crate::os::freebsd::disk::media_size(fd), libc::ENOTCAPABLE),
         ]
     });
     assert_eq!(status, ExitStatus::Exited(0));

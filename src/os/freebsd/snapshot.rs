@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! mksnap_ffs(8), run by a helper process that takes the name away whatever becomes of us.
 
-use super::disk::is_snapshot;
+use crate::os::freebsd::disk::is_snapshot;
 use crate::os::process::Orphan;
 use crate::os::snapshot::Failure;
 use crate::os::socket::{pair, recv_frame, send_frame};

@@ -17,10 +17,6 @@ fn number(op: MtOp) -> c_int {
         MtOp::Offline => mtio::MTOFFL,
         MtOp::ForwardFiles => mtio::MTFSF,
         MtOp::BackFiles => mtio::MTBSF,
-        MtOp::ForwardRecords => mtio::MTFSR,
-        MtOp::BackRecords => mtio::MTBSR,
-        MtOp::Nothing => mtio::MTNOP,
-        MtOp::Load => mtio::MTLOAD,
     }
 }
 

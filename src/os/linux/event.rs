@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! epoll over sockets, pidfds, timerfds and one signalfd.
 
-use super::process::exit_status;
 use crate::os::event::Event;
+use crate::os::linux::process::exit_status;
 use crate::os::process::Child;
-use crate::os::signals::{self, Sig};
+use crate::os::signals;
+use crate::os::signals::Sig;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -25,7 +26,6 @@ enum Slot {
     },
     /// A duplicate of the child's pidfd.
     Child {
-        pid: i32,
         key: u64,
         fd: OwnedFd,
     },
@@ -70,12 +70,7 @@ impl Queue {
 
     pub fn add_child(&mut self, child: &Child, key: u64) -> io::Result<()> {
         let fd = child.as_fd().try_clone_to_owned()?;
-        self.insert(Slot::Child { pid: child.pid(), key, fd })
-    }
-
-    pub fn remove_child(&mut self, child: &Child) -> io::Result<()> {
-        let wanted = child.pid();
-        self.remove_where(|slot| matches!(slot, Slot::Child { pid, .. } if *pid == wanted))
+        self.insert(Slot::Child { key, fd })
     }
 
     pub fn add_timer(&mut self, key: u64, after: Duration, repeating: bool) -> io::Result<()> {

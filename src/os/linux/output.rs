@@ -2,7 +2,8 @@
 //! What Linux has for outputs: larger pipes, block devices that are opened alone.
 
 use crate::os::check;
-use crate::os::disk::{self, Kind};
+use crate::os::disk;
+use crate::os::disk::Kind;
 use crate::os::output::Unread;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};

@@ -76,7 +76,7 @@ pub fn signal(fd: BorrowedFd<'_>, signal: nix::sys::signal::Signal) -> io::Resul
 /// How the child ended; it stays a zombie, so that the answer can be had again.
 pub fn exit_status(fd: BorrowedFd<'_>) -> io::Result<Option<ExitStatus>> {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    let status = super::super::retry(|| Ok(waitid(WaitId::PidFd(fd), options)?))?;
+    let status = crate::os::retry(|| Ok(waitid(WaitId::PidFd(fd), options)?))?;
     Ok(status.and_then(|status| {
         let exited = status.exit_status().map(ExitStatus::Exited);
         exited.or_else(|| status.terminating_signal().map(ExitStatus::Signaled))

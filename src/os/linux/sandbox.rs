@@ -4,8 +4,8 @@
 //! The first filter answers `EPERM` to calls that the C library may try by itself and that look at names only;
 //! the second kills the process for all that is not in the role's list. The kernel takes the strictest answer.
 
-use super::syscalls;
 use crate::os::check;
+use crate::os::linux::syscalls;
 use crate::os::sandbox::{Entered, Ioctl, Right, Role};
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus, Scope,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What the sandbox of Linux refuses, each tried in a child, and what it lets through.
 
-use super::sandbox::{enter, is_entered, landlock};
 use crate::os::arena::Arena;
 use crate::os::event::{Event, Queue};
+use crate::os::linux::sandbox::{enter, is_entered, landlock};
 use crate::os::process::testing::{fork_test, in_child, wait};
 use crate::os::process::{ExitStatus, set_title};
 use crate::os::sandbox::{Entered, Role};

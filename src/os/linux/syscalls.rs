@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Which system calls each role keeps on Linux.
 
-use super::output::{PIPE_BYTES_UNREAD, SOCKET_BYTES_UNREAD};
-use super::process::FORK_FLAGS;
-use super::sandbox::Rules;
-use super::tape::{MTIOCGET, MTIOCPOS, MTIOCTOP};
+use crate::os::linux::output::{PIPE_BYTES_UNREAD, SOCKET_BYTES_UNREAD};
+use crate::os::linux::process::FORK_FLAGS;
+use crate::os::linux::sandbox::Rules;
+use crate::os::linux::tape::{MTIOCGET, MTIOCPOS, MTIOCTOP};
 use crate::os::sandbox::Role;
 use libc::c_long;
 use seccompiler::SeccompCmpArgLen::{Dword, Qword};

@@ -60,13 +60,9 @@ fn number(op: MtOp) -> c_short {
     match op {
         MtOp::ForwardFiles => 1,
         MtOp::BackFiles => 2,
-        MtOp::ForwardRecords => 3,
-        MtOp::BackRecords => 4,
         MtOp::WriteFilemarks => 5,
         MtOp::Rewind => 6,
         MtOp::Offline => 7,
-        MtOp::Nothing => 8,
-        MtOp::Load => 30,
     }
 }
 

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! A dump: what is prepared before the sandbox, and the planner in it, from the superblock to the last record.
+
+pub mod clock;
+pub mod console;
+pub mod dumpdates_file;
+pub mod last_dumps;
+pub mod limits;
+mod locate;
+mod losses;
+pub mod operand;
+mod partition;
+pub mod passes;
+pub mod planner;
+pub mod prepare;
+mod selection;
+mod signature;
+mod snapshot;
+mod source;
+pub mod volumes;
+pub mod write;
+
+use std::fmt;
+
+/// Why a dump is given up; the workers are then killed, and the exit code is 3.
+#[derive(Debug)]
+pub enum Stop {
+    /// The operator has been told why.
+    Told,
+    /// The operator is still to be told why: one line.
+    Because(String),
+}
+
+impl Stop {
+    pub fn because(reason: impl fmt::Display) -> Stop {
+        Stop::Because(reason.to_string())
+    }
+}
+
+impl From<std::io::Error> for Stop {
+    fn from(error: std::io::Error) -> Stop {
+        Stop::because(crate::os::errno::strerror(&error))
+    }
+}
+
+impl From<crate::workers::pool::Broken> for Stop {
+    fn from(error: crate::workers::pool::Broken) -> Stop {
+        Stop::because(error)
+    }
+}

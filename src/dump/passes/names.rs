@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Names: the blocks and entries of a directory, and the way from the root to what a path names.
+
+use std::fmt;
+use std::ops::ControlFlow;
+
+use crate::dump::passes::{Error, Notice, damage};
+use ufs::Buffer;
+use ufs::{BlockMap, Dinode, DirEntry, FileSystem, FileType, ReadAt, dir_entries};
+use ufs::{FragAddr, Ino};
+
+/// Why a path names nothing. The text is as much of the path as was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathFault {
+    /// A directory has no such entry.
+    Missing(Vec<u8>),
+    /// Something in the middle of the path is no directory. Symbolic links are not followed.
+    NotDirectory(Vec<u8>),
+    /// `..` leads out of the root.
+    Outside(Vec<u8>),
+}
+
+impl fmt::Display for PathFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, path) = match self {
+            PathFault::Missing(path) => ("is not in the file system", path),
+            PathFault::NotDirectory(path) => ("is no directory of the file system", path),
+            PathFault::Outside(path) => ("leads out of the file system", path),
+        };
+        write!(f, "{} {what}", String::from_utf8_lossy(path))
+    }
+}
+
+/// Follows `path` from the root: the inodes on the way, the root first, what is named last.
+///
+/// The outer error is a disk that cannot be read.
+pub fn find<R: ReadAt>(
+    fs: &FileSystem<R>,
+    path: &[u8],
+    notify: &mut dyn FnMut(Notice),
+) -> Result<Result<Vec<Ino>, PathFault>, Error> {
+    let mut way = vec![Ino::ROOT];
+    let mut block = Buffer::default();
+    // Where the part of the path that is done with ends, and where the next name begins.
+    let (mut done, mut end) = (0, 0);
+    for name in path.split(|&byte| byte == b'/') {
+        end += name.len();
+        let so_far = path.get(..end).unwrap_or(path).to_vec();
+        end += 1;
+        let before = path.get(..done).unwrap_or_default();
+        done = so_far.len();
+        match name {
+            b"" | b"." => continue,
+            b".." if way.len() == 1 => return Ok(Err(PathFault::Outside(so_far))),
+            b".." => {
+                way.pop();
+                continue;
+            }
+            _ => {}
+        }
+        let directory = way.last().copied().unwrap_or(Ino::ROOT);
+        let mut found = None;
+        let is_directory = each_entry(fs, directory, &mut block, notify, &mut |entry| {
+            if entry.name == name && u64::from(entry.ino.0) < fs.superblock().max_inodes() {
+                found = Some(entry.ino);
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        })?;
+        match found {
+            Some(ino) => way.push(ino),
+            None if is_directory => return Ok(Err(PathFault::Missing(so_far))),
+            None => return Ok(Err(PathFault::NotDirectory(before.to_vec()))),
+        }
+    }
+    Ok(Ok(way))
+}
+
+/// Gives each entry of a directory to `visit`, but not `.` and `..`, until that breaks off. False: it is no directory.
+///
+/// What is wrong with the directory is told. Errors: the disk cannot be read.
+pub(super) fn each_entry<R: ReadAt>(
+    fs: &FileSystem<R>,
+    directory: Ino,
+    block: &mut Buffer,
+    notify: &mut dyn FnMut(Notice),
+    visit: &mut dyn FnMut(&DirEntry<'_>) -> ControlFlow<()>,
+) -> Result<bool, Error> {
+    let sb = fs.superblock();
+    let inode = match damage(fs.inode(directory))? {
+        Ok(inode) if inode.file_type() == FileType::Dir => inode,
+        Ok(_) => return Ok(false),
+        Err(error) => {
+            notify(Notice::Damaged(error));
+            return Ok(false);
+        }
+    };
+    each_block(fs, directory, &inode, block, notify, &mut |bytes, notify| {
+        for entry in dir_entries(bytes, sb.order, sb.old_directories) {
+            match entry {
+                Ok(entry) if entry.is_dot() => {}
+                Ok(entry) if visit(&entry).is_break() => return Ok(ControlFlow::Break(())),
+                Ok(_) => {}
+                Err(_) => {
+                    notify(Notice::CorruptDirectory(directory));
+                    break;
+                }
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(true)
+}
+
+/// What is done with the used bytes of a block of a directory; a break leaves the others unread.
+pub(super) type Visit<'v> = dyn FnMut(&[u8], &mut dyn FnMut(Notice)) -> Result<ControlFlow<()>, Error> + 'v;
+
+/// Gives each block of a directory to `visit`. What is wrong with its addresses is told.
+///
+/// Errors: the disk cannot be read, and those of `visit`.
+pub(super) fn each_block<R: ReadAt>(
+    fs: &FileSystem<R>,
+    directory: Ino,
+    inode: &Dinode,
+    block: &mut Buffer,
+    notify: &mut dyn FnMut(Notice),
+    visit: &mut Visit<'_>,
+) -> Result<(), Error> {
+    let sb = fs.superblock();
+    fs.disk().reading(directory);
+    let mut map = match BlockMap::new(sb, inode) {
+        Ok(map) => map,
+        Err(error) => {
+            notify(Notice::Damaged(error));
+            return Ok(());
+        }
+    };
+    loop {
+        let run = match damage(map.next(fs))? {
+            Ok(None) => return Ok(()),
+            Ok(Some(run)) => run,
+            Err(error) => {
+                notify(Notice::Damaged(error));
+                continue;
+            }
+        };
+        let Some(addr) = run.addr else { continue };
+        let bsize = u64::from(sb.bsize);
+        for index in 0..run.count {
+            let used = inode.size.saturating_sub((run.first.0 + index) * bsize).min(bsize) as usize;
+            // Whole fragments are read, as they stand on the disk; a disk need not read less.
+            block.set_length(used.next_multiple_of(sb.fsize as usize));
+            let addr = FragAddr(addr.0 + index * u64::from(sb.frag));
+            fs.disk().read_at(sb.offset_of(addr), block).map_err(Error::Read)?;
+            block.set_length(used);
+            if visit(block, notify)?.is_break() {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Before the sandbox: everything is opened that the dump will need, and nothing of the disk is looked at.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::dump::clock::Clock;
+use crate::dump::console::Console;
+use crate::dump::dumpdates_file;
+use crate::dump::dumpdates_file::Record;
+use crate::dump::operand;
+use crate::dump::operand::Target;
+use crate::exit;
+use crate::job::{BadLine, Job, Output, ProgressStyle, inode_list};
+use crate::monitor::commands::Commands;
+use crate::monitor::index_file::{IndexFile, IndexPlan};
+use crate::objects::gather;
+use crate::objects::identity::{Role, Table};
+use crate::operator::{Bar, Display, Event, FilesMessage, Message, Operator, Refusal, Remark, Report};
+use crate::os::errno::strerror;
+use crate::os::identity::of_descriptor;
+use crate::os::{disk, host, output, reaper, standard, time, tty};
+use dumpstream::Identity;
+
+/// Everything that was opened.
+pub struct Started {
+    /// What is to be done.
+    pub job: Job,
+    /// Processes that read the disk.
+    pub workers: u8,
+    /// The way to the operator.
+    pub console: Console,
+    /// The clock.
+    pub clock: Clock,
+    /// The disk.
+    pub disk: OwnedFd,
+    /// A descriptor of it past the cache.
+    pub uncached: Option<OwnedFd>,
+    /// Its sectors, in bytes.
+    pub sector: u32,
+    /// Its size in bytes, if that can be known.
+    pub media: u64,
+    /// Whether the file system is mounted for writing, or this is a snapshot of one.
+    pub live: bool,
+    /// Whether it is a device: then a file system cannot be larger.
+    pub provider: bool,
+    /// Its name in messages.
+    pub disk_name: OsString,
+    /// Where it is mounted, or fstab(5) puts it.
+    pub mount_point: Option<OsString>,
+    /// Inodes that files of the command line leave out.
+    pub excluded_inodes: Vec<u32>,
+    /// What all headers say.
+    pub identity: Identity,
+    /// Where the index is written to.
+    pub index: Option<IndexFile>,
+    /// Whether standard output is a file that all is appended to.
+    pub stdout_appends: bool,
+    /// Whether the first output is a device, which is opened before the passes.
+    pub device: bool,
+}
+
+/// What the monitor keeps for itself.
+pub struct Kept {
+    /// Where the dump is entered when it is done; none without `-u`.
+    pub record: Option<Record>,
+    /// What runs programs, and removes an index that is not finished; none if there is neither.
+    pub commands: Option<Commands>,
+    /// What an output must not be.
+    pub table: Table,
+    /// Whether the process had children when it was started; they are its caller's.
+    pub has_others: bool,
+    /// Keeps the block device that is standard output from being mounted.
+    _claimed: Option<OwnedFd>,
+}
+
+impl Started {
+    /// The descriptor that workers read by.
+    pub fn uncached(&self) -> BorrowedFd<'_> {
+        self.uncached.as_ref().unwrap_or(&self.disk).as_fd()
+    }
+
+    /// Tells what the dump has lost, now that it is done. Gives the exit code.
+    pub fn tell_losses(&self) -> u8 {
+        let lines = self.console.losses().lines();
+        if !lines.is_empty() {
+            let things = self.console.losses().things();
+            self.console.show(Event::Lost { things });
+        }
+        for line in &lines {
+            self.console.say(Remark(format_args!("{line}")));
+        }
+        if self.job.strict && !lines.is_empty() { exit::UNREADABLE } else { exit::DONE }
+    }
+}
+
+/// Why nothing was started; the operator has been told.
+pub struct Refused(pub u8);
+
+/// Opens what `job` needs, and says what will be done.
+///
+/// `report` is where `--progress json` goes.
+pub fn start(
+    mut job: Job,
+    mut operator: Operator,
+    clock: Clock,
+    report: Option<OwnedFd>,
+) -> Result<(Started, Kept), Refused> {
+    let has_others = reaper::has_children();
+    if matches!(job.output, Output::Stdout)
+        && !job.estimate_only
+        && let Err(error) = standard::check_output()
+    {
+        let name = OsStr::new("standard output");
+        operator.refuse(Refusal::CannotOpen { name, reason: &strerror(&error) });
+        return Err(Refused(exit::STARTUP));
+    }
+    let excluded_inodes = read_inode_lists(&job, &mut operator)?;
+    let target = operand::open(&job.operand, job.snapshot, &mut operator);
+    let mut target = target.ok_or(Refused(exit::STARTUP))?;
+    // An estimate writes nothing.
+    let table = match job.estimate_only {
+        true => Table::default(),
+        false => gather::of_dump(&job, &target, report.as_ref().map(AsFd::as_fd)).map_err(|refused| {
+            operator.refuse(Refusal::SameObject(&refused.0));
+            Refused(exit::STARTUP)
+        })?,
+    };
+    job.partition.iter().for_each(|name| target.add_partition(name));
+    let tty = tty::open_tty();
+    operator.set_display(display(job.progress, report, tty.as_ref().ok()));
+    let console = Console::new(operator, tty, clock, &job, target.disk.clone());
+    limit_subset(&mut job, &console, &target);
+    let mut identity = identity(&job, clock, &target);
+    say_date(&job, &console, &identity);
+    let (base, record) = dumpdates_file::open(&job, &target.disk, identity.date, &console)?;
+    identity.ddate = if job.rsync_friendly > 0 { 0 } else { base.date };
+    announce(&job, &console, &identity, base.level, &target);
+    let (commands, index) = make_index(&job, &console)?;
+    let table = with_opened(table, &job, record.as_ref(), index.as_ref(), &console)?;
+    let mut claimed = None;
+    if matches!(job.output, Output::Stdout) && !job.estimate_only {
+        output::widen(io::stdout().as_fd());
+        claimed = gather::claim_standard_output().map_err(|reason| refuse(&console, &reason))?;
+    }
+    let device = is_device(&job.output);
+    let Target { fd, sector, media, live, device: provider, disk: disk_name, mount_point, .. } = target;
+    let uncached = disk::open_uncached(fd.as_fd());
+    let kept = Kept { record, commands, table, has_others, _claimed: claimed };
+    let started = Started {
+        workers: job.workers(host::processors()),
+        job,
+        console,
+        clock,
+        disk: fd,
+        uncached,
+        sector,
+        media,
+        live,
+        provider,
+        disk_name,
+        mount_point,
+        excluded_inodes,
+        identity,
+        index,
+        stdout_appends: output::appends(io::stdout().as_fd()).unwrap_or(false),
+        device,
+    };
+    Ok((started, kept))
+}
+
+/// The table for the process that opens outputs, with what was opened or made.
+fn with_opened(
+    table: Table,
+    job: &Job,
+    record: Option<&Record>,
+    index: Option<&IndexFile>,
+    console: &Console,
+) -> Result<Table, Refused> {
+    let mut more = Vec::new();
+    if let Some(record) = record {
+        let object = of_descriptor(record.descriptor()).unwrap_or_default();
+        more.push((Role::Dumpdates, job.dumpdates.clone().into_os_string(), object));
+    }
+    if let Some(index) = index {
+        let object = of_descriptor(index.descriptor()).unwrap_or_default();
+        more.push((Role::Index, index.names().unfinished.clone().into_os_string(), object));
+    }
+    gather::for_outputs(table, more).map_err(|refused| refuse(console, &refused.0))
+}
+
+fn refuse(console: &Console, reason: &str) -> Refused {
+    console.operator().refuse(Refusal::SameObject(reason));
+    Refused(exit::STARTUP)
+}
+
+/// Makes the file of the index, behind the processes that remove it if it is not finished; they run programs, too.
+fn make_index(job: &Job, console: &Console) -> Result<(Option<Commands>, Option<IndexFile>), Refused> {
+    if job.estimate_only {
+        return Ok((None, None));
+    }
+    let cannot = |name: &Path, reason: &str| {
+        console.operator().refuse(Refusal::CannotIndex { name: name.as_os_str(), reason });
+        Refused(exit::STARTUP)
+    };
+    let plan = job
+        .index
+        .as_deref()
+        .map(|name| IndexPlan::new(name, &job.output).map_err(|reason| cannot(name, &reason)));
+    let plan = plan.transpose()?;
+    let programs = matches!(job.output, Output::Command(_) | Output::Remote(_));
+    if !programs && !job.notify && job.volume_script.is_none() && plan.is_none() {
+        return Ok((None, None));
+    }
+    let commands = Commands::start(job, plan.as_ref().map(IndexPlan::names)).map_err(|error| {
+        console.say(Remark(format_args!("the command runner: {}", strerror(&error))));
+        Refused(exit::STARTUP)
+    })?;
+    let index = plan.map(|plan| {
+        let name = plan.names().name.clone();
+        plan.make(&commands).map_err(|reason| cannot(&name, &reason))
+    });
+    Ok((Some(commands), index.transpose()?))
+}
+
+fn identity(job: &Job, clock: Clock, target: &Target) -> Identity {
+    let friendly = job.rsync_friendly > 0;
+    Identity {
+        label: job.label.as_bytes().to_vec(),
+        level: job.level,
+        filesys: filesys(job, target),
+        dev: target.dev.as_bytes().to_vec(),
+        host: host::hostname().map(|name| name.as_bytes().to_vec()).unwrap_or_default(),
+        date: if friendly { 0 } else { dated(job, target.snapshot.unwrap_or_else(|| clock.now())) },
+        ddate: 0,
+    }
+}
+
+/// The date of a dump that is made at `now`. One that is recorded has the date that the text in dumpdates is read as, which in the hour
+/// that the clocks are set back may be earlier: restore(8) refuses an incremental dump whose base date is not that of the dump before.
+fn dated(job: &Job, now: i64) -> i64 {
+    if !job.update_dumpdates {
+        return now;
+    }
+    time::parse_ctime(&time::ctime(now)).unwrap_or(now)
+}
+
+/// What headers call the file system, or a part of it (as NetBSD's dump does).
+fn filesys(job: &Job, target: &Target) -> Vec<u8> {
+    let name = target.filesys().as_bytes();
+    if job.selection.paths.is_empty() { name.to_vec() } else { [b"a subset of ", name].concat() }
+}
+
+/// A part of a file system is dumped in full and not recorded: no incremental dump can build on it (as in NetBSD's dump).
+fn limit_subset(job: &mut Job, console: &Console, target: &Target) {
+    if job.selection.paths.is_empty() {
+        return;
+    }
+    if std::mem::take(&mut job.update_dumpdates) {
+        console.say(FilesMessage::IgnoringUpdate);
+    }
+    if std::mem::take(&mut job.level) > 0 {
+        console.say(FilesMessage::SubsetAtLevel0);
+    }
+    console.say(FilesMessage::DumpingSubset(target.mount_point.as_deref().unwrap_or(&target.disk)));
+    job.selection.paths.iter().for_each(|path| console.say(FilesMessage::DumpingPath(path)));
+}
+
+/// Reads the files of inode numbers.
+fn read_inode_lists(job: &Job, operator: &mut Operator) -> Result<Vec<u32>, Refused> {
+    let mut inodes = Vec::new();
+    for path in &job.selection.exclude_files {
+        let name = path.as_os_str();
+        let refused = match std::fs::read(path).map(|bytes| inode_list(&bytes)) {
+            Ok(Ok(list)) => {
+                inodes.extend(list);
+                continue;
+            }
+            Ok(Err(BadLine { line, text })) => {
+                operator.refuse(Refusal::BadInodeList { name, line, text: &text });
+                Refused(exit::STARTUP)
+            }
+            Err(error) => {
+                operator.refuse(Refusal::CannotOpen { name, reason: &strerror(&error) });
+                Refused(exit::STARTUP)
+            }
+        };
+        return Err(refused);
+    }
+    Ok(inodes)
+}
+
+fn say_date(job: &Job, console: &Console, identity: &Identity) {
+    let date = (identity.date != 0).then(|| time::ctime(identity.date));
+    console.say(Message::DateOfThis { level: job.level, date: date.as_deref() });
+}
+
+fn announce(job: &Job, console: &Console, identity: &Identity, level: Option<i32>, target: &Target) {
+    let date = (identity.ddate != 0).then(|| time::ctime(identity.ddate));
+    console.say(Message::DateOfLast { level, date: date.as_deref() });
+    console.say(Message::Dumping {
+        snapshot: target.snapshot.is_some(),
+        disk: &target.disk,
+        mount_point: target.mount_point.as_deref(),
+        output: &job.output.name(),
+        host: job.output.host().as_deref(),
+    });
+    console.show(Event::Start {
+        level: job.level,
+        disk: &target.disk,
+        output: &job.output.name(),
+        date: identity.date,
+        base: identity.ddate,
+    });
+}
+
+/// How progress is shown. A bar needs a terminal, and where nobody asked for it, one that can move its cursor.
+pub fn display(style: ProgressStyle, report: Option<OwnedFd>, tty: Option<&OwnedFd>) -> Display {
+    let dumb = || std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    let stderr = io::stderr();
+    let terminal = match style {
+        ProgressStyle::None => return Display::Nothing,
+        ProgressStyle::Json(_) => {
+            return report.map_or(Display::Nothing, |fd| Display::Report(Report::new(fd)));
+        }
+        ProgressStyle::Plain => None,
+        ProgressStyle::Fitting if dumb() => None,
+        _ if stderr.is_terminal() => stderr.as_fd().try_clone_to_owned().ok(),
+        ProgressStyle::Bar => tty.and_then(|tty| tty.try_clone().ok()),
+        ProgressStyle::Fitting => None,
+    };
+    terminal.map_or(Display::Lines, |terminal| Display::Bar(Bar::new(terminal)))
+}
+
+/// Whether the first output is a character device of this machine.
+fn is_device(output: &Output) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    match output {
+        Output::Names(names) => {
+            std::fs::metadata(names.of(1)).is_ok_and(|meta| meta.file_type().is_char_device())
+        }
+        _ => false,
+    }
+}

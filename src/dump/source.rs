@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The planner's reading of the disk: what cannot be read is told, and comes out as zeros.
+
+use std::cell::{Cell, OnceCell};
+use std::os::fd::BorrowedFd;
+
+use crate::disk::{Disk, Fault, Geometry};
+use crate::dump::console::{Console, Reader};
+use crate::os::disk::pread;
+use ufs::{ByteOffset, Ino};
+use ufs::{Part, ReadAt, ReadError, Superblock};
+
+/// The disk as the planner reads it.
+pub struct Source<'a> {
+    fd: BorrowedFd<'a>,
+    uncached: BorrowedFd<'a>,
+    console: &'a Console,
+    sector: u32,
+    /// Where the file system begins, and how many bytes are there from then on.
+    base: Cell<u64>,
+    media: Cell<u64>,
+    /// None until the superblock is known: until then a read that fails is an error.
+    geometry: Cell<Option<Geometry>>,
+    superblock: OnceCell<Superblock>,
+    /// What is being read, where that is neither inodes nor a group's header.
+    reading: Cell<Option<Ino>>,
+}
+
+impl<'a> Source<'a> {
+    /// Reads `fd`, a disk of `media` bytes with sectors of `sector` bytes, which workers read by `uncached`.
+    pub fn new(
+        fd: BorrowedFd<'a>,
+        uncached: BorrowedFd<'a>,
+        sector: u32,
+        media: u64,
+        console: &'a Console,
+    ) -> Source<'a> {
+        let (geometry, superblock, reading) = (Cell::new(None), OnceCell::new(), Cell::new(None));
+        let (base, media) = (Cell::new(0), Cell::new(media));
+        Source { fd, uncached, console, sector, base, media, geometry, superblock, reading }
+    }
+
+    /// Bytes that are there, of the disk or of the partition.
+    pub fn media(&self) -> u64 {
+        self.media.get()
+    }
+
+    /// From now on reads the `bytes` bytes from `start` on only, as if they were a disk.
+    pub fn restrict(&self, start: u64, bytes: u64) {
+        self.base.set(start);
+        self.media.set(bytes);
+    }
+
+    /// From now on reads as dump does, in the units that the superblock gives.
+    pub fn set_superblock(&self, sb: &Superblock) -> Disk<'a> {
+        let geometry = Geometry {
+            fragment: sb.fsize,
+            unit: u32::try_from(sb.dev_bsize()).unwrap_or(u32::MAX),
+            end: sb.offset_of(sb.size).0,
+            media: self.media.get(),
+            sector: self.sector,
+            base: self.base.get(),
+        };
+        self.geometry.set(Some(geometry));
+        // It is set once.
+        let _ = self.superblock.set(sb.clone());
+        self.disk(geometry)
+    }
+
+    fn disk(&self, geometry: Geometry) -> Disk<'a> {
+        Disk { fd: self.fd, uncached: self.uncached, geometry }
+    }
+
+    /// Notes what is lost with a sector that could not be read.
+    fn note_loss(&self, fault: Fault) {
+        let (true, Some(sb)) = (fault.sector, self.superblock.get()) else { return };
+        let offset = ByteOffset(fault.block.saturating_mul(sb.dev_bsize()));
+        let mut losses = self.console.losses();
+        match (sb.part_at(offset, fault.count), self.reading.get()) {
+            (Part::Group(cg), _) => losses.group(cg),
+            (Part::Inodes(first, last), _) => losses.inodes(first, last),
+            (Part::Data, Some(ino)) => losses.part(ino),
+            (Part::Data, None) => losses.other(),
+        }
+    }
+
+    /// Fills `buf` as [`ReadAt::read_at`] does; what cannot be read goes to `tell` alone.
+    pub fn read_telling(&self, offset: ByteOffset, buf: &mut [u8], tell: &mut dyn FnMut(Fault)) {
+        if let Some(geometry) = self.geometry.get() {
+            let disk = self.disk(geometry);
+            disk.will_read(offset, buf.len());
+            disk.read(offset, buf, tell);
+        }
+    }
+
+    fn read_or_fail(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), ReadError> {
+        let end = offset.0.saturating_add(buf.len() as u64);
+        let read = match self.base.get() {
+            base if base > 0 && end > self.media.get() => Ok(0),
+            base => pread(self.fd, buf, base.saturating_add(offset.0)),
+        };
+        let reason = match read {
+            Ok(got) if got == buf.len() => return Ok(()),
+            Ok(got) => format!("{} bytes wanted, {got} there", buf.len()),
+            Err(error) => error.to_string(),
+        };
+        Err(ReadError { offset, reason })
+    }
+}
+
+impl ReadAt for Source<'_> {
+    fn read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), ReadError> {
+        let Some(geometry) = self.geometry.get() else {
+            return self.read_or_fail(offset, buf);
+        };
+        let disk = self.disk(geometry);
+        disk.will_read(offset, buf.len());
+        disk.read(offset, buf, &mut |fault| {
+            self.console.fault(Reader::Planner, fault);
+            self.note_loss(fault);
+        });
+        if self.console.is_stopped() {
+            return Err(ReadError { offset, reason: "the operator said stop".to_owned() });
+        }
+        Ok(())
+    }
+
+    fn read_quietly(&self, offset: ByteOffset, buf: &mut [u8]) -> bool {
+        let mut whole = true;
+        self.read_telling(offset, buf, &mut |_| whole = false);
+        whole
+    }
+
+    fn try_read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> bool {
+        let Some(geometry) = self.geometry.get() else { return false };
+        let disk = self.disk(geometry);
+        disk.will_read(offset, buf.len());
+        disk.read_whole(offset, buf)
+    }
+
+    fn will_read(&self, offset: ByteOffset, length: usize) {
+        if let Some(geometry) = self.geometry.get() {
+            self.disk(geometry).will_read(offset, length);
+        }
+    }
+
+    fn reading(&self, ino: Ino) {
+        self.reading.set(Some(ino));
+    }
+}

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The outputs of a dump, one volume after the other: opened by the monitor, changed with the operator's help, closed.
+
+use std::ffi::OsString;
+use std::os::fd::AsFd;
+
+use crate::dump::console::Console;
+use crate::dump::volumes::medium::Medium;
+use crate::dump::volumes::remote;
+use crate::dump::{Stop, planner};
+use crate::job::{Job, Output};
+use crate::media::Kind;
+use crate::monitor::client::Opened;
+use crate::monitor::protocol::{KILLED, Reply, Request};
+use crate::operator::{Attention, MediaMessage, Message, Question, Remark};
+use crate::sandbox;
+use crate::sandbox::DescriptorKind;
+use dumpstream::TP_BSIZE;
+
+/// The outputs of the command line.
+pub struct Volumes<'a> {
+    job: &'a Job,
+    console: &'a Console,
+    /// A device that was opened before its time, to be asked what it takes.
+    ahead: Option<Opened>,
+    connected: bool,
+    /// The volume that was opened last.
+    volume: u32,
+    /// What it went to.
+    kind: Option<Kind>,
+}
+
+/// Why a device is not fit for the dump.
+pub enum Unfit {
+    /// It does not take records as long as these.
+    TooLong {
+        /// Bytes of a record.
+        record: u32,
+        /// Bytes that it takes.
+        most: u32,
+        /// The device.
+        name: OsString,
+    },
+    /// A tape has records, and compressed chunks are none.
+    Tape(OsString),
+    /// It cannot be read back.
+    NotRead(OsString),
+}
+
+/// A volume that has to be written again.
+pub struct Failure {
+    /// Why: one line.
+    pub reason: String,
+    /// Its medium, if that is still open.
+    pub medium: Option<Medium>,
+}
+
+impl<'a> Volumes<'a> {
+    /// The outputs of `job`.
+    pub fn new(job: &'a Job, console: &'a Console) -> Volumes<'a> {
+        Volumes { job, console, ahead: None, connected: false, volume: 0, kind: None }
+    }
+
+    /// Whether all goes to standard output: then there is one volume, and no way back.
+    pub fn is_stdout(&self) -> bool {
+        matches!(self.job.output, Output::Stdout)
+    }
+
+    /// Whether volumes go to a command.
+    pub fn is_command(&self) -> bool {
+        matches!(self.job.output, Output::Command(_))
+    }
+
+    /// Whether a volume is safe only when what takes it has said so at the end.
+    pub fn are_safe_at_close(&self) -> bool {
+        matches!(self.job.output, Output::Command(_) | Output::Remote(_))
+    }
+
+    /// The name of volume `volume` in messages.
+    pub fn name(&self, volume: u32) -> OsString {
+        self.job.output.names().map_or_else(|| self.job.output.name(), |names| names.of(volume))
+    }
+
+    /// Looks, before the passes, whether the outputs that have names can be written. As with opening the first one, the operator is asked
+    /// whether to try again while it cannot. A later one may still be mounted: that is a warning.
+    pub fn examine(&self) -> Result<(), Stop> {
+        let Some(names) = self.job.output.names() else { return Ok(()) };
+        while let Err(errno) = self.ask_examine(1)? {
+            let name = names.of(1);
+            self.cannot_open(&name, &format!("{}: {}", name.display(), planner::reason(errno)))?;
+        }
+        for volume in 2..=names.count() {
+            if let Err(errno) = self.ask_examine(volume)? {
+                let (name, reason) = (names.of(volume), planner::reason(errno));
+                self.console.say(Remark(format_args!("WARNING: {}: {reason}", name.display())));
+            }
+        }
+        Ok(())
+    }
+
+    fn ask_examine(&self, volume: u32) -> Result<Result<(), i32>, Stop> {
+        match self.console.ask_outside(&Request::Examine(volume))? {
+            (Reply::Writable, _) => Ok(Ok(())),
+            (Reply::Failed(errno), _) => Ok(Err(errno)),
+            (reply, _) => Err(Stop::because(format_args!("the monitor answered {reply:?} to a look"))),
+        }
+    }
+
+    /// Opens the first volume before its time, to see whether it is fit. The inner error says that not.
+    pub fn open_ahead(&mut self) -> Result<Result<(), Unfit>, Stop> {
+        let Ok(opened) = self.ask_open(1)? else { return Ok(Ok(())) };
+        let record = self.job.ntrec * TP_BSIZE as u32;
+        match opened.most {
+            _ if self.cannot_be_verified(opened.kind) => Ok(Err(Unfit::NotRead(self.name(1)))),
+            _ if self.takes_no_frames(opened.kind) => Ok(Err(Unfit::Tape(self.name(1)))),
+            Some(most) if record > most => Ok(Err(Unfit::TooLong { record, most, name: self.name(1) })),
+            _ => {
+                self.ahead = Some(opened);
+                Ok(Ok(()))
+            }
+        }
+    }
+
+    /// Opens volume `volume`. While that fails the operator is asked whether to try again.
+    pub fn open(&mut self, volume: u32, in_step: bool) -> Result<Medium, Stop> {
+        let name = self.name(volume);
+        self.volume = volume;
+        if self.job.output.names().is_some_and(|names| names.are_several() && names.has_own(volume)) {
+            self.console.say(MediaMessage::DumpingVolume { volume, output: &name });
+        }
+        if self.is_stdout() {
+            return Ok(Medium::standard_output()?);
+        }
+        loop {
+            match self.open_once(volume, &name, in_step)? {
+                Ok(medium) => {
+                    self.kind = Some(medium.kind);
+                    return Ok(medium);
+                }
+                Err(reason) => self.cannot_open(&name, &reason)?,
+            }
+        }
+    }
+
+    fn cannot_open(&self, name: &OsString, reason: &str) -> Result<(), Stop> {
+        if let Output::Command(command) = &self.job.output {
+            self.console.say(MediaMessage::CannotOpenPipeline(command));
+            return Err(Stop::because(reason));
+        }
+        self.console.say(MediaMessage::CannotOpenOutput(name));
+        self.console.say(Remark(format_args!("{reason}")));
+        if self.console.ask(Question::RetryOpen)? { Ok(()) } else { Err(Stop::Told) }
+    }
+
+    fn open_once(
+        &mut self,
+        volume: u32,
+        name: &OsString,
+        in_step: bool,
+    ) -> Result<Result<Medium, String>, Stop> {
+        let opened = match self.ahead.take() {
+            Some(opened) => opened,
+            None => match self.ask_open(volume)? {
+                Ok(opened) => opened,
+                Err(reason) => return Ok(Err(reason)),
+            },
+        };
+        if self.takes_no_frames(opened.kind) {
+            return Ok(Err(format!("{}: a tape takes no compressed dump", name.display())));
+        }
+        if self.cannot_be_verified(opened.kind) {
+            return Ok(Err(format!("{}: it cannot be read back to verify it", name.display())));
+        }
+        let kind = match opened.kind {
+            Kind::Remote if in_step => Kind::RemoteInStep,
+            kind => kind,
+        };
+        sandbox::limit(opened.fd.as_fd(), descriptor_kind(kind, self.job.verify)).map_err(Stop::because)?;
+        if let Kind::Remote | Kind::RemoteInStep = kind {
+            if let Err(reason) = remote::open(self.console, opened.fd.as_fd(), name)? {
+                drop(opened);
+                let _ = self.wait_for_command()?;
+                return Ok(Err(format!("{}: {reason}", name.display())));
+            }
+            self.greet();
+        }
+        Ok(Ok(Medium::new(opened.fd, kind, name.clone())))
+    }
+
+    fn cannot_be_verified(&self, kind: Kind) -> bool {
+        self.job.verify && !matches!(kind, Kind::File | Kind::Tape)
+    }
+
+    fn takes_no_frames(&self, kind: Kind) -> bool {
+        self.job.compress.is_some() && kind == Kind::Tape
+    }
+
+    fn greet(&mut self) {
+        if let (false, Output::Remote(remote)) = (self.connected, &self.job.output) {
+            self.console.operator().connected(&remote.host.to_string_lossy());
+            self.connected = true;
+        }
+    }
+
+    /// The inner error says why it could not be opened: one line.
+    fn ask_open(&self, volume: u32) -> Result<Result<Opened, String>, Stop> {
+        match self.console.ask_outside(&Request::Open(volume))? {
+            (Reply::Opened { kind, most }, Some(fd)) => Ok(Ok(Opened { fd, kind, most })),
+            (Reply::Failed(errno), _) => {
+                Ok(Err(format!("{}: {}", self.name(volume).display(), planner::reason(errno))))
+            }
+            (Reply::Refused(text), _) => Ok(Err(text)),
+            (reply, _) => Err(Stop::because(format_args!("the monitor answered {reply:?} to an open"))),
+        }
+    }
+
+    /// Closes a medium on which all is safe already.
+    pub fn close_safe(&self, medium: Medium) -> Result<Result<(), Failure>, Stop> {
+        if let Kind::Remote | Kind::RemoteInStep = medium.kind
+            && let Err(reason) = remote::close(self.console, medium.fd.as_fd())?
+        {
+            return Ok(Err(Failure { reason, medium: Some(medium) }));
+        }
+        if !self.is_stdout() {
+            self.console.say(Message::Closing(&medium.name));
+        }
+        drop(medium);
+        self.wait_for_command()
+    }
+
+    /// Whether volume `volume` has a name of its own, so that its medium need not be changed.
+    pub fn has_own_name(&self, volume: u32) -> bool {
+        self.job.output.names().is_some_and(|names| names.has_own(volume))
+    }
+
+    /// Has the monitor look at a volume that is written, of so many bytes. The inner error says in one line what is wrong with it.
+    pub fn finish(&self, medium: &Medium, bytes: u64) -> Result<Result<(), String>, Stop> {
+        if medium.kind != Kind::File {
+            return Ok(Ok(()));
+        }
+        match self.console.ask_outside(&Request::Finish(self.volume, bytes))? {
+            (Reply::Sound, _) => Ok(Ok(())),
+            (Reply::Refused(why), _) => Ok(Err(why)),
+            (reply, _) => Err(Stop::because(format_args!("unexpected reply {reply:?} of the monitor"))),
+        }
+    }
+
+    /// Whether an autoloader has to change the medium for the next volume.
+    pub fn is_to_be_unloaded(&self) -> bool {
+        self.job.autoload.is_some() && !self.has_own_name(self.volume + 1)
+    }
+
+    /// Closes a medium that is to be written again.
+    pub fn give_up(&self, mut medium: Medium) -> Result<(), Stop> {
+        medium.unload = self.is_to_be_unloaded();
+        medium.discard();
+        self.console.say(Message::Closing(&medium.name));
+        drop(medium);
+        // How it ended does not count any more.
+        self.wait_for_command().map(drop)
+    }
+
+    /// Waits until the command or the remote shell, whose volume is closed, has ended. The inner error is that it failed.
+    pub fn wait_for_command(&self) -> Result<Result<(), Failure>, Stop> {
+        if !self.are_safe_at_close() {
+            return Ok(Ok(()));
+        }
+        let closed = match self.is_command() {
+            true => self.console.ask_outside(&Request::Close)?,
+            false => self.console.ask_outside_for_tape(&Request::Close)?,
+        };
+        match closed {
+            (Reply::Closed(0), _) => Ok(Ok(())),
+            // The device's own close was answered for already; what becomes of the connection does not matter.
+            (Reply::Closed(_), _) if !self.is_command() => Ok(Ok(())),
+            (Reply::Closed(status), _) => Ok(Err(Failure { reason: how_it_ended(status), medium: None })),
+            (reply, _) => Err(Stop::because(format_args!("the monitor answered {reply:?} to a close"))),
+        }
+    }
+
+    /// Has the volume script change the medium; false if there is none, or it wants the operator to be asked.
+    fn script_changed(&self, volume: u32) -> Result<bool, Stop> {
+        let Some(script) = &self.job.volume_script else { return Ok(false) };
+        self.console.say(MediaMessage::Launching(script));
+        match self.console.ask_outside(&Request::Script(volume - 1))? {
+            (Reply::Scripted(0), _) => Ok(true),
+            (Reply::Scripted(1), _) => Ok(false),
+            (Reply::Scripted(status), _) => {
+                self.console.say(MediaMessage::AbortedByScript { status });
+                Err(Stop::Told)
+            }
+            (reply, _) => Err(Stop::because(format_args!("the monitor answered {reply:?} to a script"))),
+        }
+    }
+
+    /// Waits for an autoloader; false if there is none, or its time is over.
+    fn loader_changed(&self, volume: u32) -> Result<bool, Stop> {
+        if self.job.autoload.is_none() {
+            return Ok(false);
+        }
+        match self.console.ask_outside(&Request::Load(volume))? {
+            (Reply::Loaded(loaded), _) => Ok(loaded),
+            (reply, _) => Err(Stop::because(format_args!("the monitor answered {reply:?} to a load"))),
+        }
+    }
+
+    /// Says that the file of the volume before is kept, so that another has to get its name.
+    fn ask_for_another_file(&self, volume: u32) {
+        if self.kind == Some(Kind::File) {
+            let (before, name) = (self.volume, self.name(volume));
+            self.console.say(Remark(format_args!(
+                "{} holds volume {before}: rename it or mount another medium before volume {volume}",
+                name.display()
+            )));
+        }
+    }
+
+    /// Has the medium changed for the one of volume `volume`, if that needs the operator. `quiet` leaves out what has to be mounted.
+    pub fn change(&self, volume: u32, quiet: bool) -> Result<(), Stop> {
+        if self.has_own_name(volume) {
+            return Ok(());
+        }
+        if !quiet {
+            self.console.say(MediaMessage::ChangeVolumes { volume });
+            self.console.broadcast(Attention::ChangeVolumes);
+            self.ask_for_another_file(volume);
+        }
+        if self.script_changed(volume)? || self.loader_changed(volume)? {
+            return Ok(());
+        }
+        while !self.console.ask(Question::VolumeReady)? {
+            if self.console.ask(Question::Abort)? {
+                return Err(Stop::Told);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How the command of `-P` ended, in words.
+fn how_it_ended(status: u32) -> String {
+    match status.checked_sub(KILLED) {
+        Some(signal) => format!("killed by signal {signal}"),
+        None => format!("exit status {status}"),
+    }
+}
+
+fn descriptor_kind(kind: Kind, verify: bool) -> DescriptorKind {
+    match kind {
+        Kind::File if verify => DescriptorKind::OutputFileVerified,
+        Kind::File => DescriptorKind::OutputFile,
+        Kind::Stream => DescriptorKind::Pipe,
+        Kind::Tape => DescriptorKind::TapeDevice,
+        Kind::Remote | Kind::RemoteInStep => DescriptorKind::RmtSocket,
+    }
+}

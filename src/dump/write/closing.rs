@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The end of a volume: what is on it is made safe before anything is reported or recorded.
+
+use crate::dump::Stop;
+use crate::dump::planner::reason;
+use crate::dump::volumes::Ended;
+use crate::dump::volumes::medium::Medium;
+use crate::dump::volumes::outputs::Failure;
+use crate::dump::write::{VolumeEnd, Writing};
+use crate::media::Kind;
+use crate::operator;
+use crate::operator::{Attention, MediaMessage, Message, Remark, StopMessage, Sums};
+use crate::os::time;
+
+impl Writing<'_, '_> {
+    /// Closes a medium that is full; there is more to come.
+    pub(super) fn close_full(&mut self, mut medium: Medium) -> Result<VolumeEnd, Stop> {
+        medium.unload = self.volumes.is_to_be_unloaded();
+        if self.on_volume == 0 {
+            return Err(Stop::because(format_args!("{} takes not even one chunk", medium.name.display())));
+        }
+        if let Err(reason) = self.secure(&medium)? {
+            return self.name_failure(reason, medium);
+        }
+        match self.volumes.close_safe(medium)? {
+            Ok(()) => Ok(VolumeEnd::Full),
+            Err(failure) => Ok(VolumeEnd::Failed(failure)),
+        }
+    }
+
+    /// Makes what is on the medium safe, and reads it back if that is wanted. The inner error is why it is not safe.
+    pub(super) fn secure(&mut self, medium: &Medium) -> Result<Result<(), String>, Stop> {
+        let safe = medium.make_safe(self.bytes, self.records());
+        if let Err(error) = safe {
+            return Ok(Err(error.to_string()));
+        }
+        if let Err(reason) = self.volumes.finish(medium, self.bytes)? {
+            return Ok(Err(reason));
+        }
+        if let Err(errno) = self.wait_until_read(medium)? {
+            return Ok(Err(reason(errno)));
+        }
+        if self.verification.is_some() {
+            self.verify(medium)?;
+        }
+        Ok(medium.leave(self.verification.is_some()).map_err(|error| error.to_string()))
+    }
+
+    /// Records on this medium.
+    pub(super) fn records(&self) -> u64 {
+        self.on_volume / u64::from(self.started.job.ntrec)
+    }
+
+    /// All that was to go on this medium is on it.
+    pub(super) fn close(&mut self, medium: Medium, ended: Ended) -> Result<VolumeEnd, Stop> {
+        if ended == Ended::Dump {
+            return self.close_last(medium);
+        }
+        self.close_full(medium)
+    }
+
+    /// The last volume: only when it is safe is anything said of success, and the dump recorded.
+    pub(super) fn close_last(&mut self, medium: Medium) -> Result<VolumeEnd, Stop> {
+        if let Err(reason) = self.secure(&medium)? {
+            return self.name_failure(reason, medium);
+        }
+        let console = &self.started.console;
+        if let Some(verification) = &mut self.verification {
+            verification.finish().map_err(Stop::because)?;
+            console.say(Message::Verified { volumes: self.filler.volume() });
+        }
+        let volumes = (!self.volumes.is_stdout()).then_some(self.filler.volume());
+        let blocks = self.filler.total_blocks();
+        console.say(Message::Written { blocks, volumes });
+        if self.started.job.compress.is_some() {
+            let bytes = self.bytes_before + self.bytes;
+            console.say(Message::Compressed { blocks: self.written, bytes });
+        }
+        let seconds = self.started.clock.now() - self.progress.started();
+        console.say(Message::Finished { seconds, blocks });
+        let volumes = self.filler.volume();
+        let place = match medium.kind {
+            Kind::File => "on disk",
+            Kind::Tape | Kind::Remote | Kind::RemoteInStep => "on tape",
+            Kind::Stream => "written",
+        };
+        let sums = Sums { blocks, bytes: self.bytes_before + self.bytes, place, seconds };
+        console.show(operator::Event::Done { volumes, sums });
+        // dump says that it has recorded the dump before it closes the medium.
+        let safe_at_close = self.volumes.are_safe_at_close();
+        if !safe_at_close {
+            self.record()?;
+        }
+        if let Err(failure) = self.volumes.close_safe(medium)? {
+            return Ok(VolumeEnd::Failed(failure));
+        }
+        if safe_at_close {
+            self.record()?;
+        }
+        console.broadcast(Attention::Done);
+        console.say(Message::Done);
+        Ok(VolumeEnd::Dump)
+    }
+
+    /// All is safe: writes the index, with `--index`, and has the monitor give it its name and enter the dump in the dumpdates file, with
+    /// `-u`. Without either it is for the monitor to know that the dump is complete.
+    pub(super) fn record(&mut self) -> Result<(), Stop> {
+        let index = self.write_index()?;
+        let console = &self.started.console;
+        let recorded = console.ask_to_record(&self.started.job.dumpdates)?;
+        recorded.map_err(Stop::because)?;
+        self.report_index(index);
+        if self.started.job.update_dumpdates {
+            let date = self.started.identity.date;
+            let date = (date != 0).then(|| time::ctime(date));
+            console.say(Message::Recorded { level: self.started.job.level, date: date.as_deref() });
+        }
+        Ok(())
+    }
+
+    /// The medium took `records` records of the chunk that it ended in, and no more.
+    pub(super) fn end_of_medium(&mut self, medium: Medium, records: u32) -> Result<VolumeEnd, Stop> {
+        let console = &self.started.console;
+        self.count_records(records);
+        console.say(MediaMessage::EndOfTape);
+        let full = reason(libc::ENOSPC);
+        if self.volumes.is_stdout() {
+            return Ok(VolumeEnd::Failed(Failure { reason: full, medium: Some(medium) }));
+        }
+        // Where another file has a name already the dump goes on by itself.
+        if matches!(medium.kind, Kind::File | Kind::Stream)
+            && !self.volumes.has_own_name(self.filler.volume() + 1)
+        {
+            console.say(Remark(format_args!("{}: {full}", medium.name.display())));
+        }
+        if self.on_volume == 0 {
+            console.say(MediaMessage::EotAtStart);
+            let name = medium.name.display();
+            let ntrec = self.started.job.ntrec;
+            match self.started.job.compress {
+                None => console
+                    .say(Remark(format_args!("{name} is too small for one record of {ntrec} tape blocks"))),
+                Some(_) => console.say(Remark(format_args!("{name} is too small for one compressed chunk"))),
+            }
+            return Err(Stop::Told);
+        }
+        self.close_full(medium)
+    }
+
+    pub(super) fn failed(&mut self, medium: Medium, errno: i32) -> Result<VolumeEnd, Stop> {
+        if errno == libc::EPIPE && medium.kind == Kind::Stream && !self.volumes.is_command() {
+            self.started.console.say(StopMessage::BrokenPipe);
+            return Err(Stop::Told);
+        }
+        let reason = reason(errno);
+        if errno == libc::EPROTO && medium.kind.is_remote() {
+            let reason = format!("the remote host violates the rmt protocol: {reason}");
+            return self.name_failure(reason, medium);
+        }
+        self.name_failure(reason, medium)
+    }
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The index of a dump under way: what is gathered for it, and its writing.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::dump::Stop;
+use crate::dump::volumes::Chunk;
+use crate::dump::write::Writing;
+use crate::operator::{Message, Remark};
+use crate::os::errno::strerror;
+use crate::workers::order::InFlight;
+use dumpstream::TP_BSIZE;
+use dumpstream::index::Head;
+
+/// An index that is written and has no name yet.
+pub(super) struct Index {
+    lines: u64,
+    /// Names that are too deep for it.
+    left_out: u64,
+}
+
+impl Writing<'_, '_> {
+    /// Notes that a chunk is on the medium, behind what is counted of it so far.
+    pub(super) fn note_indexed(&mut self, sequence: u64, chunk: &Chunk) {
+        let compressed = self.started.job.compress.is_some();
+        if let Some(indexing) = &mut self.indexing {
+            let frame = compressed.then_some((self.bytes, self.on_volume * TP_BSIZE as u64));
+            indexing.wrote(chunk, chunk.blocks, self.crew.settled(sequence, chunk.blocks), frame);
+        }
+    }
+
+    /// Notes that the medium ended behind so many tape blocks of a chunk; a compressed one is never cut.
+    pub(super) fn note_indexed_part(&mut self, blocks: u32) {
+        if let (Some(indexing), Some(InFlight { sequence, chunk, .. })) =
+            (&mut self.indexing, self.crew.stopped_in())
+        {
+            indexing.wrote(chunk, blocks, self.crew.settled(*sequence, blocks), None);
+        }
+    }
+
+    /// Writes the index, if one is wanted. The monitor gives it its name.
+    ///
+    /// A dump whose index could not be written is not recorded, though all of it is on its media: the next one would build on it,
+    /// and whoever counts on the index would find out when a file is to be restored.
+    pub(super) fn write_index(&mut self) -> Result<Option<Index>, Stop> {
+        let started = self.started;
+        let (Some(file), Some(indexing)) = (&started.index, self.indexing.take()) else { return Ok(None) };
+        let identity = &started.identity;
+        let head = Head::new(identity.date, identity.level, &identity.label, &identity.filesys);
+        let head = Head { files: indexing.files(), ..head };
+        let mut walk = indexing.walk();
+        let written = match indexing.is_full() {
+            true => Err(io::Error::other("too many names")),
+            false => file.write(&head, &mut walk, || self.handle_events_within(Some(Duration::ZERO)))?,
+        };
+        match written {
+            Ok(lines) => Ok(Some(Index { lines, left_out: walk.left_out() })),
+            Err(error) => Err(self.no_index(&strerror(&error))),
+        }
+    }
+
+    /// Reports an index that has its name.
+    pub(super) fn report_index(&self, index: Option<Index>) {
+        let Some(Index { lines, left_out }) = index else { return };
+        let console = &self.started.console;
+        if left_out > 0 {
+            console.say(Remark(format_args!("{left_out} names left out of the index: too deep")));
+        }
+        console.say(Message::Indexed { lines, name: self.index_name() });
+    }
+
+    fn no_index(&self, why: &str) -> Stop {
+        Stop::because(format_args!("the index {}: {why}", self.index_name().display()))
+    }
+
+    /// As the command line has it.
+    fn index_name(&self) -> &OsStr {
+        self.started.job.index.as_deref().map(Path::as_os_str).unwrap_or_default()
+    }
+}

@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! Passes III and IV: keeps the ring busy, and sees the volumes through.
+
+mod closing;
+mod drain;
+mod index;
+pub mod places;
+mod report;
+mod verify;
+mod written;
+
+use std::ffi::OsStr;
+use std::num::NonZeroU64;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use crate::compress::{Entry, SeekTable};
+use crate::disk::Disk;
+use crate::dump::Stop;
+use crate::dump::passes::Notice;
+use crate::dump::planner::{SIGNALS, stopped};
+use crate::dump::prepare::Started;
+use crate::dump::source::Source;
+use crate::dump::volumes::medium::Medium;
+use crate::dump::volumes::outputs::{Failure, Volumes};
+use crate::dump::volumes::{Ended, Filler};
+use crate::dump::write::places::Indexing;
+use crate::dump::write::written::{Part, Verification};
+use crate::event::{Event, EventQueue, Sig};
+use crate::media::patience;
+use crate::operator;
+use crate::operator::{Attention, MediaMessage, Progress, Question, Remark, pass_title};
+use crate::os::process::set_title;
+use crate::sandbox;
+use crate::sandbox::Role;
+use crate::workers::order::{InFlight, Next};
+use crate::workers::pool::{Crew, News};
+use crate::workers::{Outcome, Slots};
+use dumpstream::TP_BSIZE;
+use ufs::FileSystem;
+
+/// How long workers may take to go when all is done.
+const LEAVE: Duration = Duration::from_secs(2);
+
+/// The writing of a dump.
+pub struct Writing<'a, 'd> {
+    started: &'a Started,
+    volumes: Volumes<'a>,
+    fs: &'a FileSystem<Source<'d>>,
+    queue: &'a mut EventQueue,
+    crew: Crew,
+    filler: Filler,
+    /// Tape blocks that are on media.
+    written: u64,
+    /// Tape blocks that are on this medium.
+    on_volume: u64,
+    /// Bytes of this medium that are written, and with compression its frames.
+    bytes: u64,
+    frames: SeekTable,
+    /// With `--verify`, what is to be read back.
+    verification: Option<Verification>,
+    /// With `--index`, what it will say.
+    indexing: Option<Indexing>,
+    /// Bytes on media before this one.
+    bytes_before: u64,
+    /// Why the ring stopped writing to this medium.
+    stopped: Option<Outcome>,
+    /// Whether dump would have looked at the clock: it does after each record.
+    clock_started: bool,
+    progress: Progress,
+    /// SIGINFO came: the next line of progress is wanted, however it is shown.
+    asked: bool,
+    /// While a volume is read back, since when, and how many bytes it has.
+    reading_back: Option<Progress>,
+    /// Tape blocks expected.
+    estimate: u64,
+    /// The pass that chunks are filled from.
+    pass: u8,
+    /// When the process's title was last set, seconds since 1970: dump sets it after each record, here once a second does.
+    titled: i64,
+    events: Vec<Event>,
+}
+
+/// How a volume ended.
+enum VolumeEnd {
+    /// The dump is complete.
+    Dump,
+    /// There is more, for another volume.
+    Full,
+    /// It has to be written again.
+    Failed(Failure),
+}
+
+impl<'a, 'd> Writing<'a, 'd> {
+    /// Forks the workers.
+    #[expect(clippy::too_many_arguments, reason = "called once, with what the passes left")]
+    pub fn start(
+        started: &'a Started,
+        volumes: Volumes<'a>,
+        fs: &'a FileSystem<Source<'d>>,
+        disk: &Disk<'_>,
+        slots: Slots,
+        filler: Filler,
+        indexing: Option<Indexing>,
+        estimate: i64,
+        queue: &'a mut EventQueue,
+    ) -> Result<Writing<'a, 'd>, Stop> {
+        let crew = Crew::start(slots, started.job.compress, started.job.verify, disk, queue)?;
+        sandbox::enter(Role::Planner).map_err(Stop::because)?;
+        started.console.watch(crew.children());
+        let estimate = u64::try_from(estimate).unwrap_or(0);
+        let progress = Progress::new(started.clock.now(), estimate);
+        Ok(Writing {
+            started,
+            volumes,
+            fs,
+            queue,
+            crew,
+            filler,
+            written: 0,
+            on_volume: 0,
+            bytes: 0,
+            frames: SeekTable::default(),
+            verification: started.job.verify.then(|| Verification::new(started.job.ntrec)),
+            indexing,
+            bytes_before: 0,
+            stopped: None,
+            clock_started: false,
+            progress,
+            asked: false,
+            reading_back: None,
+            estimate,
+            pass: 3,
+            titled: 0,
+            events: Vec::new(),
+        })
+    }
+
+    /// Writes the dump. Gives the exit code.
+    ///
+    /// Errors: the dump is given up; no worker is left.
+    pub fn run(mut self) -> Result<u8, Stop> {
+        let result = self.write();
+        let patience = if result.is_ok() { LEAVE } else { Duration::ZERO };
+        self.started.console.watch(Vec::new());
+        self.crew.dismiss(self.queue, patience)?;
+        result.map(|()| self.started.tell_losses())
+    }
+
+    /// Writes one volume after the other.
+    fn write(&mut self) -> Result<(), Stop> {
+        let mut in_step = false;
+        loop {
+            // A volume that fails is written again from here.
+            let losses = self.started.console.losses().clone();
+            let checkpoint = (self.filler.clone(), self.written);
+            let mark = self.indexing.as_ref().map(Indexing::mark);
+            match self.write_volume(in_step)? {
+                VolumeEnd::Dump => return Ok(()),
+                VolumeEnd::Full => {
+                    self.bytes_before += self.bytes;
+                    let volume = self.filler.volume() + 1;
+                    self.change(volume, false)?;
+                }
+                VolumeEnd::Failed(failure) => {
+                    self.ask_to_rewrite(failure)?;
+                    (self.filler, self.written) = checkpoint;
+                    if let (Some(indexing), Some(mark)) = (&mut self.indexing, mark) {
+                        indexing.go_back(mark);
+                    }
+                    *self.started.console.losses() = losses;
+                    in_step = true;
+                }
+            }
+        }
+    }
+
+    fn change(&mut self, volume: u32, quiet: bool) -> Result<(), Stop> {
+        let asked = self.started.clock.now();
+        self.volumes.change(volume, quiet)?;
+        self.progress.leave_out(self.started.clock.now() - asked);
+        Ok(())
+    }
+
+    /// Tells of a failed volume, and asks whether to write it again.
+    fn ask_to_rewrite(&mut self, failure: Failure) -> Result<(), Stop> {
+        let Failure { reason, medium } = failure;
+        let console = &self.started.console;
+        let volume = self.filler.volume();
+        if self.volumes.is_stdout() {
+            console.say(MediaMessage::WriteErrorOn(OsStr::new("standard output")));
+            console.say(Remark(format_args!("{reason}")));
+            console.say(MediaMessage::CannotRecover);
+            return Err(Stop::Told);
+        }
+        console.say(MediaMessage::WriteErrorInVolume { blocks: self.on_volume, volume });
+        console.say(Remark(format_args!("{}: {reason}", self.volumes.name(volume).display())));
+        console.broadcast(Attention::WriteError);
+        if !console.ask(Question::Restart)? {
+            return Err(Stop::Told);
+        }
+        console.say(MediaMessage::ClosingVolume);
+        console.say(MediaMessage::WillBeRewritten);
+        if let Some(medium) = medium {
+            self.volumes.give_up(medium)?;
+        }
+        // With a name still to come dump does not ask: the volume goes to its own name again.
+        self.change(volume + 1, true)
+    }
+
+    fn write_volume(&mut self, in_step: bool) -> Result<VolumeEnd, Stop> {
+        let inode = self.filler.begin_volume();
+        let volume = self.filler.volume();
+        let medium = self.volumes.open(volume, in_step)?;
+        self.started.console.show(operator::Event::Volume { volume, output: &medium.name });
+        (self.on_volume, self.bytes, self.stopped) = (0, 0, None);
+        self.frames.clear();
+        if let Some(verification) = &mut self.verification {
+            verification.begin_volume(volume);
+        }
+        self.indexing.iter_mut().for_each(Indexing::begin_volume);
+        let job = &self.started.job;
+        let limit = job.compress.and(job.byte_limit()).and_then(NonZeroU64::new);
+        let keep_room = job.compress.is_some() && medium.can_be_cut();
+        self.crew.take_medium(medium.fd.as_fd(), medium.kind, limit, keep_room)?;
+        self.wait_until_ready()?;
+        if let Err(error) = medium.cut_old_tail(self.started.stdout_appends) {
+            self.crew.release_medium()?;
+            self.wait_until_ready()?;
+            return Ok(VolumeEnd::Failed(Failure { reason: error.to_string(), medium: Some(medium) }));
+        }
+        self.crew.start_writing()?;
+        if volume > 1 {
+            self.started.console.say(MediaMessage::VolumeBegins { volume, inode: inode.0.into() });
+        }
+        let ended = self.fill_volume()?;
+        let mut outcome = self.stopped.take();
+        if let Some(outcome) = outcome {
+            self.filler.give_back(self.crew.take_back(outcome));
+        }
+        if !matches!(outcome, Some(Outcome::Failed { .. })) && !self.frames.entries().is_empty() {
+            outcome = self.write_table(&medium)?.or(outcome);
+        }
+        self.crew.release_medium()?;
+        self.wait_until_ready()?;
+        match outcome {
+            None | Some(Outcome::Written(_) | Outcome::Checked { .. }) => self.close(medium, ended),
+            Some(Outcome::Limit) => self.close_full(medium),
+            Some(Outcome::EndOfMedium { records, .. }) => self.end_of_medium(medium, records),
+            Some(Outcome::Failed { records, errno }) => {
+                self.count_records(records);
+                self.failed(medium, errno)
+            }
+        }
+    }
+
+    /// Fills chunks until the volume or the dump ends, or the ring stops; then nothing is under way any more.
+    fn fill_volume(&mut self) -> Result<Ended, Stop> {
+        let mut ended = Ended::Full;
+        loop {
+            while ended == Ended::Full && self.stopped.is_none() && self.crew.has_room() {
+                ended = self.fill_chunk()?;
+            }
+            if self.stopped.is_some() || (ended != Ended::Full && self.crew.is_idle()) {
+                return Ok(ended);
+            }
+            self.handle_events()?;
+        }
+    }
+
+    /// Ends a compressed volume with the table of its frames. Gives the outcome if that could not be written: then the volume is
+    /// not whole.
+    fn write_table(&mut self, medium: &Medium) -> Result<Option<Outcome>, Stop> {
+        // On a full file part of a frame may stand there, or the room that was kept.
+        medium.go_behind(self.bytes)?;
+        let table = self.frames.encode().ok_or_else(|| Stop::because("too many frames for one volume"))?;
+        self.crew.take_medium(medium.fd.as_fd(), medium.kind, None, false)?;
+        self.wait_until_ready()?;
+        self.crew.start_writing()?;
+        let mut rest = &table[..];
+        while self.stopped.is_none() && !(rest.is_empty() && self.crew.is_idle()) {
+            if !rest.is_empty() && self.crew.has_room() {
+                rest = self.crew.assign_bytes(rest)?;
+            } else {
+                self.handle_events()?;
+            }
+        }
+        let outcome = self.stopped.take();
+        if let Some(outcome) = outcome {
+            // Nothing of it belongs to the dump.
+            self.crew.take_back(outcome);
+        }
+        Ok(outcome.map(|outcome| match outcome {
+            Outcome::Failed { errno, .. } => Outcome::Failed { records: 0, errno },
+            _ => Outcome::Failed { records: 0, errno: libc::ENOSPC },
+        }))
+    }
+
+    fn count(&mut self, blocks: u32, bytes: u64) {
+        self.written += u64::from(blocks);
+        self.on_volume += u64::from(blocks);
+        self.bytes += bytes;
+    }
+
+    /// Counts records of the chunk that the ring stopped in; a compressed one has none.
+    fn count_records(&mut self, records: u32) {
+        let blocks = records * self.started.job.ntrec;
+        self.count(blocks, u64::from(blocks) * TP_BSIZE as u64);
+    }
+
+    fn fill_chunk(&mut self) -> Result<Ended, Stop> {
+        let (buffer, mut chunk) = self.crew.next_chunk();
+        chunk.notices.clear();
+        let ended =
+            self.filler.fill(self.fs, buffer, &mut chunk).map_err(|error| stopped(self.started, error))?;
+        if self.started.console.is_stopped() {
+            return Err(Stop::Told);
+        }
+        // Which pass it is can be told at once; what is wrong with a file comes with the file.
+        let console = &self.started.console;
+        chunk.notices.retain(|(_, notice)| {
+            let pass = match notice {
+                Notice::DumpingDirectories => 3,
+                Notice::DumpingFiles => 4,
+                _ => return true,
+            };
+            console.notice(notice.clone());
+            set_title(&pass_title(&self.started.disk_name, pass));
+            console.show(operator::Event::Pass { pass });
+            self.pass = pass;
+            false
+        });
+        self.crew.assign(chunk)?;
+        Ok(ended)
+    }
+
+    fn wait_until_ready(&mut self) -> Result<(), Stop> {
+        while !self.crew.is_ready() {
+            self.handle_events()?;
+        }
+        Ok(())
+    }
+
+    /// Waits until something happens, and takes it.
+    fn handle_events(&mut self) -> Result<(), Stop> {
+        self.handle_events_within(None)
+    }
+
+    fn handle_events_within(&mut self, timeout: Option<Duration>) -> Result<(), Stop> {
+        let mut events = std::mem::take(&mut self.events);
+        self.queue.wait(&mut events, timeout)?;
+        for event in &events {
+            self.handle(*event)?;
+        }
+        self.events = events;
+        Ok(())
+    }
+
+    fn handle(&mut self, event: Event) -> Result<(), Stop> {
+        match event {
+            Event::Readable { key: SIGNALS } => self.started.console.take_signals(),
+            Event::Readable { key } => match self.crew.socket_of(key) {
+                Some(worker) => self.receive(worker),
+                None => Ok(()),
+            },
+            Event::ChildExited { key, status } => match self.crew.child_of(key) {
+                Some(worker) => Err(crate::workers::pool::Broken::Ended(worker, status).into()),
+                None => Ok(()),
+            },
+            Event::Signal(Sig::Info) if self.reading_back.is_some() => {
+                self.show_verifying(true);
+                Ok(())
+            }
+            Event::Signal(Sig::Info) => {
+                self.progress.ask();
+                self.asked = true;
+                self.tell_progress();
+                Ok(())
+            }
+            Event::Signal(_) | Event::Writable { .. } | Event::Timer { .. } => Ok(()),
+        }
+    }
+
+    /// Takes one frame; when there are more, the queue says so again.
+    fn receive(&mut self, worker: u32) -> Result<(), Stop> {
+        match self.crew.receive(worker)? {
+            Some(News::Done) => self.settle(),
+            Some(News::Silent) => self.ask_to_wait(),
+            Some(News::Ready | News::Fault) | None => Ok(()),
+        }
+    }
+
+    /// The remote tape does not answer.
+    fn ask_to_wait(&mut self) -> Result<(), Stop> {
+        let asked = self.started.clock.now();
+        self.started.console.ask_to_wait(patience::record())?;
+        self.progress.leave_out(self.started.clock.now() - asked);
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), Stop> {
+        while self.stopped.is_none() {
+            match self.crew.settle() {
+                None => break,
+                Some(Next::Written(InFlight { sequence, mut chunk, faults, first_record, .. }, placed)) => {
+                    self.tell_notices(first_record, std::mem::take(&mut chunk.notices));
+                    self.start_clock();
+                    self.note_losses(&chunk, first_record, &faults);
+                    self.tell_faults(&faults)?;
+                    self.note_indexed(sequence, &chunk);
+                    self.count(chunk.blocks, placed.bytes.into());
+                    self.note_written(&chunk, placed);
+                    if self.started.job.compress.is_some() && chunk.blocks > 0 {
+                        self.frames.push(Entry {
+                            compressed: placed.bytes,
+                            decompressed: chunk.blocks * TP_BSIZE as u32,
+                            checksum: placed.checksum,
+                        });
+                    }
+                    self.crew.recycle(chunk);
+                    self.tell_progress();
+                }
+                Some(Next::Checked(sequence, bytes, digest)) => self.checked(sequence, bytes, digest)?,
+                Some(Next::Stopped(outcome)) => {
+                    self.note_stopped(outcome);
+                    let records = match outcome {
+                        Outcome::Written(_) | Outcome::Checked { .. } | Outcome::Limit => 0,
+                        Outcome::EndOfMedium { records, .. } | Outcome::Failed { records, .. } => records,
+                    };
+                    let told = self.crew.take_notices(records * self.started.job.ntrec);
+                    let first_record = self.crew.stopped_in().map_or(0, |chunk| chunk.first_record);
+                    self.tell_notices(first_record, told);
+                    self.start_clock();
+                    if let Some((oldest, faults)) = self.crew.faults_of_oldest(records) {
+                        self.note_losses(&oldest.chunk, oldest.first_record, &faults);
+                        self.tell_faults(&faults)?;
+                    }
+                    self.stopped = Some(outcome);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes what of the chunk that the medium ended in is on it.
+    fn note_stopped(&mut self, outcome: Outcome) {
+        let Outcome::EndOfMedium { records, digest } = outcome else { return };
+        let blocks = records * self.started.job.ntrec;
+        self.note_indexed_part(blocks);
+        if let (Some(verification), Some(stopped)) =
+            (self.verification.as_mut().filter(|_| blocks > 0), self.crew.stopped_in())
+        {
+            verification.wrote(Part::new(&stopped.chunk, blocks, blocks * TP_BSIZE as u32, digest));
+        }
+    }
+}

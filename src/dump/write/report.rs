@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What is told of a dump under way: notices, read errors and what they cost, progress.
+
+use crate::disk::Fault;
+use crate::dump::Stop;
+use crate::dump::console::Reader;
+use crate::dump::passes::Notice;
+use crate::dump::volumes::Chunk;
+use crate::dump::write::Writing;
+use crate::operator;
+use crate::operator::{Message, State, title};
+use crate::os::process::set_title;
+use crate::os::time;
+use ufs::Buffer;
+use ufs::{ByteOffset, Ino};
+
+impl Writing<'_, '_> {
+    /// Tells the notices of a chunk that begins with record `first_record`.
+    pub(super) fn tell_notices(&self, first_record: u64, notices: Vec<(u32, Notice)>) {
+        for (at, notice) in notices {
+            let record = first_record + u64::from(at / self.started.job.ntrec);
+            match notice {
+                Notice::Unread { ino, offset, bytes } => self.tell_unread(record, ino, offset, bytes),
+                notice => self.started.console.notice(notice),
+            }
+        }
+    }
+
+    /// Tells what of a directory cannot be read, in its place among what workers could not read.
+    fn tell_unread(&self, record: u64, ino: Ino, offset: ByteOffset, bytes: u32) {
+        let console = &self.started.console;
+        let mut buffer = Buffer::default();
+        buffer.set_length(bytes as usize);
+        self.fs.disk().read_telling(offset, &mut buffer, &mut |fault| {
+            console.fault(Reader::Record(record), fault);
+            if fault.sector {
+                console.losses().data(ino, fault.count.into());
+            }
+        });
+    }
+
+    /// Notes which inodes have lost what, by sectors: a larger read that failed was made again by them.
+    pub(super) fn note_losses(&self, chunk: &Chunk, first_record: u64, faults: &[(u64, Fault)]) {
+        let (unit, record_blocks) = (self.fs.superblock().dev_bsize(), self.started.job.ntrec);
+        for (record, fault) in faults.iter().filter(|(_, fault)| fault.sector) {
+            let within = u32::try_from(record.saturating_sub(first_record)).unwrap_or(u32::MAX);
+            let first = within.saturating_mul(record_blocks);
+            let offset = ByteOffset(fault.block.saturating_mul(unit));
+            let blocks = first..first.saturating_add(record_blocks);
+            let mut losses = self.started.console.losses();
+            chunk.readers_of(blocks, offset, fault.count).for_each(|(ino, bytes)| losses.data(ino, bytes));
+        }
+    }
+
+    pub(super) fn tell_faults(&self, faults: &[(u64, Fault)]) -> Result<(), Stop> {
+        let console = &self.started.console;
+        for &(record, fault) in faults {
+            console.fault(Reader::Record(record), fault);
+        }
+        if console.is_stopped() { Err(Stop::Told) } else { Ok(()) }
+    }
+
+    /// The first line of progress comes a step after the first record.
+    pub(super) fn start_clock(&mut self) {
+        if !std::mem::replace(&mut self.clock_started, true) {
+            let written = std::mem::replace(&mut self.written, self.started.job.ntrec.into());
+            self.tell_progress();
+            self.written = written;
+        }
+    }
+
+    pub(super) fn tell_progress(&mut self) {
+        let now = self.started.clock.now();
+        let (state, due) = self.progress.report(now, self.written, time::ctime);
+        let console = &self.started.console;
+        let wanted = std::mem::take(&mut self.asked) || console.operator().display().has_lines();
+        if due && wanted {
+            console.say(Message::Progress(&state));
+        }
+        let left = match &state {
+            State::Percent { seconds, .. } => Some(*seconds),
+            State::Soon => None,
+        };
+        let (pass, volume, blocks) = (self.pass, self.filler.volume(), self.written);
+        let estimate = self.estimate;
+        console.show(operator::Event::Progress { pass, volume, blocks, estimate, left });
+        if now != self.titled {
+            self.titled = now;
+            set_title(&title(&self.started.disk_name, self.pass, &state));
+        }
+    }
+}

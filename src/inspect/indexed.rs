@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! With an index: files are listed without the dump, or fetched from their places.
+
+use std::collections::BTreeMap;
+
+use crate::exit;
+use crate::inspect::emit::Emit;
+use crate::inspect::feed::{Enough, Feed};
+use crate::inspect::input::Input;
+use crate::inspect::sinks::Told;
+use crate::inspect::{start_volume, whole};
+use crate::job::Reading;
+use crate::operator::Remark;
+use crate::os::errno::strerror;
+use dumpstream::TP_BSIZE;
+use dumpstream::index::{Error, Head, Line};
+use dumpstream::reading::{Place, Reader};
+use ufs::Ino;
+
+/// Most bytes of a line: a path of 64 KiB, escaped, and some numbers.
+const MOST_LINE: usize = (4 << 16) + 256;
+
+/// Gives the lines of an index to `line`, and returns its head.
+///
+/// Errors: the text for the operator, with the number of the line.
+fn read(index: &mut Input, mut line: impl FnMut(Line)) -> Result<Head, String> {
+    let (mut head, mut number, mut seen) = (None, 0_u64, 0);
+    loop {
+        let end = index.bytes()[seen..].iter().position(|&byte| byte == b'\n');
+        let Some(end) = end.map(|end| seen + end) else {
+            seen = index.bytes().len();
+            if seen > MOST_LINE {
+                return Err(format!("line {}: too long", number + 1));
+            }
+            match index.fill(seen + 1) {
+                Ok(got) if got > seen => continue,
+                Ok(0) => return head.ok_or_else(|| Error::NotAnIndex.to_string()),
+                Ok(_) => return Err(format!("line {}: it has no end", number + 1)),
+                Err(error) => return Err(strerror(&error)),
+            }
+        };
+        number += 1;
+        let text = &index.bytes()[..end];
+        let parsed = match head {
+            None => Head::parse(text).map(|parsed| head = Some(parsed)),
+            Some(_) => Line::parse(text).map(&mut line),
+        };
+        parsed.map_err(|error| format!("line {number}: {error}"))?;
+        index.consume(end + 1);
+        seen = 0;
+    }
+}
+
+/// Lists what is in an index; gives the exit code.
+pub fn list(index: Option<&mut Input>, mut told: Told) -> u8 {
+    let Some(index) = index else { return exit::STARTUP };
+    match read(index, |line| told.indexed(&line)) {
+        Ok(_) => told.flush(),
+        Err(reason) => {
+            told.say(Remark(format_args!("{}: {reason}", index.name.display())));
+            _ = told.flush();
+            exit::STARTUP
+        }
+    }
+}
+
+/// Writes the smaller dump: reads the directories, then only the files that are wanted, each from its place. What the index does not
+/// lead to is looked for in the whole dump, so that the result is the same as without an index.
+///
+/// Errors: the exit code, when a volume is no dump, which is said.
+pub fn emit(reading: &Reading, inputs: &mut [Input], index: &mut Input, emit: &mut Emit) -> Result<(), u8> {
+    // A pipe has no places to go to.
+    emit.by_index = inputs.iter().all(Input::is_seekable);
+    if !emit.by_index {
+        return whole(reading, inputs, emit, true).map(drop);
+    }
+    let mut reader = Reader::default();
+    for (volume, input) in (1..).zip(&mut *inputs) {
+        reader.begin_volume(volume);
+        emit.told.begin_volume(volume);
+        start_volume(reading, volume, input, &mut reader, emit)?;
+        Feed::new(&mut reader, emit, true).windows(reading.window_log).run(input);
+        if emit.is_enough() {
+            break;
+        }
+    }
+    if !emit.is_writing() {
+        // A path is not there, or all was read, and there is no file after the directories.
+        if !emit.is_enough() {
+            reader.finish(emit);
+        }
+        return Ok(());
+    }
+    emit.directories().into_iter().for_each(|ino| reader.tell_of_suspect(emit, ino));
+    let all = match places(index, emit) {
+        Ok(places) => fetch_all(reading, inputs, &places, &mut reader, emit),
+        Err(reason) => {
+            let name = index.name.display();
+            emit.told.say(Remark(format_args!("{name}: {reason}; the dump is read without it")));
+            emit.distrust();
+            false
+        }
+    };
+    if all || emit.told.is_stopped() {
+        return Ok(());
+    }
+    emit.search();
+    for input in &mut *inputs {
+        // A file can be sought in; an error comes again when it is read.
+        _ = input.seek(0);
+    }
+    whole(reading, inputs, emit, true).map(drop)
+}
+
+/// Where the files that are wanted are.
+///
+/// Errors: the text for the operator.
+fn places(index: &mut Input, emit: &Emit) -> Result<BTreeMap<Ino, Line>, String> {
+    let wanted = emit.missing();
+    let mut places: BTreeMap<Ino, Line> = BTreeMap::new();
+    let head = read(index, |line| {
+        if wanted.contains(&line.ino) {
+            places.entry(line.ino).or_insert(line);
+        }
+    })?;
+    match Some(head.date) == emit.date() {
+        true => Ok(places),
+        false => Err("an index of another dump".to_owned()),
+    }
+}
+
+/// Fetches all files that are wanted. False: one was not where the index says.
+fn fetch_all(
+    reading: &Reading,
+    inputs: &mut [Input],
+    places: &BTreeMap<Ino, Line>,
+    reader: &mut Reader,
+    emit: &mut Emit,
+) -> bool {
+    for ino in emit.missing() {
+        let Some(line) = places.get(&ino) else { return false };
+        emit.fetch(ino);
+        let place = Place { volume: line.volume, block: line.offset / TP_BSIZE as u64 };
+        let mut file = Reader::resume(place, reader.head().cloned(), reader.take_names());
+        let found = fetch(reading, inputs, line, &mut file, emit);
+        file.leave(emit, ino);
+        reader.give_names(file.take_names());
+        if !found || !emit.has(ino) {
+            return false;
+        }
+    }
+    true
+}
+
+/// Reads one file from its place on. False: the place is not there.
+fn fetch(reading: &Reading, inputs: &mut [Input], line: &Line, file: &mut Reader, emit: &mut Emit) -> bool {
+    let Some(first) = (line.volume as usize).checked_sub(1).filter(|&first| first < inputs.len()) else {
+        return false;
+    };
+    let (from, ahead) = match line.frame {
+        Some((frame, start)) => match line.offset.checked_sub(start) {
+            Some(ahead) => (frame, ahead),
+            None => return false,
+        },
+        None => (line.offset, 0),
+    };
+    for (at, input) in inputs.iter_mut().enumerate().skip(first) {
+        let is_first = at == first;
+        if !is_first {
+            file.begin_volume(at as u32 + 1);
+        }
+        if input.seek(if is_first { from } else { 0 }).is_err() {
+            return false;
+        }
+        let feed = Feed::new(file, emit, true).windows(reading.window_log);
+        feed.after(if is_first { ahead } else { 0 }).run(input);
+        if emit.is_enough() || file.is_over() {
+            break;
+        }
+    }
+    true
+}

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The file that an index is written to: made under a name of its own beside the one that it will have, and given that one by the
+//! monitor when it is whole. What was there before stays until then; what does not become whole is removed by the monitor, or by the
+//! supervisor (see `commands`) when that was killed.
+//!
+//! The index gets its name before the dump is recorded. Until that is done the index that it replaces is kept under the unfinished
+//! one's name, so that it can be put back; after a crash in between there is an index without a record, never a record whose index
+//! is missing.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::job::{Names, Output};
+use crate::monitor::commands::Commands;
+use crate::os::errno::strerror;
+use crate::os::shared;
+use crate::os::shared::Lock;
+use crate::os::{disk, output, rename};
+use dumpstream::index;
+
+/// Bytes that are written at once.
+const AT_ONCE: usize = 1 << 16;
+
+/// The names that an index has.
+#[derive(Clone, Debug)]
+pub struct IndexNames {
+    /// When it is whole.
+    pub name: PathBuf,
+    /// Until then.
+    pub unfinished: PathBuf,
+    /// The file that is written.
+    made: Option<FileId>,
+    /// The index that had the name at the start.
+    replaced: Option<FileId>,
+}
+
+/// File system and inode.
+pub type FileId = (u64, u64);
+
+/// Why an index did not get its name.
+#[derive(Debug)]
+pub enum Unkept {
+    /// A system call failed.
+    System(io::Error),
+    /// Another file has this name now.
+    Changed(PathBuf),
+}
+
+impl From<io::Error> for Unkept {
+    fn from(error: io::Error) -> Unkept {
+        Unkept::System(error)
+    }
+}
+
+impl fmt::Display for Unkept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unkept::System(error) => f.write_str(&strerror(error)),
+            Unkept::Changed(name) => write!(f, "another file has the name {} now", name.display()),
+        }
+    }
+}
+
+/// An index that is being written.
+pub struct IndexFile {
+    fd: OwnedFd,
+    names: IndexNames,
+    /// The index that it will replace: locked, so that no other dump replaces it meanwhile.
+    before: Option<File>,
+}
+
+/// An index that is to be made.
+pub struct IndexPlan {
+    names: IndexNames,
+    before: Option<File>,
+    permissions: Option<fs::Permissions>,
+}
+
+impl IndexPlan {
+    /// Looks where an index goes to, and makes nothing.
+    ///
+    /// Errors, one line: there is something else than an index, or the dump goes there, or those of open(2).
+    pub fn new(name: &Path, output: &Output) -> Result<IndexPlan, String> {
+        let told = |error: io::Error| strerror(&error);
+        let name = whole(name).map_err(told)?;
+        if goes_to(output, &name) {
+            return Err("the dump goes there".to_owned());
+        }
+        let before = match File::options().read(true).custom_flags(libc::O_NONBLOCK).open(&name) {
+            Ok(file) => Some(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(told(error)),
+        };
+        let permissions = before.as_ref().map(replaceable).transpose()?;
+        let mut unfinished = name.clone().into_os_string();
+        unfinished.push(format!(".{}", std::process::id()));
+        let id = |file: &File| disk::identity(file.as_fd());
+        let replaced = before.as_ref().map(id).transpose().map_err(told)?;
+        let names = IndexNames { name, unfinished: unfinished.into(), made: None, replaced };
+        Ok(IndexPlan { names, before, permissions })
+    }
+
+    /// Its names.
+    pub fn names(&self) -> &IndexNames {
+        &self.names
+    }
+
+    /// Makes the file, empty, with the permissions of the one that it will take the place of. `commands`, which was started for it, removes
+    /// it when this process is killed.
+    ///
+    /// Errors, one line: those of open(2), or another dump writes it.
+    pub fn make(self, commands: &Commands) -> Result<IndexFile, String> {
+        let told = |error: io::Error| strerror(&error);
+        let IndexPlan { mut names, before, permissions } = self;
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&names.unfinished);
+        let file = match file {
+            Ok(file) => file,
+            Err(error) => {
+                commands.made(None).map_err(told)?;
+                return Err(told(error));
+            }
+        };
+        let made = disk::identity(file.as_fd()).map_err(told)?;
+        commands.made(Some(made)).map_err(told)?;
+        names.made = Some(made);
+        if let Some(permissions) = permissions {
+            file.set_permissions(permissions).map_err(told)?;
+        }
+        let index = IndexFile { fd: file.into(), names, before };
+        if index.is_written_by_another() {
+            return Err("another dump writes it".to_owned());
+        }
+        Ok(index)
+    }
+}
+
+impl IndexFile {
+    /// Whether another dump writes an index of the same name: both lock their unfinished files, and the one that they replace.
+    fn is_written_by_another(&self) -> bool {
+        let is_taken = |fd: BorrowedFd<'_>| shared::try_lock(fd, Lock::Exclusive).is_ok_and(|free| !free);
+        let IndexNames { name, unfinished, .. } = &self.names;
+        if self.before.iter().any(|before| is_taken(before.as_fd())) || is_taken(self.fd.as_fd()) {
+            return true;
+        }
+        let (Some(above), Some(base)) = (name.parent(), name.file_name()) else { return false };
+        let others = fs::read_dir(above).into_iter().flatten().flatten().filter(|entry| {
+            let file = entry.file_name();
+            let digits =
+                file.as_bytes().strip_prefix(base.as_bytes()).and_then(|rest| rest.strip_prefix(b"."));
+            digits.is_some_and(|digits| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit))
+        });
+        others.map(|entry| entry.path()).filter(|path| path != unfinished).any(|path| {
+            let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW;
+            let file = File::options().read(true).custom_flags(flags).open(path);
+            file.is_ok_and(|file| is_taken(file.as_fd()))
+        })
+    }
+
+    /// The descriptor, whose rights are to be limited.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// Its names.
+    pub fn names(&self) -> &IndexNames {
+        &self.names
+    }
+
+    /// Writes the index: the lines of `walk`. `look_up` is called now and then, and an error of it ends the writing.
+    ///
+    /// Gives the number of lines. Errors: the outer one is that of `look_up`, the inner one that of writing.
+    pub fn write<E>(
+        &self,
+        head: &index::Head,
+        walk: &mut index::Walk<'_>,
+        mut look_up: impl FnMut() -> Result<(), E>,
+    ) -> Result<io::Result<u64>, E> {
+        let mut text = head.print();
+        let mut lines = 0;
+        while let Some(line) = walk.next_line() {
+            line.print(&mut text);
+            lines += 1;
+            if text.len() >= AT_ONCE {
+                look_up()?;
+                if let Err(error) = self.put(&mut text) {
+                    return Ok(Err(error));
+                }
+            }
+        }
+        Ok(self.put(&mut text).and_then(|()| output::fsync(self.fd.as_fd())).map(|()| lines))
+    }
+
+    fn put(&self, text: &mut Vec<u8>) -> io::Result<()> {
+        let mut rest = text.as_slice();
+        while !rest.is_empty() {
+            match output::write(self.fd.as_fd(), rest)? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                wrote => rest = &rest[wrote..],
+            }
+        }
+        text.clear();
+        Ok(())
+    }
+}
+
+impl IndexNames {
+    /// Gives the index, which is whole, its name: if no other file has it, or the one that had it at the start.
+    ///
+    /// Errors: all is as it was, or the index has its name and the folder could not be synced.
+    pub fn keep(&self) -> Result<(), Unkept> {
+        let IndexNames { name, unfinished, made, replaced } = self;
+        let changed = |name: &PathBuf| Err(Unkept::Changed(name.clone()));
+        if Some(id_of(unfinished)?) != *made {
+            return changed(unfinished);
+        }
+        match id_of(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match rename::to_new(unfinished, name) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return changed(name),
+                renamed => renamed?,
+            },
+            Err(error) => return Err(error.into()),
+            Ok(id) if Some(id) != *replaced => return changed(name),
+            Ok(_) => {
+                rename::exchange(unfinished, name)?;
+                // Where it could not be exchanged, nothing has the other name.
+                if id_of(unfinished).is_ok_and(|id| Some(id) != *replaced) {
+                    rename::exchange(unfinished, name)?;
+                    return changed(name);
+                }
+            }
+        }
+        if Some(id_of(name)?) != *made {
+            return changed(name);
+        }
+        Ok(self.sync()?)
+    }
+
+    /// Puts back what was there before the index got its name, if it did: the dump is not recorded.
+    pub fn take_back(&self) -> io::Result<()> {
+        let IndexNames { name, unfinished, made, replaced } = self;
+        match id_of(name) {
+            Ok(id) if Some(id) == *made => {}
+            _ => return Ok(()),
+        }
+        match id_of(unfinished) {
+            Ok(id) if Some(id) == *replaced => rename::exchange(unfinished, name)?,
+            _ => fs::remove_file(name)?,
+        }
+        self.sync()
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let above = self.name.parent().unwrap_or(Path::new("/"));
+        match File::open(above)?.sync_all() {
+            // Not every file system can sync a folder.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Removes what there is of it, or the index that it has replaced.
+    pub fn discard(&self) {
+        self.discard_file(self.made);
+    }
+
+    /// The same in a process that has the names from before the file was made. `made` is that file: nothing else is removed. None when
+    /// its maker was gone before it could say.
+    pub fn discard_file(&self, made: Option<FileId>) {
+        let ours = id_of(&self.unfinished)
+            .is_ok_and(|id| made.is_none_or(|made| id == made) || Some(id) == self.replaced);
+        if ours {
+            // What cannot be removed stays, under a name that says that it is no index yet.
+            let _ = fs::remove_file(&self.unfinished);
+        }
+    }
+}
+
+/// What has that name; a link is not followed.
+fn id_of(name: &Path) -> io::Result<FileId> {
+    fs::symlink_metadata(name).map(|meta| (meta.dev(), meta.ino()))
+}
+
+/// The path with no link in it, as far as it exists.
+fn whole(path: &Path) -> io::Result<PathBuf> {
+    match fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let above = match path.parent() {
+                Some(above) if !above.as_os_str().is_empty() => above,
+                _ => Path::new("."),
+            };
+            let name = path.file_name().ok_or(io::ErrorKind::NotFound)?;
+            Ok(fs::canonicalize(above)?.join(name))
+        }
+        other => other,
+    }
+}
+
+/// Whether a volume of the dump has this name, which is [`whole`].
+fn goes_to(output: &Output, name: &Path) -> bool {
+    let is_it = |volume: &OsString| whole(Path::new(volume)).is_ok_and(|volume| volume == name);
+    match output {
+        Output::Names(Names::List(list)) => list.iter().any(is_it),
+        Output::Names(Names::Numbered(base)) => {
+            // The first volume's name has the form of all.
+            let Ok(first) = whole(Path::new(&Names::Numbered(base.clone()).of(1))) else { return false };
+            let (first, name) = (first.as_os_str().as_bytes(), name.as_os_str().as_bytes());
+            let digits = name.strip_prefix(&first[..first.len() - 3]).unwrap_or(&[]);
+            digits.len() >= 3 && digits.iter().all(u8::is_ascii_digit)
+        }
+        Output::Stdout | Output::Command(_) | Output::Remote(_) => false,
+    }
+}
+
+/// The permissions of a file that an index may take the place of: another index, or an empty one. A disk, a dump or any other file
+/// whose name went to the wrong option is not lost.
+fn replaceable(mut file: &File) -> Result<fs::Permissions, String> {
+    let meta = file.metadata().map_err(|error| strerror(&error))?;
+    if !meta.is_file() {
+        return Err("it is no regular file".to_owned());
+    }
+    let mut start = Vec::new();
+    let read = file.by_ref().take(index::WORD.len() as u64).read_to_end(&mut start);
+    read.map_err(|error| strerror(&error))?;
+    if start.is_empty() || start == index::WORD {
+        return Ok(meta.permissions());
+    }
+    Err("it is there, and is no index".to_owned())
+}

@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! The monitor: the process that is started. It stays outside the sandbox, is the parent and the reaper of all others, and has the last word:
+//! it opens outputs, looks at them when they are written, gives the index its name, enters the dump in the dumpdates file, and exits.
+//!
+//! It does not hold the disk, and uses no other names than those of the command line.
+
+mod record;
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::dump::console::Console;
+use crate::dump::planner;
+use crate::dump::prepare::{Kept, Started};
+use crate::event::{Child, Event, EventQueue, ExitStatus, Sig};
+use crate::exit;
+use crate::job::{Job, Output};
+use crate::media::Kind;
+use crate::monitor::autoloader;
+use crate::monitor::autoloader::Loader;
+use crate::monitor::client::Outside;
+use crate::monitor::commands::{FromRunner, Happened, Task, TaskKind};
+use crate::monitor::index_file::IndexFile;
+use crate::monitor::protocol::{KILLED, Reply, Request};
+use crate::objects::outputs::{Outputs, Unopened};
+use crate::operator::{Remark, StopMessage};
+use crate::os::errno::strerror;
+use crate::os::output::Access;
+use crate::os::signals::heeded;
+use crate::os::socket::{MAX_FRAME, pair, recv_frame, send_frame, set_nonblocking, stream_pair};
+use crate::os::spawn::{Program, spawn_heeding};
+use crate::os::{disk, output, reaper, tape};
+
+const PLANNER: u64 = 0;
+const PLANNER_END: u64 = 1;
+const RUNNER: u64 = 2;
+const SUPERVISOR: u64 = 3;
+const AGAIN: u64 = 4;
+const LOADER: u64 = 5;
+const LOCK: u64 = 6;
+const GRACE: u64 = 7;
+
+/// How often a FIFO without a reader is tried.
+const FIFO_WAIT: Duration = Duration::from_millis(50);
+
+/// How long the last messages to the operator group may take when all else is over.
+const LAST_WALLS: Duration = Duration::from_millis(800);
+
+/// How long the planner may take to end after a signal that ends the dump: then it is stopped, or waits for a disk.
+const PLANNER_GRACE: Duration = Duration::from_millis(700);
+
+/// How long killed processes may take to go: they may be waiting for a disk.
+const LEFT: Duration = Duration::from_secs(1);
+
+/// Makes the dump that was started: forks the planner, and serves it to its end. Gives the exit code.
+pub fn run(mut started: Started, kept: Kept) -> u8 {
+    let begun = begin(&mut started, !kept.has_others);
+    // The disk is the planner's alone from here on.
+    let Started { job, mut console, index, stdout_appends, disk, uncached, .. } = started;
+    drop((console.take_outside(), disk, uncached));
+    let (socket, planner, queue) = match begun {
+        Ok(begun) => begun,
+        Err(error) => {
+            console.say(Remark(format_args!("the planner: {}", strerror(&error))));
+            return exit::STARTUP;
+        }
+    };
+    let mut monitor = Monitor {
+        socket: socket.as_fd(),
+        access: access(&job),
+        outputs: Outputs::new(&kept.table),
+        stdout_start: stdout_start(stdout_appends),
+        job: &job,
+        console: &console,
+        kept: &kept,
+        index: index.as_ref(),
+        queue,
+        planner: &planner,
+        command: Command::None,
+        closing: false,
+        walls: 0,
+        fifo: None,
+        written: None,
+        loader: Loader::default(),
+        is_locked_by_another: false,
+        complete: false,
+    };
+    let ended = monitor.serve();
+    let (complete, walls) = (monitor.complete, monitor.walls);
+    let code = exit_code(ended, complete || job.estimate_only, &console);
+    if !complete && walls > 0 {
+        monitor.let_walls_end();
+    }
+    drop(planner);
+    let Kept { commands, has_others, .. } = kept;
+    match commands {
+        Some(commands) if complete => {
+            if commands.leave() == Happened::Killed {
+                console
+                    .say(Remark(format_args!("WARNING: a command left processes running: they are killed")));
+            }
+        }
+        // They end what they run.
+        commands => drop(commands),
+    }
+    // What the caller has left running is not ours, and could not be told from what is.
+    if !has_others {
+        let _ = reaper::kill_descendants(LEFT);
+    }
+    if let Some(index) = &index {
+        index.names().discard();
+    }
+    code
+}
+
+/// Becomes the reaper of all others, if it is `alone`, takes the signals, and forks the planner. What it heeds then comes to both, or is passed on.
+fn begin(started: &mut Started, alone: bool) -> io::Result<(OwnedFd, Child, EventQueue)> {
+    if alone {
+        reaper::acquire()?;
+    }
+    let mut queue = EventQueue::new()?;
+    // nohup(1) and a shell's background jobs ignore some of them, and mean it.
+    queue.add_signals(&heeded(&[Sig::Int, Sig::Term, Sig::Hup]))?;
+    queue.add_signals(&[Sig::Info])?;
+    let (ours, theirs) = pair()?;
+    started.console.set_outside(Outside::new(theirs));
+    let planner = fork_planner(started)?;
+    queue.add_readable(ours.as_fd(), PLANNER)?;
+    queue.add_child(&planner, PLANNER_END)?;
+    Ok((ours, planner, queue))
+}
+
+/// Forks the planner, with what it needs and no more.
+fn fork_planner(started: &Started) -> io::Result<Child> {
+    let mut keep = vec![0, 1, 2];
+    let mut add = |fd: BorrowedFd<'_>| keep.push(fd.as_raw_fd());
+    let console = &started.console;
+    add(started.disk.as_fd());
+    add(started.uncached());
+    console.outside().iter().for_each(|outside| add(outside.socket().as_fd()));
+    console.tty().into_iter().for_each(&mut add);
+    started.index.iter().for_each(|index| add(index.descriptor()));
+    console.operator().display().terminal().into_iter().for_each(&mut add);
+    console.operator().display().pipe().into_iter().for_each(&mut add);
+    spawn_heeding(keep, || planner::run(started).into())
+}
+
+fn access(job: &Job) -> Access {
+    if job.verify { Access::WriteAndRead } else { Access::Write }
+}
+
+/// Where the dump begins on standard output, if that is a file.
+fn stdout_start(appends: bool) -> Option<u64> {
+    let stdout = io::stdout();
+    match disk::kind(stdout.as_fd()) {
+        Ok(disk::Kind::Regular) if appends => disk::media_size(stdout.as_fd()).ok(),
+        Ok(disk::Kind::Regular) => output::position(stdout.as_fd()).ok(),
+        _ => None,
+    }
+}
+
+/// The exit code, by how the planner ended. Success is what was recorded here, and nothing else.
+fn exit_code(ended: io::Result<ExitStatus>, complete: bool, console: &Console) -> u8 {
+    match ended {
+        Ok(ExitStatus::Exited(code)) => match u8::try_from(code) {
+            Ok(code @ (exit::DONE | exit::UNREADABLE)) if complete => return code,
+            Ok(code @ (exit::STARTUP | exit::ABORTED)) => return code,
+            Ok(exit::DONE | exit::UNREADABLE) => {
+                console.say(Remark(format_args!("the planner ended before the dump was complete")));
+            }
+            _ => console.say(Remark(format_args!("the planner {}", ExitStatus::Exited(code)))),
+        },
+        Ok(status) => console.say(Remark(format_args!("the planner {status}"))),
+        Err(error) => console.say(Remark(format_args!("the monitor: {}", strerror(&error)))),
+    }
+    // One that is complete is recorded, and not aborted by what came behind that.
+    if !complete {
+        console.say(StopMessage::Aborted);
+    }
+    exit::ABORTED
+}
+
+/// The command or remote shell of a volume.
+enum Command {
+    None,
+    Running,
+    Ended(ExitStatus),
+}
+
+struct Monitor<'a> {
+    /// The planner's socket.
+    socket: BorrowedFd<'a>,
+    planner: &'a Child,
+    /// What is to be done, with the names and commands of the command line.
+    job: &'a Job,
+    console: &'a Console,
+    kept: &'a Kept,
+    index: Option<&'a IndexFile>,
+    /// Whether outputs are also read.
+    access: Access,
+    queue: EventQueue,
+    command: Command,
+    /// Whether the planner waits for the end of the command.
+    closing: bool,
+    /// Messages to the operator group under way.
+    walls: u32,
+    /// The FIFO that waits for a reader.
+    fifo: Option<(u32, OsString)>,
+    loader: Loader,
+    outputs: Outputs<'a>,
+    /// The volume that is being written to a file, and that file.
+    written: Option<(u32, OwnedFd)>,
+    stdout_start: Option<u64>,
+    /// The planner waits until the dumpdates file is unlocked.
+    is_locked_by_another: bool,
+    /// The dump is recorded.
+    complete: bool,
+}
+
+impl Monitor<'_> {
+    /// Serves the planner until that has ended.
+    ///
+    /// Errors: a system call failed, or the planner asked for what there is not; it has been killed.
+    fn serve(&mut self) -> io::Result<ExitStatus> {
+        let served = self.serve_to_the_end();
+        if served.is_err() {
+            let _ = self.planner.kill();
+        }
+        served
+    }
+
+    fn serve_to_the_end(&mut self) -> io::Result<ExitStatus> {
+        if let Some(commands) = &self.kept.commands {
+            if let Some(socket) = commands.socket() {
+                self.queue.add_readable(socket, RUNNER)?;
+            }
+            self.queue.add_child(commands.child(), SUPERVISOR)?;
+        }
+        let mut events = Vec::new();
+        loop {
+            self.queue.wait(&mut events, None)?;
+            let mut ended = None;
+            for event in &events {
+                match *event {
+                    // What it asked for last comes first.
+                    Event::ChildExited { key: PLANNER_END, status } => ended = Some(status),
+                    event => self.on_event(event)?,
+                }
+            }
+            if let Some(status) = ended {
+                self.take_last_requests()?;
+                return Ok(status);
+            }
+        }
+    }
+
+    /// The planner has ended: takes what it asked for before that.
+    fn take_last_requests(&mut self) -> io::Result<()> {
+        let mut events = Vec::new();
+        loop {
+            self.queue.wait(&mut events, Some(Duration::ZERO))?;
+            if !events.iter().any(|event| matches!(event, Event::Readable { key: PLANNER })) {
+                return Ok(());
+            }
+            self.on_event(Event::Readable { key: PLANNER })?;
+        }
+    }
+
+    /// Waits, but not for long, until the operator group has been told what it was told last.
+    fn let_walls_end(&mut self) {
+        let end = Instant::now() + LAST_WALLS;
+        let mut events = Vec::new();
+        while self.walls > 0 {
+            let left = end.saturating_duration_since(Instant::now());
+            let waited = self.queue.wait(&mut events, Some(left));
+            let answered = events.iter().any(|event| matches!(event, Event::Readable { key: RUNNER }));
+            if waited.is_err()
+                || left.is_zero()
+                || (answered && self.on_event(Event::Readable { key: RUNNER }).is_err())
+            {
+                return;
+            }
+        }
+    }
+
+    fn on_event(&mut self, event: Event) -> io::Result<()> {
+        match event {
+            Event::Readable { key: PLANNER } => self.on_planner(),
+            Event::Readable { key: RUNNER } => self.on_runner(),
+            // There is nothing more for it to run.
+            Event::ChildExited { key: SUPERVISOR, .. } if self.complete => Ok(()),
+            Event::ChildExited { key: SUPERVISOR, status } => {
+                Err(io::Error::other(format!("the process that runs commands {status}")))
+            }
+            Event::Timer { key: LOADER } => self.look_for_medium(),
+            Event::Timer { key: LOCK } => self.try_to_record(),
+            Event::Timer { key: GRACE } => self.planner.kill(),
+            Event::Timer { .. } => match self.fifo.take() {
+                Some((volume, name)) => self.open_fifo(volume, name),
+                None => Ok(()),
+            },
+            Event::Signal(signal) => self.pass_on(signal),
+            _ => Ok(()),
+        }
+    }
+
+    /// A signal that was sent to this process is for the planner. One that a terminal sends to the process group came there, too; the
+    /// planner takes both for one.
+    fn pass_on(&mut self, signal: Sig) -> io::Result<()> {
+        let ends = match signal {
+            Sig::Term | Sig::Hup => true,
+            // Without a terminal it is not asked.
+            Sig::Int => !self.console.can_ask(),
+            Sig::Info => false,
+        };
+        if ends {
+            self.queue.add_timer(GRACE, PLANNER_GRACE, false)?;
+        }
+        self.planner.signal(signal)
+    }
+
+    fn on_planner(&mut self) -> io::Result<()> {
+        let mut bytes = [0; MAX_FRAME];
+        let received = match recv_frame(self.socket, &mut bytes) {
+            Ok(Some(received)) => received,
+            Ok(None) => return Ok(()),
+            // Its end is reported beside.
+            Err(error) if is_over(&error) => return self.queue.remove(self.socket),
+            Err(error) => return Err(error),
+        };
+        match Request::decode(&bytes[..received.len]).map_err(io::Error::other)? {
+            Request::Open(volume) => self.open(volume),
+            Request::Examine(volume) => self.examine(volume),
+            Request::Finish(volume, bytes) => self.finish(volume, bytes),
+            Request::Close => {
+                self.closing = true;
+                self.answer_close()
+            }
+            Request::Script(volume) => self.run(Task::Script(volume), None),
+            Request::Load(volume) => {
+                let name = self.job.output.names().map(|names| names.of(volume)).unwrap_or_default();
+                self.loader.wait_for(volume, name, self.job.autoload.unwrap_or(0));
+                self.look_for_medium()
+            }
+            Request::Record => self.try_to_record(),
+            Request::CancelRecord => self.cancel_record(),
+            Request::Broadcast(text) => {
+                // One that cannot be made is no reason to stop.
+                if Task::Wall(String::new()).program(self.job).is_ok() {
+                    self.run(Task::Wall(text), None)?;
+                    self.walls += 1;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn on_runner(&mut self) -> io::Result<()> {
+        let answer = match &self.kept.commands {
+            Some(commands) => match commands.answer() {
+                // Its end is reported by the supervisor's.
+                Err(error) if is_over(&error) => {
+                    return commands.socket().map_or(Ok(()), |socket| self.queue.remove(socket));
+                }
+                answer => answer?,
+            },
+            None => None,
+        };
+        match answer {
+            Some(FromRunner { kind: TaskKind::Output, status }) => {
+                self.command = Command::Ended(status);
+                self.answer_close()
+            }
+            Some(FromRunner { kind: TaskKind::Script, status }) => {
+                self.reply(&Reply::Scripted(number(status)), None)
+            }
+            Some(FromRunner { kind: TaskKind::All, .. }) => Ok(()),
+            Some(FromRunner { kind: TaskKind::Wall, .. }) => {
+                self.walls = self.walls.saturating_sub(1);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn run(&self, task: Task, fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
+        match &self.kept.commands {
+            Some(commands) => commands.run(task, fd),
+            None => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+
+    fn answer_close(&mut self) -> io::Result<()> {
+        if !self.closing || matches!(self.command, Command::Running) {
+            return Ok(());
+        }
+        self.closing = false;
+        let status = match std::mem::replace(&mut self.command, Command::None) {
+            Command::Ended(ExitStatus::Signaled(signal)) => KILLED + signal.unsigned_abs(),
+            Command::Ended(ended) => number(ended),
+            Command::None | Command::Running => 0,
+        };
+        self.reply(&Reply::Closed(status), None)
+    }
+
+    /// Looks whether the autoloader has brought a medium; if not, later again until its time is over.
+    fn look_for_medium(&mut self) -> io::Result<()> {
+        match self.loader.look(&self.outputs) {
+            Some(loaded) => self.reply(&Reply::Loaded(loaded), None),
+            None => self.queue.add_timer(LOADER, autoloader::EVERY, false),
+        }
+    }
+
+    fn open(&mut self, volume: u32) -> io::Result<()> {
+        // What it was is closed: the file is unlocked, and may be opened again.
+        self.written = None;
+        let opened = match &self.job.output {
+            Output::Stdout => Err(io::ErrorKind::InvalidInput.into()),
+            Output::Names(names) => {
+                let name = names.of(volume);
+                if is_fifo(&name) {
+                    return self.open_fifo(volume, name);
+                }
+                match self.outputs.open(volume, &name, self.access) {
+                    Ok(fd) => self.watch(volume, &fd).and_then(|()| what_it_takes(&name, fd)),
+                    Err(Unopened::System(error)) => Err(error),
+                    Err(Unopened::Refused(text)) => return self.reply(&Reply::Refused(text), None),
+                }
+            }
+            Output::Command(_) => self.start(Task::Command(volume), Kind::Stream),
+            Output::Remote(_) => self.start(Task::Remote, Kind::Remote),
+        };
+        self.answer_open(opened)
+    }
+
+    fn examine(&self, volume: u32) -> io::Result<()> {
+        let examined = match &self.job.output {
+            Output::Names(names) => output::examine(Path::new(&names.of(volume)), self.access),
+            _ => Ok(()),
+        };
+        match examined {
+            Ok(()) => self.reply(&Reply::Writable, None),
+            Err(error) => self.reply(&Reply::Failed(error.raw_os_error().unwrap_or(libc::ENOENT)), None),
+        }
+    }
+
+    fn answer_open(&self, opened: io::Result<(OwnedFd, Kind, Option<u32>)>) -> io::Result<()> {
+        match opened {
+            Ok((fd, kind, most)) => self.reply(&Reply::Opened { kind, most }, Some(fd.as_fd())),
+            Err(error) => self.reply(&Reply::Failed(error.raw_os_error().unwrap_or(libc::ENOENT)), None),
+        }
+    }
+
+    /// Opens a FIFO; if nobody reads it yet, it is tried again, so that the end of the planner is seen meanwhile.
+    fn open_fifo(&mut self, volume: u32, name: OsString) -> io::Result<()> {
+        match output::open_fifo(Path::new(&name)) {
+            Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {
+                self.fifo = Some((volume, name));
+                self.queue.add_timer(AGAIN, FIFO_WAIT, false)
+            }
+            // Something else has the name by now.
+            Ok(fd) if disk::kind(fd.as_fd())? != disk::Kind::Fifo => self.open(volume),
+            opened => self.answer_open(opened.map(|fd| {
+                output::widen(fd.as_fd());
+                (fd, Kind::Stream, None)
+            })),
+        }
+    }
+
+    /// Has a program run that reads what is written to the descriptor, and for a remote tape answers there.
+    fn start(&mut self, task: Task, kind: Kind) -> io::Result<(OwnedFd, Kind, Option<u32>)> {
+        if matches!(self.command, Command::Running) {
+            return Err(io::Error::from_raw_os_error(libc::EBUSY));
+        }
+        let _: Program = task.program(self.job)?;
+        let (theirs, ours) = if kind == Kind::Remote { stream_pair()? } else { output::pipe()? };
+        output::widen(ours.as_fd());
+        if kind == Kind::Remote {
+            // What the peer sends is read while it is sent something.
+            set_nonblocking(ours.as_fd(), true)?;
+        }
+        self.run(task, Some(theirs.as_fd()))?;
+        self.command = Command::Running;
+        Ok((ours, kind, None))
+    }
+
+    fn reply(&self, reply: &Reply, fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
+        match send_frame(self.socket, &reply.encode(), fd) {
+            // The planner has ended meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => other,
+        }
+    }
+}
+
+/// Whether a process at the other end of a socket has ended; with what it was sent unread, it is said so.
+fn is_over(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset)
+}
+
+/// An exit status as a number: 128 and the signal for one that was killed.
+fn number(status: ExitStatus) -> u32 {
+    match status {
+        ExitStatus::Exited(code) => code.unsigned_abs() & 0xff,
+        ExitStatus::Signaled(signal) => 128 + signal.unsigned_abs(),
+    }
+}
+
+fn is_fifo(name: &OsString) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    std::fs::metadata(name).is_ok_and(|meta| meta.file_type().is_fifo())
+}
+
+/// How an output is written to, and the largest record that it takes.
+fn what_it_takes(name: &OsString, fd: OwnedFd) -> io::Result<(OwnedFd, Kind, Option<u32>)> {
+    let path = Path::new(name);
+    let kind = match disk::kind(fd.as_fd())? {
+        disk::Kind::Regular => Kind::File,
+        disk::Kind::Character if tape::is_tape(fd.as_fd()) => Kind::Tape,
+        _ => Kind::Stream,
+    };
+    let most = (kind == Kind::Tape).then(|| tape::max_record(fd.as_fd(), path)).flatten();
+    Ok((fd, kind, most.map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX))))
+}
