@@ -149,7 +149,7 @@ fn of_a_dump_of_the_other_byte_order_and_of_linux() {
     }
 }
 
-/// An index as `src/index` has it, made of what `--list --json` says.
+/// An index as `dumpstream::index` has it, made of what `--list --json` says.
 fn index(dump: &[PathBuf]) -> String {
     let ran = run(capdump().args(["--list", "--json"]).args(dump), LIMIT).ok();
     let objects: Vec<Value> =
