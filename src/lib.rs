@@ -1,26 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! capdump backs up UFS file systems in the stream that restore(8) reads.
+//! capdump backs up UFS file systems in the stream that restore(8) reads. ARCHITECTURE.md says what each module is.
 //!
-//! What is on the disk is read by the crate `ufs`, what is on a dump by `dumpstream`. Here are
-//!
-//! - `passes`     what to dump (passes I and II) and the stream of it (III and IV); pure
-//! - `volume`     where tape blocks go: records, size limits, volume headers; pure
-//! - `disk`       reading the disk, and what is done when it cannot be read
-//! - `partition`  partition tables in front of file systems; pure
-//! - `signature`  formats of images that are not UFS; pure
-//! - `ring`       chunks, their order and what workers are told; the state machine is pure
-//! - `compress`   zstd frames and the table of them; pure
-//! - `media`      file, pipe, tape: how records are written
-//! - `unpack`     compressed volumes; pure
-//! - `dumpdates`  the record of earlier dumps; pure
-//! - `fstab`      what fstab(5) says of the operand; pure
-//! - `operator`   messages and questions
-//! - `sandbox`    the one table of rights
-//! - `event`      the event queue's face
-//! - `os`         FreeBSD and Linux: the only unsafe code
-//! - `proc`       planner and worker
-//! - `job`        what is to be done
-//! - `cli`        the command line, made into a job
+//! What is on the disk is read by the crate `ufs`, what is on a dump by `dumpstream`. This library has [`run`], and what fuzz targets and
+//! tests look at from outside.
 
 #[cfg(all(feature = "sandbox-probe", not(debug_assertions)))]
 compile_error!("the feature sandbox-probe is for tests, never for a release");
