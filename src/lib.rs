@@ -39,7 +39,7 @@ pub mod internals {
     pub use crate::workers::extent::EXTENT_BYTES;
     pub use crate::workers::order::Next;
     pub use crate::workers::protocol::FRAME_BYTES;
-    pub use crate::workers::{Extent, Frame, Order, Slots};
+    pub use crate::workers::{Extent, FromWorker, Order, Slots, ToWorker};
 
     /// Modules whose items would have names without meaning here.
     pub mod dumpdates {

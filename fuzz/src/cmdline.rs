@@ -4,9 +4,9 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use capdump::internals::{Request, parse};
 use capdump::internals::job::{Limit, estimate};
 use capdump::internals::parse_ctime;
+use capdump::internals::{Request, parse};
 
 /// Runs an input: the environment's `TAPE` and the arguments, each ended by a NUL.
 pub fn run(data: &[u8]) {

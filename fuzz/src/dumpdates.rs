@@ -4,8 +4,8 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use capdump::internals::dumpdates::{Dumpdates, Entry, change, check_name, last_dumps};
 use capdump::internals::Fstab;
+use capdump::internals::dumpdates::{Dumpdates, Entry, change, check_name, last_dumps};
 use capdump::internals::{ctime, parse_ctime};
 
 use crate::input::Input;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Frames of the ring and messages of the monitor, from a process that has been taken over; and what the planner makes of answers.
 
-use capdump::internals::protocol::{Reply, Request};
+use capdump::internals::Chunk;
 use capdump::internals::EXTENT_BYTES;
 use capdump::internals::FRAME_BYTES;
 use capdump::internals::Next;
-use capdump::internals::{Extent, Frame, Order, Slots, merge};
-use capdump::internals::Chunk;
+use capdump::internals::protocol::{Reply, Request};
+use capdump::internals::{Extent, FromWorker, Order, Slots, ToWorker, merge};
 
 use crate::input::Input;
 
@@ -30,11 +30,14 @@ fn messages(bytes: &[u8]) {
         assert_eq!(Reply::decode(&reply.encode()), Ok(reply));
     }
     again(bytes);
+    if let Ok(frame) = ToWorker::decode(bytes) {
+        assert_eq!(ToWorker::decode(&frame.encode()), Ok(frame));
+    }
 }
 
-fn again(bytes: &[u8]) -> Option<Frame> {
-    let frame = Frame::decode(bytes).ok()?;
-    assert_eq!(Frame::decode(&frame.encode()), Ok(frame));
+fn again(bytes: &[u8]) -> Option<FromWorker> {
+    let frame = FromWorker::decode(bytes).ok()?;
+    assert_eq!(FromWorker::decode(&frame.encode()), Ok(frame));
     Some(frame)
 }
 
@@ -100,15 +103,15 @@ impl Side {
         }
     }
 
-    /// Takes a frame as `proc::crew` does. Chunks are settled in order, each once.
-    fn take(&mut self, worker: u8, frame: Frame) {
+    /// Takes a frame as `workers::pool` does. Chunks are settled in order, each once.
+    fn take(&mut self, worker: u8, frame: FromWorker) {
         let worker = u32::from(worker) % self.slots.workers;
         match frame {
-            Frame::Fault { sequence, record, fault } => {
+            FromWorker::Fault { sequence, record, fault } => {
                 let with = self.order.is_with(worker, sequence);
                 assert!(self.order.fault(worker, sequence, record, fault).is_err() || with);
             }
-            Frame::Done { sequence, epoch, outcome } => {
+            FromWorker::Done { sequence, epoch, outcome } => {
                 let with = self.order.is_with(worker, sequence) && epoch == self.order.epoch();
                 assert!(self.order.answered(worker, sequence, epoch, outcome).is_err() || with);
             }

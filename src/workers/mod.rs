@@ -20,4 +20,4 @@ pub use arena::Slots;
 pub use digest::Digest;
 pub use extent::Extent;
 pub use order::Order;
-pub use protocol::{Frame, OnMedium, Outcome, Placed};
+pub use protocol::{FromWorker, OnMedium, Outcome, Placed, ToWorker, Token};

@@ -24,7 +24,7 @@ use crate::workers::extent::EXTENT_BYTES;
 use crate::workers::order::{InFlight, Next, Unasked};
 use crate::workers::protocol::{BadFrame, FRAME_BYTES};
 use crate::workers::worker::{End, Worker};
-use crate::workers::{Extent, Frame, OnMedium, Order, Outcome, Slots};
+use crate::workers::{Extent, FromWorker, OnMedium, Order, Outcome, Slots, ToWorker, Token};
 use dumpstream::TP_BSIZE;
 
 /// What a worker has told.
@@ -50,7 +50,7 @@ pub enum Broken {
     /// A frame that makes no sense.
     Frame(u32, BadFrame),
     /// A frame that no worker may send.
-    Unexpected(u32, Frame),
+    Unexpected(u32, FromWorker),
     /// An answer to nothing that was asked.
     Unasked(Unasked),
     /// A system call failed.
@@ -189,7 +189,7 @@ impl Crew {
         self.order.assigned(chunk);
         self.send(
             self.slots.worker_of(sequence),
-            Frame::Assign { sequence, epoch, slot, blocks, extents },
+            ToWorker::Assign { sequence, epoch, slot, blocks, extents },
             None,
         )
     }
@@ -205,7 +205,7 @@ impl Crew {
         let bytes = now.len() as u32;
         self.order.assigned_bytes(bytes);
         let epoch = self.order.epoch();
-        let frame = Frame::AssignBytes { sequence, epoch, slot, bytes };
+        let frame = ToWorker::AssignBytes { sequence, epoch, slot, bytes };
         self.send(self.slots.worker_of(sequence), frame, None)?;
         Ok(later)
     }
@@ -216,7 +216,7 @@ impl Crew {
         let slot = self.slots.slot_of(sequence);
         let epoch = self.order.epoch();
         self.order.assigned_check(bytes);
-        let frame = Frame::AssignCheck { sequence, epoch, slot, offset, bytes, blocks };
+        let frame = ToWorker::AssignCheck { sequence, epoch, slot, offset, bytes, blocks };
         self.send(self.slots.worker_of(sequence), frame, None)
     }
 
@@ -227,7 +227,7 @@ impl Crew {
     }
 
     /// Gives a medium to all workers, when no chunk is under way. They answer, see [`Crew::is_ready`]; then
-    /// [`Crew::start_writing`] sets the token going. For `limit` and `keep_room` see [`Frame::Medium`].
+    /// [`Crew::start_writing`] sets the token going. For `limit` and `keep_room` see [`ToWorker::Medium`].
     pub fn take_medium(
         &mut self,
         fd: BorrowedFd<'_>,
@@ -236,14 +236,14 @@ impl Crew {
         keep_room: bool,
     ) -> Result<(), Broken> {
         let epoch = self.order.begin_epoch();
-        let frame = Frame::Medium { epoch, kind, limit, keep_room };
+        let frame = ToWorker::Medium { epoch, kind, limit, keep_room };
         (0..self.slots.workers).try_for_each(|worker| self.send(worker, frame, Some(fd)))
     }
 
     /// Has all workers close the medium and forget the chunks of it. They answer, see [`Crew::is_ready`].
     pub fn release_medium(&mut self) -> Result<(), Broken> {
         let epoch = self.order.begin_epoch();
-        (0..self.slots.workers).try_for_each(|worker| self.send(worker, Frame::Release { epoch }, None))
+        (0..self.slots.workers).try_for_each(|worker| self.send(worker, ToWorker::Release { epoch }, None))
     }
 
     /// Whether all workers have taken or closed the medium, and touch no slot.
@@ -257,7 +257,7 @@ impl Crew {
         let epoch = self.order.epoch();
         self.send(
             self.slots.worker_of(sequence),
-            Frame::Token { sequence, epoch, volume: OnMedium::default() },
+            ToWorker::Token(Token { sequence, epoch, volume: OnMedium::default() }),
             None,
         )
     }
@@ -291,22 +291,23 @@ impl Crew {
             }
             Err(error) => return Err(error.into()),
         };
-        let frame = Frame::decode(&bytes[..received.len]).map_err(|error| Broken::Frame(worker, error))?;
+        let frame =
+            FromWorker::decode(&bytes[..received.len]).map_err(|error| Broken::Frame(worker, error))?;
         match frame {
-            Frame::Ready { epoch } if epoch == self.order.epoch() => {
+            FromWorker::Ready { epoch } if epoch == self.order.epoch() => {
                 member.ready = epoch;
                 Ok(Some(News::Ready))
             }
-            Frame::Fault { sequence, record, fault } => {
+            FromWorker::Fault { sequence, record, fault } => {
                 self.order.fault(worker, sequence, record, fault).map_err(Broken::Unasked)?;
                 Ok(Some(News::Fault))
             }
-            Frame::Silent { sequence, epoch }
+            FromWorker::Silent { sequence, epoch }
                 if epoch == self.order.epoch() && self.slots.worker_of(sequence) == worker =>
             {
                 Ok(Some(News::Silent))
             }
-            Frame::Done { sequence, epoch, outcome } => {
+            FromWorker::Done { sequence, epoch, outcome } => {
                 self.order.answered(worker, sequence, epoch, outcome).map_err(Broken::Unasked)?;
                 Ok(Some(News::Done))
             }
@@ -402,7 +403,7 @@ impl Crew {
         }
     }
 
-    fn send(&self, worker: u32, frame: Frame, fd: Option<BorrowedFd<'_>>) -> Result<(), Broken> {
+    fn send(&self, worker: u32, frame: ToWorker, fd: Option<BorrowedFd<'_>>) -> Result<(), Broken> {
         let Some(member) = self.members.get(worker as usize) else { return Ok(()) };
         match send_frame(member.socket.as_fd(), &frame.encode(), fd) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Broken::Gone(worker)),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What planner and workers say to each other: frames of 64 bytes, encoder beside decoder.
+//! The messages between planner and workers: frames of 64 bytes, encoder beside decoder.
 //!
-//! Both sides check that a frame is one that the other may send, and that its numbers fit: a worker may have been
-//! taken over by what it read.
+//! Each direction has a type of its own, so that no side decodes what the other may not send. Both check that the numbers fit: a worker
+//! may have been taken over by what it read.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -14,10 +14,10 @@ use crate::workers::digest::Digest;
 /// Bytes of a frame.
 pub const FRAME_BYTES: usize = 64;
 
-/// One message.
+/// What the planner sends to a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Frame {
-    /// Planner to worker: a medium to write to, whose descriptor comes along. All chunks of earlier epochs are forgotten.
+pub enum ToWorker {
+    /// A medium to write to, whose descriptor comes along. All chunks of earlier epochs are forgotten.
     Medium {
         /// The epoch that begins.
         epoch: u32,
@@ -28,17 +28,12 @@ pub enum Frame {
         /// Whether room for that table is to be kept behind each chunk.
         keep_room: bool,
     },
-    /// Planner to worker: the medium is to be closed, and all chunks of earlier epochs forgotten.
+    /// The medium is to be closed, and all chunks of earlier epochs forgotten.
     Release {
         /// The epoch that begins.
         epoch: u32,
     },
-    /// Worker to planner: the medium has been taken or closed, and no slot is touched any more.
-    Ready {
-        /// The epoch that began.
-        epoch: u32,
-    },
-    /// Planner to worker: a chunk to read and write.
+    /// A chunk to read and write.
     Assign {
         /// The chunk's number.
         sequence: u64,
@@ -51,7 +46,7 @@ pub enum Frame {
         /// Extents in its list.
         extents: u32,
     },
-    /// Planner to worker: bytes of the planner's own, to be written as they are.
+    /// Bytes of the planner's own, to be written as they are.
     AssignBytes {
         /// Their number among the chunks.
         sequence: u64,
@@ -62,7 +57,7 @@ pub enum Frame {
         /// How many they are.
         bytes: u32,
     },
-    /// Planner to worker: part of the medium to be read back. What it was made from goes into the slot.
+    /// Part of the medium to be read back. What it was made from goes into the slot.
     AssignCheck {
         /// Its number among the chunks.
         sequence: u64,
@@ -77,16 +72,30 @@ pub enum Frame {
         /// Tape blocks that they were made from; none of what is no part of the dump.
         blocks: u32,
     },
-    /// Planner or worker to worker: chunk `sequence` may be written.
-    Token {
-        /// The chunk that may be written.
-        sequence: u64,
-        /// The epoch of the token.
+    /// The first chunk of a medium may be written.
+    Token(Token),
+}
+
+/// What a worker sends to the next one, and the planner to the first: a chunk may be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// The chunk.
+    pub sequence: u64,
+    /// The epoch of the token.
+    pub epoch: u32,
+    /// What is on the medium by then.
+    pub volume: OnMedium,
+}
+
+/// What a worker sends to the planner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FromWorker {
+    /// The medium has been taken or closed, and no slot is touched any more.
+    Ready {
+        /// The epoch that began.
         epoch: u32,
-        /// What is on the medium by then.
-        volume: OnMedium,
     },
-    /// Worker to planner: part of chunk `sequence` could not be read.
+    /// Part of chunk `sequence` could not be read.
     Fault {
         /// The chunk.
         sequence: u64,
@@ -95,14 +104,14 @@ pub enum Frame {
         /// What happened.
         fault: Fault,
     },
-    /// Worker to planner: the remote tape that chunk `sequence` is written to has neither taken nor sent anything for long. It is waited for.
+    /// The remote tape that chunk `sequence` is written to has neither taken nor sent anything for long. It is waited for.
     Silent {
         /// The chunk.
         sequence: u64,
         /// The epoch of the chunk.
         epoch: u32,
     },
-    /// Worker to planner: chunk `sequence` is done with, and the token passed on if it was written in full.
+    /// Chunk `sequence` is done with, and the token passed on if it was written in full.
     Done {
         /// The chunk.
         sequence: u64,
@@ -195,36 +204,100 @@ const ASSIGN_CHECK: u32 = 12;
 const CHECKED: u32 = 13;
 const SILENT: u32 = 14;
 
-impl Frame {
-    /// How it goes over a socket: a tag, then its numbers in turn, 8 bytes each.
+/// The tag and the numbers of a frame.
+type Words = [u64; FRAME_BYTES / 8];
+
+impl ToWorker {
+    /// As it is sent: a tag, then its numbers in turn, 8 bytes each.
     pub fn encode(&self) -> [u8; FRAME_BYTES] {
         match *self {
-            Frame::Medium { epoch, kind, limit, keep_room } => {
+            ToWorker::Medium { epoch, kind, limit, keep_room } => {
                 let limit = limit.map_or(0, NonZeroU64::get);
                 pack(MEDIUM, [epoch.into(), kind.code().into(), limit, keep_room.into()])
             }
-            Frame::Release { epoch } => pack(RELEASE, [epoch.into()]),
-            Frame::Ready { epoch } => pack(READY, [epoch.into()]),
-            Frame::Assign { sequence, epoch, slot, blocks, extents } => {
+            ToWorker::Release { epoch } => pack(RELEASE, [epoch.into()]),
+            ToWorker::Assign { sequence, epoch, slot, blocks, extents } => {
                 pack(ASSIGN, [sequence, epoch.into(), slot.into(), blocks.into(), extents.into()])
             }
-            Frame::AssignBytes { sequence, epoch, slot, bytes } => {
+            ToWorker::AssignBytes { sequence, epoch, slot, bytes } => {
                 pack(ASSIGN_BYTES, [sequence, epoch.into(), slot.into(), bytes.into()])
             }
-            Frame::AssignCheck { sequence, epoch, slot, offset, bytes, blocks } => {
+            ToWorker::AssignCheck { sequence, epoch, slot, offset, bytes, blocks } => {
                 let numbers = [sequence, epoch.into(), slot.into(), offset, bytes.into(), blocks.into()];
                 pack(ASSIGN_CHECK, numbers)
             }
-            Frame::Token { sequence, epoch, volume } => {
-                pack(TOKEN, [sequence, epoch.into(), volume.bytes, volume.chunks.into()])
+            ToWorker::Token(token) => token.encode(),
+        }
+    }
+
+    /// Decodes what was received.
+    ///
+    /// Errors: it has not the length of a frame, its tag is not known, or a number is too large for what it means.
+    pub fn decode(bytes: &[u8]) -> Result<ToWorker, BadFrame> {
+        decode(bytes, |tag, words| {
+            let small = |index: usize| u32::try_from(words[index]).ok();
+            let sequence = words[1];
+            match tag {
+                MEDIUM => Some(ToWorker::Medium {
+                    epoch: small(1)?,
+                    kind: Kind::from_code(small(2)?)?,
+                    limit: NonZeroU64::new(words[3]),
+                    keep_room: flag(words[4])?,
+                }),
+                RELEASE => Some(ToWorker::Release { epoch: small(1)? }),
+                ASSIGN => Some(ToWorker::Assign {
+                    sequence,
+                    epoch: small(2)?,
+                    slot: small(3)?,
+                    blocks: small(4)?,
+                    extents: small(5)?,
+                }),
+                ASSIGN_BYTES => Some(ToWorker::AssignBytes {
+                    sequence,
+                    epoch: small(2)?,
+                    slot: small(3)?,
+                    bytes: small(4)?,
+                }),
+                ASSIGN_CHECK => Some(ToWorker::AssignCheck {
+                    sequence,
+                    epoch: small(2)?,
+                    slot: small(3)?,
+                    offset: words[4],
+                    bytes: small(5)?,
+                    blocks: small(6)?,
+                }),
+                TOKEN => token(words).map(ToWorker::Token),
+                _ => None,
             }
-            Frame::Fault { sequence, record, fault } => {
+        })
+    }
+}
+
+impl Token {
+    /// See [`ToWorker::encode`].
+    pub fn encode(&self) -> [u8; FRAME_BYTES] {
+        let Token { sequence, epoch, volume } = *self;
+        pack(TOKEN, [sequence, epoch.into(), volume.bytes, volume.chunks.into()])
+    }
+
+    /// See [`ToWorker::decode`].
+    pub fn decode(bytes: &[u8]) -> Result<Token, BadFrame> {
+        decode(bytes, |tag, words| if tag == TOKEN { token(words) } else { None })
+    }
+}
+
+impl FromWorker {
+    /// See [`ToWorker::encode`].
+    pub fn encode(&self) -> [u8; FRAME_BYTES] {
+        match *self {
+            FromWorker::Ready { epoch } => pack(READY, [epoch.into()]),
+            FromWorker::Fault { sequence, record, fault } => {
                 let errno = u64::from(fault.errno.cast_unsigned()) << 32 | u64::from(record);
                 let sizes = u64::from(fault.count) << 32 | u64::from(fault.got);
                 pack(FAULT, [sequence, fault.sector.into(), errno, fault.block, sizes])
             }
-            Frame::Silent { sequence, epoch } => pack(SILENT, [sequence, epoch.into()]),
-            Frame::Done { sequence, epoch, outcome } => {
+            FromWorker::Silent { sequence, epoch } => pack(SILENT, [sequence, epoch.into()]),
+            FromWorker::Done { sequence, epoch, outcome } => {
                 let told = |tag, number, digest: Digest| {
                     let [a, b, c, d] = digest.words();
                     pack(tag, [sequence, epoch.into(), number, a, b, c, d])
@@ -245,78 +318,56 @@ impl Frame {
         }
     }
 
-    /// Reads what a socket gave.
-    ///
-    /// Errors: it has not the length of a frame, its tag is not known, or a number is too large for what it means.
-    pub fn decode(bytes: &[u8]) -> Result<Frame, BadFrame> {
-        let (words, _) = bytes.as_chunks::<8>();
-        let words: [u64; FRAME_BYTES / 8] = match <[[u8; 8]; 8]>::try_from(words) {
-            Ok(words) if bytes.len() == FRAME_BYTES => words.map(u64::from_ne_bytes),
-            _ => return Err(BadFrame { tag: 0, length: bytes.len() }),
-        };
-        let tag = u32::try_from(words[0]).unwrap_or(u32::MAX);
-        parse(tag, &words).ok_or(BadFrame { tag, length: bytes.len() })
+    /// See [`ToWorker::decode`].
+    pub fn decode(bytes: &[u8]) -> Result<FromWorker, BadFrame> {
+        decode(bytes, |tag, words| {
+            let small = |index: usize| u32::try_from(words[index]).ok();
+            let sequence = words[1];
+            let digest = Digest::from_words([words[4], words[5], words[6], words[7]]);
+            let done = |outcome| Some(FromWorker::Done { sequence, epoch: small(2)?, outcome });
+            match tag {
+                READY => Some(FromWorker::Ready { epoch: small(1)? }),
+                FAULT => Some(FromWorker::Fault {
+                    sequence,
+                    record: words[3] as u32,
+                    fault: Fault {
+                        sector: flag(words[2])?,
+                        errno: ((words[3] >> 32) as u32).cast_signed(),
+                        block: words[4],
+                        count: (words[5] >> 32) as u32,
+                        got: words[5] as u32,
+                    },
+                }),
+                SILENT => Some(FromWorker::Silent { sequence, epoch: small(2)? }),
+                WRITTEN => {
+                    let (bytes, checksum) = (words[3] as u32, (words[3] >> 32) as u32);
+                    done(Outcome::Written(Placed { bytes, checksum, digest }))
+                }
+                LIMIT => done(Outcome::Limit),
+                END_OF_MEDIUM => done(Outcome::EndOfMedium { records: small(3)?, digest }),
+                CHECKED => done(Outcome::Checked { bytes: small(3)?, digest }),
+                FAILED => done(Outcome::Failed { records: small(3)?, errno: small(4)?.cast_signed() }),
+                _ => None,
+            }
+        })
     }
 }
 
-fn parse(tag: u32, words: &[u64; FRAME_BYTES / 8]) -> Option<Frame> {
+/// The message that `parse` makes of a frame's tag and words.
+fn decode<M>(bytes: &[u8], parse: impl FnOnce(u32, &Words) -> Option<M>) -> Result<M, BadFrame> {
+    let (words, _) = bytes.as_chunks::<8>();
+    let words: Words = match <[[u8; 8]; 8]>::try_from(words) {
+        Ok(words) if bytes.len() == FRAME_BYTES => words.map(u64::from_ne_bytes),
+        _ => return Err(BadFrame { tag: 0, length: bytes.len() }),
+    };
+    let tag = u32::try_from(words[0]).unwrap_or(u32::MAX);
+    parse(tag, &words).ok_or(BadFrame { tag, length: bytes.len() })
+}
+
+fn token(words: &Words) -> Option<Token> {
     let small = |index: usize| u32::try_from(words[index]).ok();
-    let sequence = words[1];
-    let digest = Digest::from_words([words[4], words[5], words[6], words[7]]);
-    let done = |outcome| Some(Frame::Done { sequence, epoch: small(2)?, outcome });
-    match tag {
-        MEDIUM => Some(Frame::Medium {
-            epoch: small(1)?,
-            kind: Kind::from_code(small(2)?)?,
-            limit: NonZeroU64::new(words[3]),
-            keep_room: flag(words[4])?,
-        }),
-        RELEASE => Some(Frame::Release { epoch: small(1)? }),
-        READY => Some(Frame::Ready { epoch: small(1)? }),
-        ASSIGN => Some(Frame::Assign {
-            sequence,
-            epoch: small(2)?,
-            slot: small(3)?,
-            blocks: small(4)?,
-            extents: small(5)?,
-        }),
-        ASSIGN_BYTES => {
-            Some(Frame::AssignBytes { sequence, epoch: small(2)?, slot: small(3)?, bytes: small(4)? })
-        }
-        ASSIGN_CHECK => Some(Frame::AssignCheck {
-            sequence,
-            epoch: small(2)?,
-            slot: small(3)?,
-            offset: words[4],
-            bytes: small(5)?,
-            blocks: small(6)?,
-        }),
-        TOKEN => {
-            let volume = OnMedium { bytes: words[3], chunks: small(4)? };
-            Some(Frame::Token { sequence, epoch: small(2)?, volume })
-        }
-        FAULT => Some(Frame::Fault {
-            sequence,
-            record: words[3] as u32,
-            fault: Fault {
-                sector: flag(words[2])?,
-                errno: ((words[3] >> 32) as u32).cast_signed(),
-                block: words[4],
-                count: (words[5] >> 32) as u32,
-                got: words[5] as u32,
-            },
-        }),
-        SILENT => Some(Frame::Silent { sequence, epoch: small(2)? }),
-        WRITTEN => {
-            let (bytes, checksum) = (words[3] as u32, (words[3] >> 32) as u32);
-            done(Outcome::Written(Placed { bytes, checksum, digest }))
-        }
-        LIMIT => done(Outcome::Limit),
-        END_OF_MEDIUM => done(Outcome::EndOfMedium { records: small(3)?, digest }),
-        CHECKED => done(Outcome::Checked { bytes: small(3)?, digest }),
-        FAILED => done(Outcome::Failed { records: small(3)?, errno: small(4)?.cast_signed() }),
-        _ => None,
-    }
+    let volume = OnMedium { bytes: words[3], chunks: small(4)? };
+    Some(Token { sequence: words[1], epoch: small(2)?, volume })
 }
 
 fn flag(word: u64) -> Option<bool> {
@@ -344,39 +395,55 @@ mod tests {
     fn frames_come_back_as_they_were() {
         let digest = Digest::of(b"bytes");
         let fault = Fault { sector: true, errno: 5, block: 1 << 40, count: 65536, got: 512 };
+        let token = Token { sequence: 7, epoch: 1, volume: OnMedium { bytes: 1 << 40, chunks: 9 } };
+        let limit = NonZeroU64::new(1 << 40);
         for frame in [
-            Frame::Medium { epoch: 3, kind: Kind::Tape, limit: None, keep_room: false },
-            Frame::Medium { epoch: 3, kind: Kind::File, limit: NonZeroU64::new(1 << 40), keep_room: true },
-            Frame::Release { epoch: 4 },
-            Frame::Ready { epoch: 3 },
-            Frame::Assign { sequence: 1 << 50, epoch: 2, slot: 5, blocks: 1020, extents: 99 },
-            Frame::AssignBytes { sequence: 1 << 50, epoch: 2, slot: 5, bytes: 99 },
-            Frame::AssignCheck { sequence: 1 << 50, epoch: 2, slot: 5, offset: 1 << 60, bytes: 9, blocks: 8 },
-            Frame::Token { sequence: 7, epoch: 1, volume: OnMedium { bytes: 1 << 40, chunks: 9 } },
-            Frame::Fault { sequence: 7, record: 9, fault },
-            Frame::Silent { sequence: 7, epoch: 9 },
-            Frame::Done {
-                sequence: 7,
-                epoch: 1,
-                outcome: Outcome::Written(Placed { bytes: 9, checksum: u32::MAX, digest }),
+            ToWorker::Medium { epoch: 3, kind: Kind::Tape, limit: None, keep_room: false },
+            ToWorker::Medium { epoch: 3, kind: Kind::File, limit, keep_room: true },
+            ToWorker::Release { epoch: 4 },
+            ToWorker::Assign { sequence: 1 << 50, epoch: 2, slot: 5, blocks: 1020, extents: 99 },
+            ToWorker::AssignBytes { sequence: 1 << 50, epoch: 2, slot: 5, bytes: 99 },
+            ToWorker::AssignCheck {
+                sequence: 1 << 50,
+                epoch: 2,
+                slot: 5,
+                offset: 1 << 60,
+                bytes: 9,
+                blocks: 8,
             },
-            Frame::Done { sequence: 7, epoch: 1, outcome: Outcome::Limit },
-            Frame::Done { sequence: 7, epoch: 1, outcome: Outcome::Checked { bytes: 9, digest } },
-            Frame::Done { sequence: 7, epoch: 1, outcome: Outcome::EndOfMedium { records: 4, digest } },
-            Frame::Done { sequence: 7, epoch: 1, outcome: Outcome::Failed { records: 0, errno: 28 } },
+            ToWorker::Token(token),
         ] {
-            assert_eq!(Frame::decode(&frame.encode()), Ok(frame));
+            assert_eq!(ToWorker::decode(&frame.encode()), Ok(frame));
+            assert!(FromWorker::decode(&frame.encode()).is_err(), "no worker may send {frame:?}");
+            assert_eq!(Token::decode(&frame.encode()).is_ok(), frame == ToWorker::Token(token));
+        }
+        let done = |outcome| FromWorker::Done { sequence: 7, epoch: 1, outcome };
+        for frame in [
+            FromWorker::Ready { epoch: 3 },
+            FromWorker::Fault { sequence: 7, record: 9, fault },
+            FromWorker::Silent { sequence: 7, epoch: 9 },
+            done(Outcome::Written(Placed { bytes: 9, checksum: u32::MAX, digest })),
+            done(Outcome::Limit),
+            done(Outcome::Checked { bytes: 9, digest }),
+            done(Outcome::EndOfMedium { records: 4, digest }),
+            done(Outcome::Failed { records: 0, errno: 28 }),
+        ] {
+            assert_eq!(FromWorker::decode(&frame.encode()), Ok(frame));
+            assert!(ToWorker::decode(&frame.encode()).is_err(), "the planner does not send {frame:?}");
         }
     }
 
     #[test]
     fn what_is_no_frame_is_refused() {
-        assert!(Frame::decode(&[]).is_err());
-        assert!(Frame::decode(&[0; FRAME_BYTES]).is_err());
-        assert!(Frame::decode(&[0xff; FRAME_BYTES]).is_err());
-        assert!(Frame::decode(&Frame::Ready { epoch: 1 }.encode()[..63]).is_err());
-        let mut long = Frame::Ready { epoch: 1 }.encode();
+        let ready = FromWorker::Ready { epoch: 1 }.encode();
+        let mut long = ready;
         long[13] = 1;
-        assert!(Frame::decode(&long).is_err(), "an epoch over 32 bits");
+        for bytes in [&[][..], &[0; FRAME_BYTES], &[0xff; FRAME_BYTES], &ready[..63], &long] {
+            assert!(
+                FromWorker::decode(bytes).is_err()
+                    && ToWorker::decode(bytes).is_err()
+                    && Token::decode(bytes).is_err()
+            );
+        }
     }
 }

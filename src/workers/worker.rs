@@ -21,7 +21,7 @@ use crate::workers::extent::EXTENT_BYTES;
 use crate::workers::order::most_faults;
 use crate::workers::protocol::{BadFrame, FRAME_BYTES};
 use crate::workers::read::Reader;
-use crate::workers::{Digest, Extent, Frame, OnMedium, Outcome, Placed, Slots};
+use crate::workers::{Digest, Extent, FromWorker, OnMedium, Outcome, Placed, Slots, ToWorker, Token};
 use dumpstream::TP_BSIZE;
 use ufs::Buffer;
 
@@ -61,7 +61,7 @@ pub enum End {
     /// A frame that makes no sense.
     Frame(BadFrame),
     /// A frame that this worker cannot be sent, or with numbers that do not fit.
-    Unexpected(Frame),
+    Unexpected(ToWorker),
 }
 
 impl fmt::Display for End {
@@ -190,7 +190,7 @@ impl Worker<'_> {
         let mut bytes = [0; FRAME_BYTES];
         if std::mem::take(&mut state.planner_has_sent) || state.chunks.is_empty() {
             let Some(received) = recv_frame(self.planner, &mut bytes)? else { return Ok(true) };
-            let frame = Frame::decode(&bytes[..received.len]).map_err(End::Frame)?;
+            let frame = ToWorker::decode(&bytes[..received.len]).map_err(End::Frame)?;
             self.planner_said(state, frame, received.fd)?;
             return Ok(true);
         }
@@ -198,25 +198,22 @@ impl Worker<'_> {
             return Ok(false);
         };
         let Some(received) = recv_frame(left, &mut bytes)? else { return Ok(true) };
-        match Frame::decode(&bytes[..received.len]).map_err(End::Frame)? {
-            Frame::Token { sequence, epoch, volume } => take_token(state, sequence, epoch, volume),
-            other => return Err(End::Unexpected(other)),
-        }
+        take_token(state, Token::decode(&bytes[..received.len]).map_err(End::Frame)?);
         Ok(true)
     }
 
-    fn planner_said(&mut self, state: &mut State, frame: Frame, fd: Option<OwnedFd>) -> Result<(), End> {
+    fn planner_said(&mut self, state: &mut State, frame: ToWorker, fd: Option<OwnedFd>) -> Result<(), End> {
         match frame {
-            Frame::Medium { epoch, kind, limit, keep_room } => {
+            ToWorker::Medium { epoch, kind, limit, keep_room } => {
                 let Some(fd) = fd else { return Err(End::Unexpected(frame)) };
                 self.begin_epoch(state, epoch, Some(Medium { fd, kind, limit, keep_room }))
             }
-            Frame::Release { epoch } => self.begin_epoch(state, epoch, None),
-            Frame::Token { sequence, epoch, volume } => {
-                take_token(state, sequence, epoch, volume);
+            ToWorker::Release { epoch } => self.begin_epoch(state, epoch, None),
+            ToWorker::Token(token) => {
+                take_token(state, token);
                 Ok(())
             }
-            Frame::AssignBytes { sequence, epoch, slot, bytes } => {
+            ToWorker::AssignBytes { sequence, epoch, slot, bytes } => {
                 let fits = self.is_mine(sequence, slot) && bytes as usize <= self.slots.chunk_bytes();
                 if epoch != state.epoch || !fits {
                     return Err(End::Unexpected(frame));
@@ -225,7 +222,7 @@ impl Worker<'_> {
                 state.chunks.push_back(Assigned { bytes, read: true, ..Assigned::new(sequence, slot, 0) });
                 Ok(())
             }
-            Frame::AssignCheck { sequence, epoch, slot, offset, bytes, blocks } => {
+            ToWorker::AssignCheck { sequence, epoch, slot, offset, bytes, blocks } => {
                 let whole = bytes as usize;
                 let most = self
                     .compressor
@@ -243,7 +240,7 @@ impl Worker<'_> {
                 state.chunks.push_back(chunk);
                 Ok(())
             }
-            Frame::Assign { sequence, epoch, slot, blocks, extents } => {
+            ToWorker::Assign { sequence, epoch, slot, blocks, extents } => {
                 let fits = self.is_mine(sequence, slot)
                     && blocks <= self.slots.chunk_blocks
                     && blocks.is_multiple_of(self.slots.record_blocks)
@@ -255,7 +252,6 @@ impl Worker<'_> {
                 state.chunks.push_back(Assigned { extents, read, ..Assigned::new(sequence, slot, blocks) });
                 Ok(())
             }
-            other => Err(End::Unexpected(other)),
         }
     }
 
@@ -270,7 +266,7 @@ impl Worker<'_> {
         state.epoch = epoch;
         state.chunks.clear();
         state.token = None;
-        self.tell(Frame::Ready { epoch })
+        self.tell(FromWorker::Ready { epoch })
     }
 
     /// Reads the first chunk that is not read yet, if there is one.
@@ -291,7 +287,7 @@ impl Worker<'_> {
         let buffer = self.arena.slice_mut(self.slots.buffer(chunk.slot));
         state.reader.read(&self.disk, buffer, self.slots.record_blocks, &mut |record, fault| {
             if faults.len() < most_faults(blocks) {
-                faults.push(Frame::Fault { sequence, record, fault });
+                faults.push(FromWorker::Fault { sequence, record, fault });
             }
         });
         chunk.read = true;
@@ -336,7 +332,7 @@ impl Worker<'_> {
             let bytes = volume.bytes + u64::from(placed.bytes);
             self.pass_on(state, sequence + 1, OnMedium { bytes, chunks: volume.chunks + 1 })?;
         }
-        self.tell(Frame::Done { sequence, epoch: state.epoch, outcome })?;
+        self.tell(FromWorker::Done { sequence, epoch: state.epoch, outcome })?;
         Ok(true)
     }
 
@@ -350,7 +346,7 @@ impl Worker<'_> {
         page: &mut Vec<u8>,
     ) -> Outcome {
         let patience = medium.kind.is_remote().then(patience::record);
-        let silent = || self.tell(Frame::Silent { sequence: chunk.sequence, epoch });
+        let silent = || self.tell(FromWorker::Silent { sequence: chunk.sequence, epoch });
         let wait = |fd: BorrowedFd<'_>, until| wait_until(fd, until, patience, silent);
         let mut out = Descriptor { fd: medium.fd.as_fd(), wait };
         let start = self.slots.buffer(chunk.slot).start;
@@ -401,7 +397,7 @@ impl Worker<'_> {
             Outcome::Failed { records: 0, errno }
         });
         state.chunks.pop_front();
-        self.tell(Frame::Done { sequence, epoch: state.epoch, outcome })?;
+        self.tell(FromWorker::Done { sequence, epoch: state.epoch, outcome })?;
         Ok(true)
     }
 
@@ -432,21 +428,20 @@ impl Worker<'_> {
     fn pass_on(&self, state: &mut State, sequence: u64, volume: OnMedium) -> Result<(), End> {
         match self.right {
             None => state.token = Some((sequence, volume)),
-            Some(right) => send(right, Frame::Token { sequence, epoch: state.epoch, volume })?,
+            Some(right) => send(right, &Token { sequence, epoch: state.epoch, volume }.encode())?,
         }
         Ok(())
     }
 
-    fn tell(&self, frame: Frame) -> Result<(), End> {
-        send(self.planner, frame)
+    fn tell(&self, message: FromWorker) -> Result<(), End> {
+        send(self.planner, &message.encode())
     }
 }
 
 /// Sends a frame; when the other side has not taken what was sent before, waits for it.
-fn send(to: BorrowedFd<'_>, frame: Frame) -> Result<(), End> {
-    let bytes = frame.encode();
+fn send(to: BorrowedFd<'_>, bytes: &[u8; FRAME_BYTES]) -> Result<(), End> {
     loop {
-        match send_frame(to, &bytes, None) {
+        match send_frame(to, bytes, None) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 wait_until(to, Until::Writable, None, || Ok(()))?
             }
@@ -503,10 +498,10 @@ impl Medium {
     }
 }
 
-fn take_token(state: &mut State, sequence: u64, epoch: u32, volume: OnMedium) {
+fn take_token(state: &mut State, token: Token) {
     // A token of an epoch before may still be on its way when a new one begins.
-    if epoch == state.epoch {
-        state.token = Some((sequence, volume));
+    if token.epoch == state.epoch {
+        state.token = Some((token.sequence, token.volume));
     }
 }
 

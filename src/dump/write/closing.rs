@@ -16,7 +16,7 @@ impl Writing<'_, '_> {
     /// Closes a medium that is full; there is more to come.
     pub(super) fn close_full(&mut self, mut medium: Medium) -> Result<VolumeEnd, Stop> {
         medium.unload = self.volumes.is_to_be_unloaded();
-        if self.on_volume == 0 {
+        if self.ledger.on_volume == 0 {
             return Err(Stop::because(format_args!("{} takes not even one chunk", medium.name.display())));
         }
         if let Err(reason) = self.secure(&medium)? {
@@ -30,25 +30,25 @@ impl Writing<'_, '_> {
 
     /// Makes what is on the medium safe, and reads it back if that is wanted. The inner error is why it is not safe.
     pub(super) fn secure(&mut self, medium: &Medium) -> Result<Result<(), String>, Stop> {
-        let safe = medium.make_safe(self.bytes, self.records());
+        let safe = medium.make_safe(self.ledger.bytes, self.records());
         if let Err(error) = safe {
             return Ok(Err(error.to_string()));
         }
-        if let Err(reason) = self.volumes.finish(medium, self.bytes)? {
+        if let Err(reason) = self.volumes.finish(medium, self.ledger.bytes)? {
             return Ok(Err(reason));
         }
         if let Err(errno) = self.wait_until_read(medium)? {
             return Ok(Err(reason(errno)));
         }
-        if self.verification.is_some() {
+        if self.ledger.verification.is_some() {
             self.verify(medium)?;
         }
-        Ok(medium.leave(self.verification.is_some()).map_err(|error| error.to_string()))
+        Ok(medium.leave(self.ledger.verification.is_some()).map_err(|error| error.to_string()))
     }
 
     /// Records on this medium.
     pub(super) fn records(&self) -> u64 {
-        self.on_volume / u64::from(self.started.job.ntrec)
+        self.ledger.on_volume / u64::from(self.started.job.ntrec)
     }
 
     /// All that was to go on this medium is on it.
@@ -65,7 +65,7 @@ impl Writing<'_, '_> {
             return self.name_failure(reason, medium);
         }
         let console = &self.started.console;
-        if let Some(verification) = &mut self.verification {
+        if let Some(verification) = &mut self.ledger.verification {
             verification.finish().map_err(Stop::because)?;
             console.say(Message::Verified { volumes: self.filler.volume() });
         }
@@ -73,8 +73,8 @@ impl Writing<'_, '_> {
         let blocks = self.filler.total_blocks();
         console.say(Message::Written { blocks, volumes });
         if self.started.job.compress.is_some() {
-            let bytes = self.bytes_before + self.bytes;
-            console.say(Message::Compressed { blocks: self.written, bytes });
+            let bytes = self.ledger.all_bytes();
+            console.say(Message::Compressed { blocks: self.ledger.written, bytes });
         }
         let seconds = self.started.clock.now() - self.progress.started();
         console.say(Message::Finished { seconds, blocks });
@@ -84,7 +84,7 @@ impl Writing<'_, '_> {
             Kind::Tape | Kind::Remote | Kind::RemoteInStep => "on tape",
             Kind::Stream => "written",
         };
-        let sums = Sums { blocks, bytes: self.bytes_before + self.bytes, place, seconds };
+        let sums = Sums { blocks, bytes: self.ledger.all_bytes(), place, seconds };
         console.show(operator::Event::Done { volumes, sums });
         // dump says that it has recorded the dump before it closes the medium.
         let safe_at_close = self.volumes.are_safe_at_close();
@@ -133,7 +133,7 @@ impl Writing<'_, '_> {
         {
             console.say(Remark(format_args!("{}: {full}", medium.name.display())));
         }
-        if self.on_volume == 0 {
+        if self.ledger.on_volume == 0 {
             console.say(MediaMessage::EotAtStart);
             let name = medium.name.display();
             let ntrec = self.started.job.ntrec;

@@ -26,8 +26,8 @@ impl Writing<'_, '_> {
     /// Notes that a chunk is on the medium, behind what is counted of it so far.
     pub(super) fn note_indexed(&mut self, sequence: u64, chunk: &Chunk) {
         let compressed = self.started.job.compress.is_some();
-        if let Some(indexing) = &mut self.indexing {
-            let frame = compressed.then_some((self.bytes, self.on_volume * TP_BSIZE as u64));
+        if let Some(indexing) = &mut self.ledger.indexing {
+            let frame = compressed.then_some((self.ledger.bytes, self.ledger.on_volume * TP_BSIZE as u64));
             indexing.wrote(chunk, chunk.blocks, self.crew.settled(sequence, chunk.blocks), frame);
         }
     }
@@ -35,7 +35,7 @@ impl Writing<'_, '_> {
     /// Notes that the medium ended behind so many tape blocks of a chunk; a compressed one is never cut.
     pub(super) fn note_indexed_part(&mut self, blocks: u32) {
         if let (Some(indexing), Some(InFlight { sequence, chunk, .. })) =
-            (&mut self.indexing, self.crew.stopped_in())
+            (&mut self.ledger.indexing, self.crew.stopped_in())
         {
             indexing.wrote(chunk, blocks, self.crew.settled(*sequence, blocks), None);
         }
@@ -47,7 +47,9 @@ impl Writing<'_, '_> {
     /// and whoever counts on the index would find out when a file is to be restored.
     pub(super) fn write_index(&mut self) -> Result<Option<Index>, Stop> {
         let started = self.started;
-        let (Some(file), Some(indexing)) = (&started.index, self.indexing.take()) else { return Ok(None) };
+        let (Some(file), Some(indexing)) = (&started.index, self.ledger.indexing.take()) else {
+            return Ok(None);
+        };
         let identity = &started.identity;
         let head = Head::new(identity.date, identity.level, &identity.label, &identity.filesys);
         let head = Head { files: indexing.files(), ..head };

@@ -4,6 +4,7 @@
 mod closing;
 mod drain;
 mod index;
+mod ledger;
 pub mod places;
 mod report;
 mod verify;
@@ -14,7 +15,6 @@ use std::num::NonZeroU64;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use crate::compress::{Entry, SeekTable};
 use crate::disk::Disk;
 use crate::dump::Stop;
 use crate::dump::passes::Notice;
@@ -24,8 +24,9 @@ use crate::dump::source::Source;
 use crate::dump::volumes::medium::Medium;
 use crate::dump::volumes::outputs::{Failure, Volumes};
 use crate::dump::volumes::{Ended, Filler};
+use crate::dump::write::ledger::Ledger;
 use crate::dump::write::places::Indexing;
-use crate::dump::write::written::{Part, Verification};
+use crate::dump::write::written::Part;
 use crate::event::{Event, EventQueue, Sig};
 use crate::media::patience;
 use crate::operator;
@@ -50,19 +51,7 @@ pub struct Writing<'a, 'd> {
     queue: &'a mut EventQueue,
     crew: Crew,
     filler: Filler,
-    /// Tape blocks that are on media.
-    written: u64,
-    /// Tape blocks that are on this medium.
-    on_volume: u64,
-    /// Bytes of this medium that are written, and with compression its frames.
-    bytes: u64,
-    frames: SeekTable,
-    /// With `--verify`, what is to be read back.
-    verification: Option<Verification>,
-    /// With `--index`, what it will say.
-    indexing: Option<Indexing>,
-    /// Bytes on media before this one.
-    bytes_before: u64,
+    ledger: Ledger,
     /// Why the ring stopped writing to this medium.
     stopped: Option<Outcome>,
     /// Whether dump would have looked at the clock: it does after each record.
@@ -117,13 +106,7 @@ impl<'a, 'd> Writing<'a, 'd> {
             queue,
             crew,
             filler,
-            written: 0,
-            on_volume: 0,
-            bytes: 0,
-            frames: SeekTable::default(),
-            verification: started.job.verify.then(|| Verification::new(started.job.ntrec)),
-            indexing,
-            bytes_before: 0,
+            ledger: Ledger::new(&started.job, indexing),
             stopped: None,
             clock_started: false,
             progress,
@@ -152,23 +135,19 @@ impl<'a, 'd> Writing<'a, 'd> {
         let mut in_step = false;
         loop {
             // A volume that fails is written again from here.
-            let losses = self.started.console.losses().clone();
-            let checkpoint = (self.filler.clone(), self.written);
-            let mark = self.indexing.as_ref().map(Indexing::mark);
+            let checkpoint = self.filler.clone();
+            let mark = self.ledger.mark(&self.started.console.losses());
             match self.write_volume(in_step)? {
                 VolumeEnd::Dump => return Ok(()),
                 VolumeEnd::Full => {
-                    self.bytes_before += self.bytes;
+                    self.ledger.end_volume();
                     let volume = self.filler.volume() + 1;
                     self.change(volume, false)?;
                 }
                 VolumeEnd::Failed(failure) => {
                     self.ask_to_rewrite(failure)?;
-                    (self.filler, self.written) = checkpoint;
-                    if let (Some(indexing), Some(mark)) = (&mut self.indexing, mark) {
-                        indexing.go_back(mark);
-                    }
-                    *self.started.console.losses() = losses;
+                    self.filler = checkpoint;
+                    self.ledger.roll_back(mark, &mut self.started.console.losses());
                     in_step = true;
                 }
             }
@@ -193,7 +172,7 @@ impl<'a, 'd> Writing<'a, 'd> {
             console.say(MediaMessage::CannotRecover);
             return Err(Stop::Told);
         }
-        console.say(MediaMessage::WriteErrorInVolume { blocks: self.on_volume, volume });
+        console.say(MediaMessage::WriteErrorInVolume { blocks: self.ledger.on_volume, volume });
         console.say(Remark(format_args!("{}: {reason}", self.volumes.name(volume).display())));
         console.broadcast(Attention::WriteError);
         if !console.ask(Question::Restart)? {
@@ -213,12 +192,8 @@ impl<'a, 'd> Writing<'a, 'd> {
         let volume = self.filler.volume();
         let medium = self.volumes.open(volume, in_step)?;
         self.started.console.show(operator::Event::Volume { volume, output: &medium.name });
-        (self.on_volume, self.bytes, self.stopped) = (0, 0, None);
-        self.frames.clear();
-        if let Some(verification) = &mut self.verification {
-            verification.begin_volume(volume);
-        }
-        self.indexing.iter_mut().for_each(Indexing::begin_volume);
+        self.stopped = None;
+        self.ledger.begin_volume(volume);
         let job = &self.started.job;
         let limit = job.compress.and(job.byte_limit()).and_then(NonZeroU64::new);
         let keep_room = job.compress.is_some() && medium.can_be_cut();
@@ -238,7 +213,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         if let Some(outcome) = outcome {
             self.filler.give_back(self.crew.take_back(outcome));
         }
-        if !matches!(outcome, Some(Outcome::Failed { .. })) && !self.frames.entries().is_empty() {
+        if !matches!(outcome, Some(Outcome::Failed { .. })) && !self.ledger.frames.entries().is_empty() {
             outcome = self.write_table(&medium)?.or(outcome);
         }
         self.crew.release_medium()?;
@@ -272,8 +247,9 @@ impl<'a, 'd> Writing<'a, 'd> {
     /// not whole.
     fn write_table(&mut self, medium: &Medium) -> Result<Option<Outcome>, Stop> {
         // On a full file part of a frame may stand there, or the room that was kept.
-        medium.go_behind(self.bytes)?;
-        let table = self.frames.encode().ok_or_else(|| Stop::because("too many frames for one volume"))?;
+        medium.go_behind(self.ledger.bytes)?;
+        let table =
+            self.ledger.frames.encode().ok_or_else(|| Stop::because("too many frames for one volume"))?;
         self.crew.take_medium(medium.fd.as_fd(), medium.kind, None, false)?;
         self.wait_until_ready()?;
         self.crew.start_writing()?;
@@ -296,16 +272,9 @@ impl<'a, 'd> Writing<'a, 'd> {
         }))
     }
 
-    fn count(&mut self, blocks: u32, bytes: u64) {
-        self.written += u64::from(blocks);
-        self.on_volume += u64::from(blocks);
-        self.bytes += bytes;
-    }
-
-    /// Counts records of the chunk that the ring stopped in; a compressed one has none.
+    /// Counts records of the chunk that the ring stopped in.
     fn count_records(&mut self, records: u32) {
-        let blocks = records * self.started.job.ntrec;
-        self.count(blocks, u64::from(blocks) * TP_BSIZE as u64);
+        self.ledger.wrote_part(records * self.started.job.ntrec);
     }
 
     fn fill_chunk(&mut self) -> Result<Ended, Stop> {
@@ -408,15 +377,8 @@ impl<'a, 'd> Writing<'a, 'd> {
                     self.note_losses(&chunk, first_record, &faults);
                     self.tell_faults(&faults)?;
                     self.note_indexed(sequence, &chunk);
-                    self.count(chunk.blocks, placed.bytes.into());
+                    self.ledger.wrote(chunk.blocks, &placed);
                     self.note_written(&chunk, placed);
-                    if self.started.job.compress.is_some() && chunk.blocks > 0 {
-                        self.frames.push(Entry {
-                            compressed: placed.bytes,
-                            decompressed: chunk.blocks * TP_BSIZE as u32,
-                            checksum: placed.checksum,
-                        });
-                    }
                     self.crew.recycle(chunk);
                     self.tell_progress();
                 }
@@ -448,7 +410,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         let blocks = records * self.started.job.ntrec;
         self.note_indexed_part(blocks);
         if let (Some(verification), Some(stopped)) =
-            (self.verification.as_mut().filter(|_| blocks > 0), self.crew.stopped_in())
+            (self.ledger.verification.as_mut().filter(|_| blocks > 0), self.crew.stopped_in())
         {
             verification.wrote(Part::new(&stopped.chunk, blocks, blocks * TP_BSIZE as u32, digest));
         }

@@ -63,15 +63,15 @@ impl Writing<'_, '_> {
     /// The first line of progress comes a step after the first record.
     pub(super) fn start_clock(&mut self) {
         if !std::mem::replace(&mut self.clock_started, true) {
-            let written = std::mem::replace(&mut self.written, self.started.job.ntrec.into());
+            let written = std::mem::replace(&mut self.ledger.written, self.started.job.ntrec.into());
             self.tell_progress();
-            self.written = written;
+            self.ledger.written = written;
         }
     }
 
     pub(super) fn tell_progress(&mut self) {
         let now = self.started.clock.now();
-        let (state, due) = self.progress.report(now, self.written, time::ctime);
+        let (state, due) = self.progress.report(now, self.ledger.written, time::ctime);
         let console = &self.started.console;
         let wanted = std::mem::take(&mut self.asked) || console.operator().display().has_lines();
         if due && wanted {
@@ -81,7 +81,7 @@ impl Writing<'_, '_> {
             State::Percent { seconds, .. } => Some(*seconds),
             State::Soon => None,
         };
-        let (pass, volume, blocks) = (self.pass, self.filler.volume(), self.written);
+        let (pass, volume, blocks) = (self.pass, self.filler.volume(), self.ledger.written);
         let estimate = self.estimate;
         console.show(operator::Event::Progress { pass, volume, blocks, estimate, left });
         if now != self.titled {

@@ -20,7 +20,7 @@ impl Writing<'_, '_> {
     pub(super) fn verify(&mut self, medium: &Medium) -> Result<(), Stop> {
         self.started.console.say(Message::Verifying { volume: self.filler.volume() });
         let now = self.started.clock.now();
-        let total = self.verification.as_ref().map_or(0, |verification| verification.progress().1);
+        let total = self.ledger.verification.as_ref().map_or(0, |verification| verification.progress().1);
         self.reading_back = Some(Progress::new(now, total));
         self.show_verifying(false);
         medium.go_to_start().map_err(Stop::because)?;
@@ -28,10 +28,10 @@ impl Writing<'_, '_> {
         self.wait_until_ready()?;
         self.crew.start_writing()?;
         self.stopped = None;
-        if let Some(verification) = &mut self.verification {
+        if let Some(verification) = &mut self.ledger.verification {
             verification.begin_reading();
         }
-        while let Some(verification) = self.verification.as_mut().filter(|v| v.awaited().is_some()) {
+        while let Some(verification) = self.ledger.verification.as_mut().filter(|v| v.awaited().is_some()) {
             let next = if self.crew.has_room() { verification.next_part() } else { None };
             match next {
                 Some((offset, part)) => {
@@ -51,7 +51,7 @@ impl Writing<'_, '_> {
 
     /// Shows how much of the volume was read back; prints it only when that is `asked` for. Does nothing when no volume is read back.
     pub(super) fn show_verifying(&mut self, asked: bool) {
-        let (Some(progress), Some(verification)) = (&mut self.reading_back, &self.verification) else {
+        let (Some(progress), Some(verification)) = (&mut self.reading_back, &self.ledger.verification) else {
             return;
         };
         let (now, volume) = (self.started.clock.now(), self.filler.volume());
@@ -77,7 +77,7 @@ impl Writing<'_, '_> {
 
     /// A part of the medium was read back.
     pub(super) fn checked(&mut self, sequence: u64, bytes: u32, digest: Digest) -> Result<(), Stop> {
-        let Some(verification) = &mut self.verification else { return Ok(()) };
+        let Some(verification) = &mut self.ledger.verification else { return Ok(()) };
         let blocks = verification.awaited().map_or(0, |part| part.blocks);
         verification.read(bytes, digest, self.crew.settled(sequence, blocks)).map_err(Stop::because)?;
         self.show_verifying(false);
@@ -86,7 +86,7 @@ impl Writing<'_, '_> {
 
     /// Notes, for reading it back, what was written.
     pub(super) fn note_written(&mut self, chunk: &Chunk, placed: Placed) {
-        if let Some(verification) = self.verification.as_mut().filter(|_| placed.bytes > 0) {
+        if let Some(verification) = self.ledger.verification.as_mut().filter(|_| placed.bytes > 0) {
             verification.wrote(Part::new(chunk, chunk.blocks, placed.bytes, placed.digest));
         }
     }
