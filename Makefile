@@ -2,7 +2,7 @@
 # For any POSIX make (BSD make and GNU make both). The two commands to try first:
 #	make demo	builds capdump, dumps a sample file system and shows the dump
 #	make test	runs all tests
-# Others: test-amanda lint completions cross fuzz miri probe bench bindings install uninstall clean port-crates
+# Others: test-amanda lint deny completions cross fuzz miri probe bench bindings install uninstall clean port-crates
 
 .POSIX:
 
@@ -16,6 +16,8 @@ CARGOFLAGS = --locked
 SDK = .sdk
 # NEXTEST=no runs the tests by cargo test where cargo-nextest is installed too
 NEXTEST = auto
+# what make deny checks
+DENY_CHECKS = bans licenses sources
 # seconds for each target of make fuzz
 FUZZ_SECONDS = 10
 
@@ -61,6 +63,10 @@ cross:
 	CARGO_PROFILE_DEV_OPT_LEVEL=0 CARGO_PROFILE_DEV_DEBUG=0 \
 		"$(SDK)/bin/fbsd-cargo" build --workspace --all-targets $(CARGOFLAGS)
 
+# licences and origin of all crates; DENY_CHECKS=all looks for known advisories too, which needs more of the network than crates.io
+deny:
+	CARGO="$(CARGO)" sh scripts/deny $(DENY_CHECKS)
+
 # ten seconds for each fuzz target, or FUZZ_SECONDS, with what was found before
 fuzz:
 	sh scripts/need cc g++ zstd
@@ -98,4 +104,4 @@ port-crates:
 clean:
 	$(CARGO) clean
 
-.PHONY: all demo test test-amanda lint completions cross fuzz miri probe bench bindings install uninstall port-crates clean
+.PHONY: all demo test test-amanda lint deny completions cross fuzz miri probe bench bindings install uninstall port-crates clean
