@@ -2,7 +2,7 @@
 # For any POSIX make (BSD make and GNU make both). The two commands to try first:
 #	make demo	builds capdump, dumps a sample file system and shows the dump
 #	make test	runs all tests
-# Others: test-amanda lint deny completions cross fuzz miri probe bench bindings install uninstall clean port-crates
+# Others: test-amanda lint deny completions cross cross32 fuzz miri probe bench bindings install uninstall clean port-crates
 
 .POSIX:
 
@@ -67,6 +67,10 @@ cross:
 deny:
 	CARGO="$(CARGO)" sh scripts/deny $(DENY_CHECKS)
 
+# the types alone, for FreeBSD on i386, which only a rustc of rustup has a std for
+cross32:
+	CARGO="$(CARGO)" sh scripts/cross32
+
 # ten seconds for each fuzz target, or FUZZ_SECONDS, with what was found before
 fuzz:
 	sh scripts/need cc g++ zstd
@@ -104,4 +108,4 @@ port-crates:
 clean:
 	$(CARGO) clean
 
-.PHONY: all demo test test-amanda lint deny completions cross fuzz miri probe bench bindings install uninstall port-crates clean
+.PHONY: all demo test test-amanda lint deny completions cross cross32 fuzz miri probe bench bindings install uninstall port-crates clean
