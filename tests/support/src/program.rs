@@ -117,7 +117,7 @@ pub fn without_tty(program: &Path) -> Command {
 
 /// Runs a command made by [`without_tty`] to its end, with its output in files, and kills its group at the limit.
 ///
-/// Panics if it doesn't end in time, says more than [`MOST_OUTPUT`], or can't be started.
+/// Panics if it doesn't end in time, says more than a GiB, or can't be started.
 pub fn run(command: &mut Command, limit: Duration) -> Ran {
     let dir = TempDir::new("capdump-run");
     let file = |name: &str| File::create(dir.join(name)).expect("a file for output");
