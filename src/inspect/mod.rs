@@ -192,7 +192,6 @@ fn enter(operator: &mut Operator, opened: &Opened) -> Result<(), sandbox::Error>
         Some(out) => sandbox::limit(out.fd.as_fd(), DescriptorKind::StandardOutput)?,
         None => {}
     }
-    sandbox::limit(opened.watch.descriptor(), DescriptorKind::Queue)?;
     if let Some(terminal) = operator.display().terminal() {
         sandbox::limit(terminal, DescriptorKind::Terminal)?;
     }

@@ -2,7 +2,7 @@
 //! Signals and progress while a dump is read.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::AsRawFd;
 use std::time::Instant;
 
 use crate::event::{Event, EventQueue, Sig};
@@ -47,11 +47,6 @@ impl Watch {
             here: 0,
             stopped: None,
         })
-    }
-
-    /// The event queue's descriptor.
-    pub fn descriptor(&self) -> BorrowedFd<'_> {
-        self.queue.as_fd()
     }
 
     /// The sum of the volumes' sizes, if all are known.

@@ -5,10 +5,10 @@ use crate::os::event::Event;
 use crate::os::freebsd::process::{error_number, exit_event, status_of};
 use crate::os::freebsd::sandbox;
 use crate::os::process::Child;
-use crate::os::sandbox::Right;
 use crate::os::signals;
 use crate::os::signals::Sig;
 use crate::os::{invalid, retry};
+use crate::sandbox::DescriptorKind;
 use nix::errno::Errno;
 use nix::sys::event::{EvFlags, EventFilter, FilterFlag, KEvent, Kqueue};
 use std::io;
@@ -26,10 +26,7 @@ const NOW: libc::timespec = libc::timespec { tv_sec: 0, tv_nsec: 0 };
 impl Queue {
     /// See [`crate::event::EventQueue::new`], as for all that follows. A forked child does not get its parent's kqueue.
     pub fn new() -> io::Result<Queue> {
-        let kqueue = Kqueue::new()?;
-        // Nothing but registering, waiting, and being waited on; so it is from the start, wherever it is made.
-        sandbox::limit(kqueue.as_fd(), &[Right::Kqueue, Right::Event], &[])?;
-        Ok(Queue { kqueue })
+        Ok(Queue { kqueue: limited_kqueue()? })
     }
 
     pub fn add_readable(&mut self, fd: BorrowedFd<'_>, key: u64) -> io::Result<()> {
@@ -111,6 +108,13 @@ impl Queue {
             other => other,
         }
     }
+}
+
+/// A kqueue with the rights of the table from the start, wherever it is made.
+fn limited_kqueue() -> io::Result<Kqueue> {
+    let kqueue = Kqueue::new()?;
+    sandbox::limit(kqueue.as_fd(), DescriptorKind::Queue.rights(), DescriptorKind::Queue.ioctls())?;
+    Ok(kqueue)
 }
 
 impl AsFd for Queue {
