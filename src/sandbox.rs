@@ -76,7 +76,7 @@ impl DescriptorKind {
             DescriptorKind::Progress => &[Write, Event],
             DescriptorKind::Pipe => &[Write, Event, Fsync],
             DescriptorKind::RmtSocket | DescriptorKind::RingSocket => &[Read, Write, Event],
-            DescriptorKind::ProcessDescriptor => &[Event, Pdgetpid, Pdkill],
+            DescriptorKind::ProcessDescriptor => &[Event, Pdkill],
             // One queue can be waited on in another.
             DescriptorKind::Queue => &[Kqueue, Event],
             DescriptorKind::Index => &[Write, Fsync],

@@ -26,8 +26,6 @@ pub enum Right {
     Event,
     /// `CAP_IOCTL`: the ioctls that are listed beside it.
     Ioctl,
-    /// `CAP_PDGETPID`: pdgetpid.
-    Pdgetpid,
     /// `CAP_PDKILL`: pdkill.
     Pdkill,
     /// `CAP_KQUEUE`: kevent.

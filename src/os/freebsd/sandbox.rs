@@ -79,7 +79,6 @@ fn capsicum_right(right: Right) -> capsicum::Right {
         Right::Fsync => capsicum::Right::Fsync,
         Right::Event => capsicum::Right::Event,
         Right::Ioctl => capsicum::Right::Ioctl,
-        Right::Pdgetpid => capsicum::Right::Pdgetpid,
         Right::Pdkill => capsicum::Right::Pdkill,
         Right::Kqueue => capsicum::Right::Kqueue,
     }
