@@ -41,9 +41,9 @@ pub fn limit_planner(started: &Started) -> Result<(), Error> {
     Ok(())
 }
 
-/// Limits the standard streams of a process that reads a dump. A dump that it writes to standard output needs no more.
-pub fn standard_streams() -> Result<(), Error> {
+/// Limits the standard streams of a process that reads a dump; `stdout` is what its standard output is.
+pub fn standard_streams(stdout: DescriptorKind) -> Result<(), Error> {
     limit(io::stdin().as_fd(), DescriptorKind::Stdio)?;
-    limit(io::stdout().as_fd(), DescriptorKind::Stdio)?;
+    limit(io::stdout().as_fd(), stdout)?;
     limit(io::stderr().as_fd(), DescriptorKind::Stdio)
 }

@@ -65,15 +65,21 @@ struct Opened {
 struct EmitOutput {
     fd: OwnedFd,
     is_file: bool,
+    /// Whether it is standard output.
+    is_standard: bool,
     /// Whether what is written goes to the end of the file.
     appends: bool,
 }
 
 impl EmitOutput {
-    fn of(fd: OwnedFd) -> io::Result<EmitOutput> {
+    fn of(fd: OwnedFd, is_standard: bool) -> io::Result<EmitOutput> {
         let is_file = disk::kind(fd.as_fd())? == Kind::Regular;
         let appends = output::appends(fd.as_fd())?;
-        Ok(EmitOutput { fd, is_file, appends })
+        Ok(EmitOutput { fd, is_file, is_standard, appends })
+    }
+
+    fn kind(&self) -> DescriptorKind {
+        if self.is_file { DescriptorKind::OutputFile } else { DescriptorKind::Pipe }
     }
 }
 
@@ -146,7 +152,7 @@ fn open_output(
         Err(Unopened::System(error)) => return Err(cannot_open(operator, name, &error)),
         Err(Unopened::Refused(text)) => return Err(refuse(operator, &text)),
     };
-    EmitOutput::of(fd).map_err(|error| cannot_open(operator, name, &error))
+    EmitOutput::of(fd, false).map_err(|error| cannot_open(operator, name, &error))
 }
 
 /// Standard output, for `--emit`; what else goes there is no input either.
@@ -168,7 +174,7 @@ fn standard_output(
     let claimed = gather::claim_standard_output().map_err(|reason| refuse(operator, &reason))?;
     // It is held to the end of the process.
     std::mem::forget(claimed);
-    let output = io::stdout().as_fd().try_clone_to_owned().and_then(EmitOutput::of);
+    let output = io::stdout().as_fd().try_clone_to_owned().and_then(|fd| EmitOutput::of(fd, true));
     output.map(Some).map_err(|error| cannot_open(operator, OsStr::new("-"), &error))
 }
 
@@ -187,15 +193,16 @@ fn enter(operator: &mut Operator, opened: &Opened) -> Result<(), sandbox::Error>
     for input in opened.inputs.iter().chain(&opened.index) {
         sandbox::limit(input.fd(), DescriptorKind::Volume)?;
     }
-    match &opened.output {
-        Some(out) if out.is_file => sandbox::limit(out.fd.as_fd(), DescriptorKind::OutputFile)?,
-        Some(out) => sandbox::limit(out.fd.as_fd(), DescriptorKind::StandardOutput)?,
-        None => {}
+    // The other descriptor of the same output has no more rights.
+    let mut stdout = DescriptorKind::Stdio;
+    if let Some(out) = &opened.output {
+        sandbox::limit(out.fd.as_fd(), out.kind())?;
+        stdout = if out.is_standard { out.kind() } else { stdout };
     }
     if let Some(terminal) = operator.display().terminal() {
         sandbox::limit(terminal, DescriptorKind::Terminal)?;
     }
-    crate::dump::limits::standard_streams()?;
+    crate::dump::limits::standard_streams(stdout)?;
     let entered = sandbox::enter(sandbox::Role::Reader)?;
     sandbox::assert_entered(&entered)?;
     if let Some(lack) = entered.lack() {
