@@ -21,7 +21,7 @@ use crate::dump::write::Writing;
 use crate::dump::write::places::Indexing;
 use crate::event::{Event, EventQueue, Sig};
 use crate::exit;
-use crate::job::{Job, estimate};
+use crate::job::estimate;
 use crate::operator;
 use crate::operator::{Message, Refusal, Remark, StopMessage, pass_title};
 use crate::os::errno::strerror;
@@ -106,13 +106,11 @@ fn dump(started: &Started) -> Result<u8, Stop> {
         return Ok(exit::DONE);
     }
 
-    let limit = limit(&started.job);
+    // How much of a compressed dump a volume takes only the worker knows who writes it.
+    let limit = started.job.record_limit().map_or(Limit::Unlimited, Limit::Records);
     let slots = Slots::new(started.workers.into(), started.job.ntrec);
-    let slots = match started.job.compress {
-        None => slots,
-        Some(_) => compress::chunk_blocks(started.job.byte_limit(), slots.record_blocks, slots.chunk_blocks)
-            .map_or(slots, |blocks| slots.with_chunks(blocks)),
-    };
+    let slots = compress::chunk_blocks(started.job.frame_limit(), slots.record_blocks, slots.chunk_blocks)
+        .map_or(slots, |blocks| slots.with_chunks(blocks));
     let shape = Shape { record_blocks: slots.record_blocks, chunk_blocks: slots.chunk_blocks, limit };
     let indexing = started.index.as_ref().map(|_| Indexing::new(mapped.maps.dump.len()));
     let no_access_time = started.job.rsync_friendly >= 2;
@@ -120,14 +118,6 @@ fn dump(started: &Started) -> Result<u8, Stop> {
     let stream = stream.with_losses(mapped.lossy);
     let filler = Filler::new(Encoder::new(&started.identity), shape, stream);
     Writing::start(started, volumes, &fs, &disk, slots, filler, indexing, estimate.blocks, &mut queue)?.run()
-}
-
-/// What a volume takes. How much of a compressed dump it takes only the worker knows who writes it.
-fn limit(job: &Job) -> Limit {
-    match job.records() {
-        Some(records) if job.compress.is_none() => Limit::Records(records),
-        _ => Limit::Unlimited,
-    }
 }
 
 /// Limits what the planner holds, and enters the sandbox.

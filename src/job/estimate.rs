@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! How many tape blocks and tapes the dump will take, by dump's sums.
 
-use crate::job::{Job, Limit, Output, Tape};
+use crate::job::{Job, Limit, Tape};
 
 /// Tape blocks that dump adds for the trailer.
 const TRAILER: i64 = 10;
@@ -26,13 +26,12 @@ impl Estimate {
 /// The estimate: `mapped` tape blocks as passes I and II counted them (the maps included), and
 /// `map_blocks` tape blocks in one map of inodes, without its header.
 pub fn estimate(job: &Job, mapped: i64, map_blocks: i64) -> Estimate {
-    let tapes = match (&job.output, job.limit) {
-        (Output::Stdout, _) | (_, Limit::Unlimited) => None,
-        // How well it can be compressed is not known before.
-        _ if job.compress.is_some() => None,
-        (_, Limit::BlocksPerFile(blocks)) => Some(mapped as f64 / blocks as f64),
-        (_, Limit::Tape(tape)) => Some(tapes_of(tape, job.ntrec, mapped)),
-    };
+    // How well a dump can be compressed is not known before.
+    let tapes = job.record_limit().and(match job.limit {
+        Limit::Unlimited => None,
+        Limit::BlocksPerFile(blocks) => Some(mapped as f64 / blocks as f64),
+        Limit::Tape(tape) => Some(tapes_of(tape, job.ntrec, mapped)),
+    });
     if tapes.is_none() {
         return Estimate { blocks: mapped.saturating_add(TRAILER), tapes };
     }

@@ -129,17 +129,22 @@ impl Job {
         })
     }
 
-    /// Records that a volume takes; none for as many as its medium does.
-    pub fn records(&self) -> Option<u64> {
+    /// Records that a volume takes; none for as many as its medium does, or where volumes have frames in place of records.
+    pub fn record_limit(&self) -> Option<u64> {
+        self.records().filter(|_| self.compress.is_none())
+    }
+
+    /// Bytes of frames that a volume takes; none for as many as its medium does, or where volumes have records.
+    pub fn frame_limit(&self) -> Option<u64> {
+        let records = self.compress.and(self.records())?;
+        Some(records.saturating_mul(u64::from(self.ntrec) * TP_BSIZE as u64))
+    }
+
+    fn records(&self) -> Option<u64> {
         match (&self.output, self.limit) {
             (Output::Stdout, _) => None,
             (_, limit) => limit.records(self.ntrec),
         }
-    }
-
-    /// Bytes that a volume takes; none for as many as its medium does.
-    pub fn byte_limit(&self) -> Option<u64> {
-        self.records().map(|records| records.saturating_mul(u64::from(self.ntrec) * TP_BSIZE as u64))
     }
 }
 

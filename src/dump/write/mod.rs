@@ -195,9 +195,8 @@ impl<'a, 'd> Writing<'a, 'd> {
         self.stopped = None;
         self.ledger.begin_volume(volume);
         let job = &self.started.job;
-        let limit = job.compress.and(job.byte_limit()).and_then(NonZeroU64::new);
-        let keep_room = job.compress.is_some() && medium.can_be_cut();
-        self.crew.take_medium(medium.fd.as_fd(), medium.kind, limit, keep_room)?;
+        let limit = job.frame_limit().and_then(NonZeroU64::new);
+        self.crew.take_medium(medium.fd.as_fd(), medium.kind, limit, medium.can_be_cut())?;
         self.wait_until_ready()?;
         if let Err(error) = medium.cut_old_tail(self.started.stdout_appends) {
             self.crew.release_medium()?;
