@@ -8,9 +8,6 @@ use crate::cli::error::StartError;
 use crate::cli::table;
 use dumpstream::escape;
 
-/// Key letters of dump.
-const KEYS: &[u8] = b"0123456789BCDLPRSTWabcdfhnrsuw";
-
 /// A line for the operator, without the program's name; none if nothing comes to mind.
 pub fn find(args: &[OsString], error: &StartError) -> Option<String> {
     let (first, rest) = args.split_first()?;
@@ -25,16 +22,17 @@ pub fn find(args: &[OsString], error: &StartError) -> Option<String> {
     }
     // -verify is -v, -e and so on.
     let mut options = args.iter().take_while(|word| *word != "--").map(|word| word.as_bytes());
-    let long = options.find_map(|word| word.strip_prefix(b"-").filter(|name| table::is_long(name)))?;
+    let long =
+        options.find_map(|word| word.strip_prefix(b"-").filter(|name| table::by_name(name).is_some()))?;
     Some(format!("did you mean --{}?", String::from_utf8_lossy(long)))
 }
 
 /// The hint where the first word was taken for key letters and seems to be none.
 fn keys(first: &[u8], rest: &[OsString]) -> Option<String> {
-    let unknown = first.iter().filter(|byte| !KEYS.contains(byte)).count();
+    let unknown = first.iter().filter(|byte| !table::is_key(**byte)).count();
     let (word, has_level) =
         (first.iter().all(u8::is_ascii_alphanumeric), first.iter().any(u8::is_ascii_digit));
-    let long = table::is_long(first);
+    let long = table::by_name(first).is_some();
     // Amanda tries key letters one by one, of which one may be unknown.
     let alone = rest.is_empty() && (unknown > 0 || !has_level);
     if !(long || !word || unknown > 1 || alone || unknown > 0 && !has_level) {

@@ -1,32 +1,30 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The old command line: one word of key letters, then their arguments in the letters' order.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use crate::cli::error::StartError;
+use crate::cli::table;
 
-/// Key letters that take an argument. dump's own list lacks P, which works there only as the last key.
-const WITH_ARGUMENT: &[u8] = b"BbCDdfhPsT";
-
-/// Turns an old command line (without the program's name) into words for [`crate::cli::args::scan`].
+/// Turns an old command line (without the program's name) into words for [`crate::cli::args::Args`].
 ///
 /// The old form is in use when the first word begins with neither `-` nor `/`; other lines come back
 /// as they are. Letters with an argument go first, in their order, then one word with all others.
+/// P takes its argument anywhere; in dump it works only as the last key.
 ///
 /// Errors: [`StartError::MissingArgument`] when there are fewer arguments than letters that want one.
-pub fn expand(args: &[OsString]) -> Result<Vec<OsString>, StartError> {
-    let Some((keys, rest)) = args.split_first() else {
-        return Ok(Vec::new());
-    };
+pub fn expand(args: &[OsString]) -> Result<Cow<'_, [OsString]>, StartError> {
+    let [keys, rest @ ..] = args else { return Ok(args.into()) };
     if matches!(keys.as_bytes().first(), Some(b'-' | b'/')) {
-        return Ok(args.to_vec());
+        return Ok(args.into());
     }
     let mut rest = rest.iter();
     let mut words = Vec::with_capacity(args.len() + 1);
     let mut flags = vec![b'-'];
     for &letter in keys.as_bytes() {
-        if WITH_ARGUMENT.contains(&letter) {
+        if table::by_letter(letter).is_some_and(|flag| flag.value.is_some()) {
             let argument = rest.next().ok_or_else(|| StartError::missing_argument(letter))?;
             words.push(OsString::from_vec(vec![b'-', letter]));
             words.push(argument.clone());
@@ -38,7 +36,7 @@ pub fn expand(args: &[OsString]) -> Result<Vec<OsString>, StartError> {
         words.push(OsString::from_vec(flags));
     }
     words.extend(rest.cloned());
-    Ok(words)
+    Ok(words.into())
 }
 
 #[cfg(test)]
@@ -48,7 +46,7 @@ mod tests {
     fn expanded(args: &[&str]) -> Result<Vec<String>, StartError> {
         let args: Vec<OsString> = args.iter().map(OsString::from).collect();
         let words = expand(&args)?;
-        Ok(words.into_iter().map(|w| w.into_string().expect("the test's words are text")).collect())
+        Ok(words.iter().map(|w| w.clone().into_string().expect("the test's words are text")).collect())
     }
 
     #[test]

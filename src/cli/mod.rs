@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The command line, in dump's letters, made into a job.
 //!
-//! `letters` rewrites the old form, `args` takes options apart in getopt(3)'s order, `draft` gives each
-//! its meaning and checks the whole; a [`Job`] is the result. Nothing here does I/O.
+//! `letters` rewrites the old form, `args` takes options apart in getopt(3)'s order, `table` has each option once and sets in
+//! `draft` what it means, `finish` checks the whole; a [`Job`] is the result. Nothing here does I/O.
 
 mod args;
 mod destination;
 mod draft;
 mod error;
-mod extra;
+mod finish;
+mod flag;
+mod help;
 mod hint;
 mod letters;
-mod reading;
 mod table;
+mod values;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -20,9 +22,11 @@ use std::path::{Path, PathBuf};
 
 use crate::job::{Job, Reading};
 
+use args::Args;
+use draft::Draft;
 use dumpstream::escape;
 pub use error::StartError;
-pub use table::{command, help};
+pub use help::{command, help};
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,18 +71,15 @@ fn parse_words(
     tape: Option<&OsStr>,
     parse_date: fn(&str) -> Option<i64>,
 ) -> Result<Request, StartError> {
-    let scan = args::scan(&letters::expand(args)?);
-    let mut draft = draft::Draft::default();
-    for given in &scan.options {
-        if let Some(request) = draft.apply(given, parse_date)? {
+    let words = letters::expand(args)?;
+    let mut args = Args::new(&words);
+    let mut draft = Draft::new(parse_date);
+    while let Some((flag, value)) = args.next_option()? {
+        if let Some(request) = flag.apply(&mut draft, value)? {
             return Ok(request);
         }
     }
-    match scan.stopped {
-        Some(error) => Err(error),
-        None if draft.reads() => draft.finish_reading(scan.operands).map(Request::Read),
-        None => draft.finish(scan.operands, tape).map(|job| Request::Dump(Box::new(job))),
-    }
+    draft.finish(args.operands(), tape)
 }
 
 /// The name of the program for messages: the last part of `argv[0]`.
