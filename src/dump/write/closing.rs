@@ -72,7 +72,7 @@ impl Writing<'_, '_> {
         let volumes = (!self.volumes.is_stdout()).then_some(self.filler.volume());
         let blocks = self.filler.total_blocks();
         console.say(Message::Written { blocks, volumes });
-        if self.started.job.compress.is_some() {
+        if self.ledger.frames.is_some() {
             let bytes = self.ledger.all_bytes();
             console.say(Message::Compressed { blocks: self.ledger.written, bytes });
         }
@@ -137,7 +137,7 @@ impl Writing<'_, '_> {
             console.say(MediaMessage::EotAtStart);
             let name = medium.name.display();
             let ntrec = self.started.job.ntrec;
-            match self.started.job.compress {
+            match self.ledger.frames {
                 None => console
                     .say(Remark(format_args!("{name} is too small for one record of {ntrec} tape blocks"))),
                 Some(_) => console.say(Remark(format_args!("{name} is too small for one compressed chunk"))),

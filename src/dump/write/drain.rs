@@ -26,7 +26,7 @@ impl Writing<'_, '_> {
             return Ok(Ok(()));
         }
         // restore(8) reads records of its own length, and need not read what fills the last one behind the end of the dump.
-        let padding = if self.started.job.compress.is_none() { self.filler.padding() } else { 0 };
+        let padding = if self.ledger.frames.is_none() { self.filler.padding() } else { 0 };
         let padding = padding * TP_BSIZE as u64;
         let mut pause = PAUSE.0;
         loop {

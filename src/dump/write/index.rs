@@ -12,7 +12,6 @@ use crate::dump::write::Writing;
 use crate::operator::{Message, Remark};
 use crate::os::errno::strerror;
 use crate::workers::order::InFlight;
-use dumpstream::TP_BSIZE;
 use dumpstream::index::Head;
 
 /// An index that is written and has no name yet.
@@ -25,9 +24,8 @@ pub(super) struct Index {
 impl Writing<'_, '_> {
     /// Notes that a chunk is on the medium, behind what is counted of it so far.
     pub(super) fn note_indexed(&mut self, sequence: u64, chunk: &Chunk) {
-        let compressed = self.started.job.compress.is_some();
+        let frame = self.ledger.next_frame();
         if let Some(indexing) = &mut self.ledger.indexing {
-            let frame = compressed.then_some((self.ledger.bytes, self.ledger.on_volume * TP_BSIZE as u64));
             indexing.wrote(chunk, chunk.blocks, self.crew.settled(sequence, chunk.blocks), frame);
         }
     }

@@ -19,9 +19,8 @@ pub(super) struct Ledger {
     pub bytes: u64,
     /// Bytes on media before this one.
     pub bytes_before: u64,
-    /// The frames of this medium, if chunks are compressed.
-    pub frames: SeekTable,
-    compressed: bool,
+    /// The frames of this medium; none where chunks are records.
+    pub frames: Option<SeekTable>,
     /// With `--verify`, what is to be read back.
     pub verification: Option<Verification>,
     /// With `--index`, what it will say.
@@ -42,8 +41,7 @@ impl Ledger {
             on_volume: 0,
             bytes: 0,
             bytes_before: 0,
-            frames: SeekTable::default(),
-            compressed: job.compress.is_some(),
+            frames: job.compress.map(|_| SeekTable::default()),
             verification: job.verify.then(|| Verification::new(job.ntrec)),
             indexing,
         }
@@ -67,7 +65,7 @@ impl Ledger {
     /// A volume begins, on an empty medium.
     pub fn begin_volume(&mut self, volume: u32) {
         (self.on_volume, self.bytes) = (0, 0);
-        self.frames.clear();
+        self.frames.iter_mut().for_each(SeekTable::clear);
         if let Some(verification) = &mut self.verification {
             verification.begin_volume(volume);
         }
@@ -79,6 +77,11 @@ impl Ledger {
         self.bytes_before += self.bytes;
     }
 
+    /// Where the next frame begins on this medium, and in its uncompressed stream.
+    pub fn next_frame(&self) -> Option<(u64, u64)> {
+        self.frames.as_ref().map(|_| (self.bytes, self.on_volume * TP_BSIZE as u64))
+    }
+
     /// Bytes on all media.
     pub fn all_bytes(&self) -> u64 {
         self.bytes_before + self.bytes
@@ -87,9 +90,9 @@ impl Ledger {
     /// Counts a chunk of `blocks` tape blocks that is on the medium in full.
     pub fn wrote(&mut self, blocks: u32, placed: &Placed) {
         self.count(blocks, placed.bytes.into());
-        if self.compressed && blocks > 0 {
+        if let Some(frames) = self.frames.as_mut().filter(|_| blocks > 0) {
             let decompressed = blocks * TP_BSIZE as u32;
-            self.frames.push(Entry { compressed: placed.bytes, decompressed, checksum: placed.checksum });
+            frames.push(Entry { compressed: placed.bytes, decompressed, checksum: placed.checksum });
         }
     }
 

@@ -212,8 +212,11 @@ impl<'a, 'd> Writing<'a, 'd> {
         if let Some(outcome) = outcome {
             self.filler.give_back(self.crew.take_back(outcome));
         }
-        if !matches!(outcome, Some(Outcome::Failed { .. })) && !self.ledger.frames.entries().is_empty() {
-            outcome = self.write_table(&medium)?.or(outcome);
+        if !matches!(outcome, Some(Outcome::Failed { .. }))
+            && let Some(frames) = self.ledger.frames.as_ref().filter(|frames| !frames.entries().is_empty())
+        {
+            let table = frames.encode().ok_or_else(|| Stop::because("too many frames for one volume"))?;
+            outcome = self.write_table(&medium, &table)?.or(outcome);
         }
         self.crew.release_medium()?;
         self.wait_until_ready()?;
@@ -244,15 +247,13 @@ impl<'a, 'd> Writing<'a, 'd> {
 
     /// Ends a compressed volume with the table of its frames. Gives the outcome if that could not be written: then the volume is
     /// not whole.
-    fn write_table(&mut self, medium: &Medium) -> Result<Option<Outcome>, Stop> {
+    fn write_table(&mut self, medium: &Medium, table: &[u8]) -> Result<Option<Outcome>, Stop> {
         // On a full file part of a frame may stand there, or the room that was kept.
         medium.go_behind(self.ledger.bytes)?;
-        let table =
-            self.ledger.frames.encode().ok_or_else(|| Stop::because("too many frames for one volume"))?;
         self.crew.take_medium(medium.fd.as_fd(), medium.kind, None, false)?;
         self.wait_until_ready()?;
         self.crew.start_writing()?;
-        let mut rest = &table[..];
+        let mut rest = table;
         while self.stopped.is_none() && !(rest.is_empty() && self.crew.is_idle()) {
             if !rest.is_empty() && self.crew.has_room() {
                 rest = self.crew.assign_bytes(rest)?;
