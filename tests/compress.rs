@@ -252,12 +252,9 @@ fn what_cannot_be_compressed_is_refused_at_the_start() {
     let dir = TempDir::new("capdump-compress");
     small::mixed(&dir.join("image"));
     for (options, said) in [
-        (vec!["--compress", "gzip", "-f", "x"], "--compress=gzip: should be zstd or zstd:level, 1 to 19"),
-        (
-            vec!["--compress", "zstd:20", "-f", "x"],
-            "--compress=zstd:20: should be zstd or zstd:level, 1 to 19",
-        ),
-        (vec!["--compress", "zstd", "-f", "host:x"], "a remote tape takes no compressed dump"),
+        (vec!["--compress", "gzip", "-f", "x"], "--compress=gzip: must be zstd or zstd:level, 1 to 19"),
+        (vec!["--compress", "zstd:20", "-f", "x"], "--compress=zstd:20: must be zstd or zstd:level, 1 to 19"),
+        (vec!["--compress", "zstd", "-f", "host:x"], "compressed dumps cannot be written to a remote tape"),
         (
             vec!["--compress", "zstd", "-B", "10", "-f", "x"],
             "a volume is too small for a compressed record of 10 KB",

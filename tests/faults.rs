@@ -225,12 +225,15 @@ fn what_is_lost_is_named_at_the_end() {
     let Places { ino, indirect, directory, inode } = places(&image);
     let data = data_at() + 3 * BLOCK + 512;
     let said = summary(&dir, &image, data..data + 1024);
-    assert_eq!(said, format!("  DUMP: inode {ino}: 1024 bytes could not be read, zeros stand for them\n"));
+    assert_eq!(
+        said,
+        format!("  DUMP: inode {ino}: 1024 bytes could not be read and were replaced by zeros\n")
+    );
     // 64 addresses are in the sector, but its blocks are holes now, of which nobody can tell.
     let said = summary(&dir, &image, indirect..indirect + 512);
     assert_eq!(said, format!("  DUMP: inode {ino}: part of its blocks or entries could not be read\n"));
     let said = summary(&dir, &image, directory..directory + 512);
-    assert_eq!(said, "  DUMP: inode 2: 512 bytes could not be read, zeros stand for them\n");
+    assert_eq!(said, "  DUMP: inode 2: 512 bytes could not be read and were replaced by zeros\n");
     // The sector behind the one with the root, without which there is no dump.
     let said = summary(&dir, &image, inode + 512..inode + 513);
     let first = (ino & !1) + 2;

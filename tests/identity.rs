@@ -143,7 +143,7 @@ fn no_two_things_are_one_file() {
         (vec!["-0au", "-D", "dates", "--index", "dates", "-f", "new", "image"], "index"),
         (
             vec!["-0a", "--index", "new", "-f", "soft", "image"],
-            "Cannot write an index to new: the dump goes there",
+            "Cannot write an index to new: it is an output of the dump",
         ),
         (
             vec!["-0a", "--exclude-file", "list", "-f", "list", "image"],

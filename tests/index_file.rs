@@ -209,16 +209,16 @@ fn what_is_refused_at_the_start() {
     fs::create_dir(dir.join("folder")).unwrap();
     let image = fs::read(dir.join("image")).unwrap();
     for (options, said) in [
-        (vec!["-S", "--index", "new"], "--index has no meaning here"),
-        (vec!["--index", "new", "-W"], "--index has no meaning here"),
-        (vec!["-f", "out", "--index", "out"], "Cannot write an index to out: the dump goes there"),
-        (vec!["-f", "old", "--index", "./folder/../old"], "old: the dump goes there"),
-        (vec!["-f", "a,b,c", "--index", "b"], "the dump goes there"),
-        (vec!["--volumes-prefix", "-f", "v.", "--index", "v.017"], "the dump goes there"),
+        (vec!["-S", "--index", "new"], "--index cannot be used here"),
+        (vec!["--index", "new", "-W"], "--index cannot be used here"),
+        (vec!["-f", "out", "--index", "out"], "Cannot write an index to out: it is an output of the dump"),
+        (vec!["-f", "old", "--index", "./folder/../old"], "old: it is an output of the dump"),
+        (vec!["-f", "a,b,c", "--index", "b"], "it is an output of the dump"),
+        (vec!["--volumes-prefix", "-f", "v.", "--index", "v.017"], "it is an output of the dump"),
         (vec!["-f", "out", "--index", "image"], "index \"image\" is the disk that is being dumped"),
-        (vec!["-f", "out", "--index", "text"], "text: it is there, and is no index"),
-        (vec!["-f", "out", "--index", "/dev/null"], "/dev/null: it is no regular file"),
-        (vec!["-f", "out", "--index", "folder"], "folder: it is no regular file"),
+        (vec!["-f", "out", "--index", "text"], "text: exists and is not an index file"),
+        (vec!["-f", "out", "--index", "/dev/null"], "/dev/null: not a regular file"),
+        (vec!["-f", "out", "--index", "folder"], "folder: not a regular file"),
         (vec!["-f", "out", "--index", "none/index"], "none/index: No such file or directory"),
     ] {
         let mut command = capdump(&["-0"]);

@@ -99,7 +99,7 @@ fn a_file_that_came_meanwhile_stays() {
         let name = held.dir.join("ix");
         fs::write(held.dir.join("notes"), "my notes").unwrap();
         fs::rename(held.dir.join("notes"), &name).unwrap();
-        held.refused(&format!("another file has the name {} now", name.display()));
+        held.refused(&format!("{} was replaced by another file", name.display()));
         assert_eq!(held.index().as_deref(), Some("my notes"));
         assert_eq!(held.left(), [""; 0]);
     }
@@ -112,7 +112,7 @@ fn no_other_file_gets_its_name() {
         let unfinished = held.unfinished();
         fs::write(held.dir.join("notes"), "not yours").unwrap();
         fs::rename(held.dir.join("notes"), &unfinished).unwrap();
-        held.refused(&format!("another file has the name {} now", unfinished.display()));
+        held.refused(&format!("{} was replaced by another file", unfinished.display()));
         assert_eq!(held.index().as_deref(), old);
         assert_eq!(fs::read_to_string(&unfinished).unwrap(), "not yours", "nor is it removed");
     }
@@ -182,7 +182,7 @@ fn two_dumps_at_once_do_not_share_an_index() {
         let index = held.dir.join("ix");
         let ran = dump(&["-a", "-f", "/dev/null"], &index, &held.dir.join("image"));
         assert_eq!(ran.code(), 1, "{}", ran.stderr);
-        assert!(ran.stderr.contains("another dump writes it"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("it is being written by another dump"), "{}", ran.stderr);
         assert!(held.unfinished().exists());
         assert_eq!(held.index().as_deref(), old);
         let (code, text) = held.end();

@@ -202,7 +202,7 @@ fn tables_without_ufs_are_named() {
     let mut disk = vec![0; 1 << 20];
     put_mbr(&mut disk, 0, &[(0x83, 63, 100)]);
     let said = case.refused(&disk, &[]);
-    assert!(said.contains("an MBR, and none of its partitions has UFS"), "{said}");
+    assert!(said.contains("an MBR, and none of its partitions contains a UFS file system"), "{said}");
     let said = case.refused(&vec![0; 1 << 20], &["--partition", "s1"]);
     assert!(said.contains("no partitions"), "{said}");
     for bad in ["", "s1:a", "a name that is long"] {

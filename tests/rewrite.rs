@@ -231,5 +231,5 @@ fn what_is_lost_is_counted_once() {
     let (status, shown) = session.finish(LIMIT);
     assert_eq!(status.and_then(|s| s.code()), Some(4), "{shown}");
     let (_, summary) = shown.split_once("DUMP IS DONE").expect("the end");
-    assert!(summary.contains(": 1536 bytes could not be read, zeros stand for them"), "{summary}");
+    assert!(summary.contains(": 1536 bytes could not be read and were replaced by zeros"), "{summary}");
 }

@@ -118,10 +118,10 @@ impl StartError {
                 format!("Unknown arguments to dump:{words}\n")
             }
             StartError::OnePurpose => {
-                format!("{program}: --check, --list and --emit exclude each other\n")
+                format!("{program}: --check, --list and --emit are mutually exclusive\n")
             }
-            StartError::NoVolume => format!("{program}: no volume of a dump to read\n"),
-            StartError::Stray(option) => format!("{program}: --{option} has no meaning here\n"),
+            StartError::NoVolume => format!("{program}: no volume specified\n"),
+            StartError::Stray(option) => format!("{program}: --{option} cannot be used here\n"),
             StartError::RsyncLevel => {
                 "rsync friendly options can be used only with level 0 dumps.\n".to_owned()
             }
@@ -140,17 +140,19 @@ impl StartError {
             }
             StartError::UnknownStyle(style) => {
                 let style = escape::name(style);
-                format!("{program}: progress is none, plain, bar or json, not \"{style}\"\n")
+                format!("{program}: progress must be none, plain, bar or json, not \"{style}\"\n")
             }
             StartError::Unsuitable(what) => format!("{program}: {what}\n"),
             StartError::BadCompression(text) => {
                 let text = escape::name(text);
-                format!("{program}: --compress={text}: should be zstd or zstd:level, 1 to 19\n")
+                format!("{program}: --compress={text}: must be zstd or zstd:level, 1 to 19\n")
             }
             StartError::VerifyOutput => {
-                format!("{program}: --verify needs files or tapes of this machine to read back\n")
+                format!("{program}: --verify requires local files or tapes\n")
             }
-            StartError::CompressedRemote => format!("{program}: a remote tape takes no compressed dump\n"),
+            StartError::CompressedRemote => {
+                format!("{program}: compressed dumps cannot be written to a remote tape\n")
+            }
             StartError::VolumeTooSmallCompressed(ntrec) => {
                 format!("{program}: a volume is too small for a compressed record of {ntrec} KB\n")
             }
@@ -165,7 +167,7 @@ impl StartError {
             StartError::EmitRemote(name) => {
                 let name = escape::name(name);
                 format!(
-                    "{program}: {name}: --emit cannot write to another machine; write ./ before the name of a local file\n"
+                    "{program}: {name}: --emit cannot write to a remote host; write ./ before the name of a local file\n"
                 )
             }
         }

@@ -133,7 +133,7 @@ impl Draft {
     fn check_output(&self) -> Result<(), StartError> {
         let job = &self.job;
         if job.autoload.is_some() && !matches!(job.output, Output::Names(Names::List(_))) {
-            return Err(StartError::Unsuitable("--autoload wants a tape of this machine (-f)"));
+            return Err(StartError::Unsuitable("--autoload requires a local tape (-f)"));
         }
         let unsuitable = match (self.progress_json, self.progress_fd) {
             (true, None) => Some("--progress json wants a descriptor: --progress-fd"),

@@ -120,7 +120,9 @@ fn listed(tables: &Tables) -> String {
     let more = partitions.len().saturating_sub(MOST_NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     match partitions.first() {
-        None => format!("this is a disk with {scheme}, and none of its partitions has UFS"),
+        None => {
+            format!("this is a disk with {scheme}, and none of its partitions contains a UFS file system")
+        }
         Some(first) => format!(
             "this is a disk with {scheme}; UFS is in {}{more}: select one with --partition, such as {}",
             named.join(", "),

@@ -104,7 +104,7 @@ impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
         if self.bytes > 0 {
-            write!(f, "{} bytes could not be read, zeros stand for them", self.bytes)?;
+            write!(f, "{} bytes could not be read and were replaced by zeros", self.bytes)?;
             separator = "; ";
         }
         if self.part {
@@ -139,7 +139,7 @@ mod tests {
         let want = [
             "errors have cost some of the data:",
             "inode 5: damaged, part of it is missing",
-            "inode 7: 1536 bytes could not be read, zeros stand for them; part of its blocks or entries could not be read",
+            "inode 7: 1536 bytes could not be read and were replaced by zeros; part of its blocks or entries could not be read",
             "cylinder group 1: part could not be read",
             "1 sectors of no known file",
         ];

@@ -96,7 +96,7 @@ pub fn emit(reading: &Reading, inputs: &mut [Input], index: &mut Input, emit: &m
         Ok(places) => fetch_all(reading, inputs, &places, &mut reader, emit),
         Err(reason) => {
             let name = index.name.display();
-            emit.told.say(Remark(format_args!("{name}: {reason}; the dump is read without it")));
+            emit.told.say(Remark(format_args!("{name}: {reason}; ignoring the index")));
             emit.distrust();
             false
         }

@@ -265,7 +265,7 @@ fn end_of_emit(mut emit: Emit, output: &OsStr) -> u8 {
             exit::STARTUP
         }
         Err((mut told, EmitError::NoDirectories)) => {
-            told.say(Remark(format_args!("no directories to find the paths in")));
+            told.say(Remark(format_args!("the dump contains no directories in which to find the paths")));
             exit::ABORTED
         }
         Err((mut told, EmitError::Output(error))) => {
@@ -317,11 +317,11 @@ fn start_volume<S: Sink + Enough>(
     match begun {
         Begin::Dump { amanda: false } => {}
         Begin::Dump { amanda: true } => {
-            told.say(Remark(format_args!("note: {name}: the header of Amanda, 32 KB, is skipped")));
+            told.say(Remark(format_args!("note: {name}: the 32 KB header of Amanda is skipped")));
         }
         // FreeBSD's dump opens one volume more when the dump ends where a volume does.
         Begin::Empty if reader.was_over() => {
-            told.say(Remark(format_args!("note: {name}: empty, behind the end of the dump")));
+            told.say(Remark(format_args!("note: {name}: empty, after the end of the dump")));
         }
         Begin::Empty => reader.report(sink, Fault::Empty),
         Begin::Other(other) => {

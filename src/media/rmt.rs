@@ -46,7 +46,7 @@ pub struct Garbage(String);
 
 impl fmt::Display for Garbage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the remote side answered \"{}\", which is not of the rmt protocol", self.0)
+        write!(f, "invalid reply from the remote host: \"{}\"", self.0)
     }
 }
 

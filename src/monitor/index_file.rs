@@ -62,7 +62,7 @@ impl fmt::Display for Unkept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Unkept::System(error) => f.write_str(&strerror(error)),
-            Unkept::Changed(name) => write!(f, "another file has the name {} now", name.display()),
+            Unkept::Changed(name) => write!(f, "{} was replaced by another file", name.display()),
         }
     }
 }
@@ -85,12 +85,12 @@ pub struct IndexPlan {
 impl IndexPlan {
     /// Looks where an index goes to, and makes nothing.
     ///
-    /// Errors, one line: there is something else than an index, or the dump goes there, or those of open(2).
+    /// Errors, one line: there is something else than an index, or it is an output of the dump, or those of open(2).
     pub fn new(name: &Path, output: &Output) -> Result<IndexPlan, String> {
         let told = |error: io::Error| strerror(&error);
         let name = whole(name).map_err(told)?;
         if goes_to(output, &name) {
-            return Err("the dump goes there".to_owned());
+            return Err("it is an output of the dump".to_owned());
         }
         let before = match File::options().read(true).custom_flags(libc::O_NONBLOCK).open(&name) {
             Ok(file) => Some(file),
@@ -114,7 +114,7 @@ impl IndexPlan {
     /// Makes the file, empty, with the permissions of the one that it will take the place of. `commands`, which was started for it, removes
     /// it when this process is killed.
     ///
-    /// Errors, one line: those of open(2), or another dump writes it.
+    /// Errors, one line: those of open(2), or it is being written by another dump.
     pub fn make(self, commands: &Commands) -> Result<IndexFile, String> {
         let told = |error: io::Error| strerror(&error);
         let IndexPlan { mut names, before, permissions } = self;
@@ -134,7 +134,7 @@ impl IndexPlan {
         }
         let index = IndexFile { fd: file.into(), names, before };
         if index.is_written_by_another() {
-            return Err("another dump writes it".to_owned());
+            return Err("it is being written by another dump".to_owned());
         }
         Ok(index)
     }
@@ -322,7 +322,7 @@ fn goes_to(output: &Output, name: &Path) -> bool {
 fn replaceable(mut file: &File) -> Result<fs::Permissions, String> {
     let meta = file.metadata().map_err(|error| strerror(&error))?;
     if !meta.is_file() {
-        return Err("it is no regular file".to_owned());
+        return Err("not a regular file".to_owned());
     }
     let mut start = Vec::new();
     let read = file.by_ref().take(index::WORD.len() as u64).read_to_end(&mut start);
@@ -330,5 +330,5 @@ fn replaceable(mut file: &File) -> Result<fs::Permissions, String> {
     if start.is_empty() || start == index::WORD {
         return Ok(meta.permissions());
     }
-    Err("it is there, and is no index".to_owned())
+    Err("exists and is not an index file".to_owned())
 }

@@ -99,8 +99,7 @@ pub fn run(mut started: Started, kept: Kept) -> u8 {
     match commands {
         Some(commands) if complete => {
             if commands.leave() == Happened::Killed {
-                console
-                    .say(Remark(format_args!("WARNING: a command left processes running: they are killed")));
+                console.say(Remark(format_args!("WARNING: a command left processes running; killing them")));
             }
         }
         // They end what they run.

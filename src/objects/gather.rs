@@ -26,7 +26,7 @@ impl From<Clash> for Refused {
         match (clash.written.0, clash.other.0) {
             (Role::Output, Role::Index) | (Role::Index, Role::Output) => {
                 let index = if clash.written.0 == Role::Index { &clash.written.1 } else { &clash.other.1 };
-                Refused(format!("Cannot write an index to {}: the dump goes there", index.display()))
+                Refused(format!("Cannot write an index to {}: it is an output of the dump", index.display()))
             }
             _ => Refused(clash.to_string()),
         }

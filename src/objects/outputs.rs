@@ -73,7 +73,7 @@ impl<'a> Outputs<'a> {
         self.table.check(&entry).map_err(|clash| Unopened::Refused(clash.to_string()))?;
         match self.held(volume, object) {
             Some(held) => Err(Unopened::Refused(format!(
-                "output \"{}\" holds volume {held} of this dump, which is kept: volume {volume} needs another",
+                "output \"{}\" holds volume {held} of this dump: volume {volume} requires another output",
                 name.display()
             ))),
             None => Ok(()),

@@ -70,22 +70,22 @@ impl fmt::Display for Refusal<'_> {
                 let name = escape::name(name);
                 write!(
                     f,
-                    "{name}: a record of {record} bytes is too long, it takes {most}: use -b {}",
+                    "{name}: records of {record} bytes are too large, the limit is {most}: use -b {}",
                     most / 1024
                 )
             }
             Refusal::CannotDump { name, reason } => write!(f, "{}: {reason}", escape::name(name)),
             Refusal::NoSuchPath { path, reason } => write!(f, "{}: {reason}", escape::name(path)),
-            Refusal::ExcludedRoot => f.write_str("the root of the file system cannot be left out"),
+            Refusal::ExcludedRoot => f.write_str("the root of the file system cannot be excluded"),
             Refusal::NoSuchInode { inode, inodes } => {
                 write!(f, "inode {inode}: the file system has {inodes} inodes")
             }
             Refusal::FreeInode { inode } => write!(f, "inode {inode}: not in use"),
             Refusal::IncludedAndExcluded { path, inode } => {
-                write!(f, "{}: to be dumped, but inode {inode} on its way is left out", escape::name(path))
+                write!(f, "{}: to be dumped, but inode {inode} in its path is excluded", escape::name(path))
             }
             Refusal::BadInodeList { name, line, text } => {
-                write!(f, "{}, line {line}: \"{text}\" is no inode number", escape::name(name))
+                write!(f, "{}, line {line}: \"{text}\" is not an inode number", escape::name(name))
             }
             Refusal::ProgressDescriptor { descriptor, reason } => {
                 write!(f, "progress to descriptor {descriptor}: {reason}")
@@ -94,12 +94,12 @@ impl fmt::Display for Refusal<'_> {
                 write!(f, "Cannot write an index to {}: {reason}", escape::name(name))
             }
             Refusal::CannotVerify(name) => {
-                write!(f, "{}: it cannot be read back, as --verify would", escape::name(name))
+                write!(f, "{}: cannot be read back for --verify", escape::name(name))
             }
             Refusal::TapeCompressed(name) => {
                 write!(
                     f,
-                    "{}: a tape takes no compressed dump: leave --compress to its drive",
+                    "{}: compressed dumps cannot be written to tape: use the compression of the drive",
                     escape::name(name)
                 )
             }

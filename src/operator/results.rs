@@ -100,7 +100,7 @@ impl fmt::Display for SummaryLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Summary { blocks, inodes, lost, damaged, damage, unseen, complete, .. } = *self.summary;
         if self.unchecked {
-            f.write_str("file data has no checksum, so that changes of it are not found; ")?;
+            f.write_str("file data has no checksum and was not verified; ")?;
         }
         write!(f, "{blocks} tape blocks with {inodes} inodes: ")?;
         match damage {
@@ -109,8 +109,8 @@ impl fmt::Display for SummaryLine<'_> {
         }
         match (complete, unseen) {
             (true, _) => Ok(()),
-            (false, 0) => f.write_str("; not all volumes were given"),
-            (false, unseen) => write!(f, "; not all volumes were given: {unseen} inodes not seen"),
+            (false, 0) => f.write_str("; not all volumes were specified"),
+            (false, unseen) => write!(f, "; not all volumes were specified: {unseen} inodes not seen"),
         }
     }
 }

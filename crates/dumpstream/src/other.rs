@@ -44,24 +44,24 @@ impl fmt::Display for Other {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Other::Compressed(program, command) => {
-                write!(f, "compressed by {program}; give the output of `{command}' on the standard input")
+                write!(f, "compressed by {program}; pipe the output of `{command}' to standard input")
             }
             Other::Window(log) => {
                 write!(f, "compressed by zstd with a window of {} MB", (1_u64 << log) >> 20)?;
-                write!(f, ", which takes as much memory; --long={log} allows it")
+                write!(f, ", which requires as much memory; --long={log} permits it")
             }
             Other::LinuxCompressed => {
                 f.write_str("compressed by Linux's dump (-j, -y, -z); only restore(8) of Linux reads it")
             }
-            Other::OldDump => f.write_str("a dump of before 4.4BSD (magic number 60011), which is not read"),
+            Other::OldDump => {
+                f.write_str("a dump that predates 4.4BSD (magic number 60011), which is not supported")
+            }
             Other::Archive(program) => write!(f, "not a dump but an archive; use {program}(1)"),
             Other::FileSystem("UFS") => {
-                f.write_str("not a dump but a UFS file system; to dump it, leave out this option")
+                f.write_str("not a dump but a UFS file system; to dump it, omit this option")
             }
             Other::FileSystem(name) => write!(f, "not a dump but a file system ({name})"),
-            Other::AmandaLabel => {
-                f.write_str("the label of a tape of Amanda; the dumps are in the files behind it")
-            }
+            Other::AmandaLabel => f.write_str("an Amanda tape label; the dumps are in the files after it"),
             Other::DiskImage(form) => write!(f, "not a dump but the image of a disk ({form})"),
         }
     }

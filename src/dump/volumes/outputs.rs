@@ -166,10 +166,10 @@ impl<'a> Volumes<'a> {
             },
         };
         if self.takes_no_frames(opened.kind) {
-            return Ok(Err(format!("{}: a tape takes no compressed dump", name.display())));
+            return Ok(Err(format!("{}: compressed dumps cannot be written to tape", name.display())));
         }
         if self.cannot_be_verified(opened.kind) {
-            return Ok(Err(format!("{}: it cannot be read back to verify it", name.display())));
+            return Ok(Err(format!("{}: cannot be read back for --verify", name.display())));
         }
         let kind = match opened.kind {
             Kind::Remote if in_step => Kind::RemoteInStep,

@@ -81,5 +81,5 @@ fn receive(fd: BorrowedFd<'_>, replies: &mut Replies) -> Result<(), String> {
 }
 
 fn unasked() -> String {
-    format!("the remote side answered what it was not asked: {}", planner::reason(libc::EPROTO))
+    format!("unexpected reply from the remote host: {}", planner::reason(libc::EPROTO))
 }

@@ -67,7 +67,9 @@ impl Writing<'_, '_> {
         let Some(Index { lines, left_out }) = index else { return };
         let console = &self.started.console;
         if left_out > 0 {
-            console.say(Remark(format_args!("{left_out} names left out of the index: too deep")));
+            console.say(Remark(format_args!(
+                "{left_out} names omitted from the index: directories are nested too deeply"
+            )));
         }
         console.say(Message::Indexed { lines, name: self.index_name() });
     }

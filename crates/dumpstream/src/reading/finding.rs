@@ -227,14 +227,14 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Fault::NoHeader(error) => write!(f, "no header here: {error}"),
-            Fault::Skipped(blocks) => write!(f, "{blocks} tape blocks passed over up to this header"),
+            Fault::Skipped(blocks) => write!(f, "{blocks} tape blocks skipped before this header"),
             Fault::NoVolumeHeader => f.write_str("the volume does not begin with TS_TAPE"),
             Fault::StartsAt(volume) => write!(f, "the dump is read from volume {volume} on"),
             Fault::WrongVolume(want, got) => write!(f, "this is volume {got}, should be {want}"),
             Fault::OtherDump => f.write_str("a header of another dump"),
-            Fault::Compressed => f.write_str("compressed by Linux's dump, which is not read here"),
+            Fault::Compressed => f.write_str("compressed by Linux's dump, which is not supported"),
             Fault::Numbers(want, got) => write!(f, "c_tapea is {got}, should be {want}"),
-            Fault::Repeated(blocks) => write!(f, "{blocks} tape blocks of the volume before once more"),
+            Fault::Repeated(blocks) => write!(f, "{blocks} tape blocks repeated from the previous volume"),
             Fault::OutOfOrder(kind) => write!(f, "{} is out of place", name(*kind)),
             Fault::MapSize(kind, blocks, last) => {
                 write!(f, "{} of {blocks} tape blocks for inodes up to {last}", name(*kind))
@@ -242,11 +242,11 @@ impl fmt::Display for Fault {
             Fault::NotInUse => f.write_str("in TS_BITS, but not in TS_CLRI"),
             Fault::NoRoot => f.write_str("TS_BITS lacks the root"),
             Fault::InodeOrder(before) => write!(f, "comes after inode {before}"),
-            Fault::InodeTwice => f.write_str("is there twice"),
+            Fault::InodeTwice => f.write_str("occurs twice"),
             Fault::NotInMap => f.write_str("is not in TS_BITS"),
             Fault::StrayAddr => f.write_str("TS_ADDR without the file before it"),
             Fault::StrayAttributes => f.write_str("extended attributes that do not follow their inode"),
-            Fault::EmptyAddr => f.write_str("TS_ADDR that announces nothing"),
+            Fault::EmptyAddr => f.write_str("TS_ADDR with a c_count of 0"),
             Fault::Extent { announced, wanted } => {
                 write!(f, "{announced} tape blocks, should be {wanted} by its size")
             }
@@ -262,19 +262,19 @@ impl fmt::Display for Fault {
                 write!(f, "d_type of its entry is {kind}, but its mode is 0{mode:o}")
             }
             Fault::Unreachable => f.write_str("directory that is not below the root"),
-            Fault::TooManyNames => f.write_str("too many names: further ones are not kept"),
+            Fault::TooManyNames => f.write_str("too many names: further names are ignored"),
             Fault::NoEnd => f.write_str(
                 "the dump ends without TS_END: it was cut short, or further volumes were not given",
             ),
-            Fault::Ragged(bytes) => write!(f, "{bytes} bytes at the end are no tape block"),
+            Fault::Ragged(bytes) => write!(f, "{bytes} bytes at the end are not a whole tape block"),
             Fault::AfterEnd(blocks) => write!(f, "{blocks} tape blocks after TS_END"),
             Fault::Unreadable(reason) => write!(f, "cannot be read: {reason}"),
             Fault::Frame(at, reason) => write!(f, "compressed frame at byte {at} is damaged: {reason}"),
             Fault::OnDisk => {
                 f.write_str("part of the file system was damaged on the disk, and is not on the dump")
             }
-            Fault::Lost => f.write_str("lost: it is in the map, but not here"),
-            Fault::Damaged => f.write_str("damaged: its content is not all here, or not sure to be right"),
+            Fault::Lost => f.write_str("lost: in the map, but not in the dump"),
+            Fault::Damaged => f.write_str("damaged: its contents are incomplete or unreliable"),
             Fault::Absent => f.write_str("in the map, but was not dumped"),
             Fault::Undumped => f.write_str("in the map, but of a type that is not dumped"),
             Fault::NotSeen => f.write_str("in the map, but not on the volumes given"),
@@ -287,7 +287,7 @@ impl fmt::Display for Fault {
             Fault::BeginsBefore => f.write_str("its beginning is on a volume that was not given"),
             Fault::EndsAfter => f.write_str("its end is on a volume that was not given"),
             Fault::Empty => f.write_str("the volume is empty"),
-            Fault::Nameless => f.write_str("no directory here names it"),
+            Fault::Nameless => f.write_str("no directory entry refers to it"),
         }
     }
 }
