@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Reading the disk as dump does: what cannot be read comes out as zeros, sector by sector, and is told.
+//! Reads the disk as dump does: unreadable sectors are reported and replaced by zeros.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -7,7 +7,7 @@ use std::os::fd::BorrowedFd;
 use crate::os::disk::{pread, will_read};
 use ufs::ByteOffset;
 
-/// What went wrong with a read, as dump tells it.
+/// A read error, as dump reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// Whether it was the reading of a single sector, after a larger read had failed.
@@ -16,7 +16,7 @@ pub struct Fault {
     pub errno: i32,
     /// The disk block, counted in [`Geometry::unit`]s.
     pub block: u64,
-    /// Bytes asked for.
+    /// Bytes requested.
     pub count: u32,
     /// Bytes that came, where it was short.
     pub got: u32,
@@ -25,7 +25,7 @@ pub struct Fault {
 /// In what pieces a disk is read.
 #[derive(Clone, Copy, Debug)]
 pub struct Geometry {
-    /// Bytes of a fragment (`fs_fsize`): dump reads whole ones, and tells what it got of them.
+    /// Bytes of a fragment (`fs_fsize`): dump reads whole fragments, and reports how much of them it got.
     pub fragment: u32,
     /// Bytes of the unit of block numbers, and of the smallest read (`dev_bsize`).
     pub unit: u32,
@@ -45,7 +45,7 @@ impl Geometry {
         self.sector > 1
     }
 
-    /// Whether the disk has all fragments that `length` bytes from `offset` on are in. If not, dump tells so even where the
+    /// Whether the disk has all fragments that contain the `length` bytes at `offset`. If not, dump reports that even if the
     /// bytes themselves are there, since it reads whole fragments.
     pub fn is_whole(&self, offset: ByteOffset, length: usize) -> bool {
         let end =
@@ -94,7 +94,7 @@ impl Disk<'_> {
         }
     }
 
-    /// Fills `buf` by one read of whole sectors; false, and nothing told, if that cannot be or does not bring all of it.
+    /// Fills `buf` with one read of whole sectors; returns false and reports nothing if that is not possible or returns less.
     pub fn read_whole(&self, offset: ByteOffset, buf: &mut [u8]) -> bool {
         self.geometry.at_once(offset, buf.len())
             && matches!(pread(self.fd, buf, self.place(offset.0)), Ok(got) if got == buf.len())
@@ -107,7 +107,7 @@ impl Disk<'_> {
 
     /// Reads in fragments and then in sectors; `buf` had not come with one read.
     ///
-    /// Whatever is wrong is told as dump does: first the read of `buf.len()` bytes, with what the failing part of it got,
+    /// Errors are reported as dump does: first the read of `buf.len()` bytes, with what the failing part of it got,
     /// then each sector.
     pub fn read_carefully(&self, offset: u64, buf: &mut [u8], tell: &mut dyn FnMut(Fault)) {
         let unit = u64::from(self.geometry.unit);

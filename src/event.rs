@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The event queue's face: readable descriptors, children, timers, signals.
+//! The event-queue API: readable descriptors, children, timers, signals.
 //!
 //! One kqueue on FreeBSD; epoll with signalfd, timerfd and pidfd on Linux. Readiness is by level: an event is told
 //! again as long as its cause lasts. Only sockets, pipes, terminals and children can be added; a tape

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! capdump backs up UFS file systems in the stream that restore(8) reads. ARCHITECTURE.md says what each module is.
+//! capdump backs up UFS file systems in the format read by restore(8). ARCHITECTURE.md describes the modules.
 //!
-//! What is on the disk is read by the crate `ufs`, what is on a dump by `dumpstream`. This library has [`run`], and what fuzz targets and
-//! tests look at from outside.
+//! The crate `ufs` reads the disk, and the crate `dumpstream` reads and writes dumps. This library exports [`run`], and the
+//! internals used by fuzz targets and tests.
 
 #[cfg(all(feature = "sandbox-probe", not(debug_assertions)))]
 compile_error!("the feature sandbox-probe is for tests, never for a release");
@@ -134,7 +134,7 @@ fn print(text: &str, operator: &mut Operator) -> ExitCode {
     }
 }
 
-/// The clock that the environment asks for; none if it makes no sense, which is told.
+/// The clock selected by the environment; none if its value is invalid, which is reported.
 fn clock(operator: &mut Operator) -> Option<Clock> {
     match Clock::from_environment(std::env::var("SOURCE_DATE_EPOCH").ok()) {
         Ok(clock) => Some(clock),

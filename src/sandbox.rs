@@ -128,7 +128,7 @@ pub fn limit(fd: BorrowedFd<'_>, kind: DescriptorKind) -> Result<(), Error> {
 
 /// Enters the sandbox, or narrows it to a further role.
 ///
-/// A kernel without one is told as [`Entered::Unavailable`]: the caller warns once and goes on.
+/// A kernel without support returns [`Entered::Unavailable`]: the caller prints a warning and continues.
 pub fn enter(role: Role) -> Result<Entered, Error> {
     let entered = crate::os::sandbox::enter(role).map_err(|err| Error::Enter(role, err))?;
     #[cfg(feature = "sandbox-probe")]

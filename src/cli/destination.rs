@@ -11,7 +11,7 @@ use crate::job::{Names, Output, Remote};
 ///
 /// `[user@]host:file` is on another machine, with brackets around a host that has colons in its name. A host has no slash
 /// in its name, so a slash before the first colon makes a local file of it, as for tar, rsync and scp; so does a colon
-/// at the start. A file that exists is not asked for: `./` before its name is.
+/// at the start. Whether a file exists does not matter: `./` before its name is required.
 ///
 /// Errors: the user or the host cannot be one, or a remote name has a newline, which rmt(8) has no way to send.
 pub fn output(name: &OsStr) -> Result<Output, StartError> {

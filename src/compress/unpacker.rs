@@ -8,13 +8,13 @@ use std::fmt;
 use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
 use zstd::zstd_safe;
 
-/// The largest window that is allowed without being asked for, as a power of 2 in bytes: what RFC 8878 recommends to support.
+/// The largest window accepted by default, as a power of 2 in bytes: the minimum that RFC 8878 recommends to support.
 pub const WINDOW_LOG: u32 = 23;
 
 /// What a frame begins with (RFC 8878).
 pub const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// Bytes of a frame's start that tell how long its content is (`ZSTD_FRAMEHEADERSIZE_MAX`).
+/// Bytes at the start of a frame that contain the length of its content (`ZSTD_FRAMEHEADERSIZE_MAX`).
 const MOST_HEADER: usize = 18;
 
 /// Whether a volume that begins so is compressed; one bit of it may be flipped.
@@ -96,7 +96,7 @@ impl Unpacker {
     }
 }
 
-/// The window that the frame at the start of `input` asks for, as the power of 2 that holds it; none if it cannot be told.
+/// The window size required by the frame at the start of `input`, as a power of 2 rounded up; none if unknown.
 pub fn window_log(input: &[u8]) -> Option<u32> {
     let rest = input.strip_prefix(&MAGIC)?;
     let descriptor = *rest.first()?;

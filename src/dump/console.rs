@@ -36,7 +36,7 @@ const PATIENCE_KEY: u64 = 6;
 /// Signals that come so soon after an answer were sent before it.
 const JUST: Duration = Duration::from_millis(100);
 
-/// How long another may have dumpdates locked before the operator is told of it.
+/// How long another process may hold the lock on dumpdates before this is reported.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Who read what could not be read. Dump has a master and three workers, which take records in turn, and each counts its own
@@ -68,7 +68,7 @@ pub struct Console {
     /// The terminal, or why there is none.
     tty: io::Result<OwnedFd>,
     notify: bool,
-    /// Nobody is to be asked.
+    /// Never ask a question (`--batch`).
     batch: bool,
     /// Read errors of a reader after which the operator is asked; 0: never.
     max_read_errors: u32,
@@ -188,11 +188,11 @@ impl Console {
         self.outside.as_ref()
     }
 
-    /// Tells the operator group, if it is to be told.
+    /// Notifies the operator group, with `-n`.
     pub fn broadcast(&self, attention: Attention) {
         if let (true, Some(outside)) = (self.notify, &self.outside) {
             let text = self.operator.borrow().broadcast(attention);
-            // That nobody could be told is no reason to stop.
+            // A failed notification does not stop the dump.
             let _ = outside.ask(&Request::Broadcast(text));
         }
     }
@@ -217,12 +217,12 @@ impl Console {
         self.losses.borrow_mut()
     }
 
-    /// Whether the operator, asked what to do about read errors, said stop.
+    /// Whether the operator chose to abort because of read errors.
     pub fn is_stopped(&self) -> bool {
         self.stopped.get()
     }
 
-    /// Tells of a read that went wrong. After as many of a reader as `--max-read-errors` says the operator is asked whether to go on.
+    /// Reports a read error. After more than `--max-read-errors` of one reader, the operator is asked whether to continue.
     pub fn fault(&self, reader: Reader, fault: Fault) {
         if self.is_stopped() {
             return;
@@ -244,7 +244,7 @@ impl Console {
         }
     }
 
-    /// Tells what a pass came upon.
+    /// Prints a notice of a pass.
     pub fn notice(&self, notice: Notice) {
         if self.is_stopped() {
             return;
@@ -480,7 +480,7 @@ impl Console {
         if self.ask(Question::Wait)? { Ok(()) } else { Err(Stop::Told) }
     }
 
-    /// A queue that tells of what ends a wait: a signal, and the end of a child. Errors: the dump has been ended already.
+    /// A queue for the events that end a wait: a signal, and the exit of a child. Errors: the dump has been ended already.
     fn waiting_queue(&self) -> Result<EventQueue, Stop> {
         if self.ended.get() {
             return Err(Stop::Told);

@@ -18,7 +18,7 @@ use crate::os::shared;
 use crate::os::shared::{Access, Lock};
 use crate::os::{disk, output, time};
 
-/// Lines of the file that are told when they are none of dump's.
+/// Maximum number of malformed lines that are reported.
 const MOST_TOLD: usize = 10;
 
 /// The dump that this one builds on.
@@ -40,7 +40,7 @@ pub struct Record {
 }
 
 /// Looks up the dump that this one of `name` builds on, and opens the file for `-u` if this dump is to be recorded with
-/// its `date`. What cannot be written later is told now, before hours of work.
+/// its `date`. Anything that would prevent writing it later is reported now, before hours of work.
 pub fn open(
     job: &Job,
     name: &OsStr,
@@ -109,7 +109,7 @@ fn open_or_make(path: &Path, access: Access, operator: &mut Operator) -> io::Res
     shared::open(path, access)
 }
 
-/// The text of the file, read while nobody writes it.
+/// The text of the file, read under a lock.
 fn read_locked(fd: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
     // As in dump, a file system that has no locks is no reason to stop.
     let locked = shared::lock(fd, Lock::Shared);
@@ -188,7 +188,7 @@ impl Record {
         written.map_err(|error| format!("{}: {}", self.path.display(), strerror(&error)))
     }
 
-    /// Locks the file, if no other program has it; whether it did. A file system without locks is as at the start.
+    /// Locks the file if no other program has locked it; returns whether it did.
     pub fn try_lock(&self) -> bool {
         shared::try_lock(self.fd.as_fd(), Lock::Exclusive).unwrap_or(true)
     }

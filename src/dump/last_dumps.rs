@@ -9,7 +9,7 @@ use crate::operator::Operator;
 use crate::os::{mounts, time};
 
 /// The listing at the time `now` (seconds since 1970): `-w` with `only_due`, else `-W`. What cannot be read the operator
-/// is told, and the listing is without it.
+/// is reported, and omitted from the listing.
 pub fn listing(dumpdates: &Path, only_due: bool, now: i64, operator: &mut Operator) -> String {
     let fstab = operand::read_fstab(&mounts::ufs_mounts().unwrap_or_default(), operator);
     let dumpdates = dumpdates_file::all(dumpdates, operator);

@@ -18,7 +18,7 @@ const MOST_NAMED: usize = 16;
 
 /// Opens the file system, and reports what is wrong with it. After this the source reads as dump does.
 ///
-/// Errors: there is none that can be dumped; the operator has been told.
+/// Errors: none can be dumped; this has been reported.
 pub(super) fn open<'a>(
     started: &'a Started,
     source: Source<'a>,

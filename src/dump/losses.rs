@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What the dump has lost to read errors and damage, by what it belongs to: told when the dump is done.
+//! Data lost to read errors and damage, by file: reported when the dump is complete.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -73,12 +73,12 @@ impl Losses {
         self.groups.insert(cg);
     }
 
-    /// A sector of what nobody knows.
+    /// A sector that belongs to no known file.
     pub fn other(&mut self) {
         self.others += 1;
     }
 
-    /// The lines of the summary; none if nothing is lost. The first makes Amanda take the dump for a strange one, as it is.
+    /// The lines of the summary; none if nothing is lost. The first makes Amanda classify the dump as strange, which is intended.
     pub fn lines(&self) -> Vec<String> {
         let things = self.things();
         if things == 0 {

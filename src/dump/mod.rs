@@ -25,9 +25,9 @@ use std::fmt;
 /// Why a dump is given up; the workers are then killed, and the exit code is 3.
 #[derive(Debug)]
 pub enum Stop {
-    /// The operator has been told why.
+    /// The reason has been reported.
     Told,
-    /// The operator is still to be told why: one line.
+    /// The reason, one line, has not been reported yet.
     Because(String),
 }
 

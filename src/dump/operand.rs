@@ -40,7 +40,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Adds the name of a partition to those of the disk, so that dumps of different ones are told apart.
+    /// Adds the name of a partition to those of the disk, so that dumps of different partitions can be distinguished.
     pub fn add_partition(&mut self, name: &str) {
         for disk in [&mut self.disk, &mut self.dev] {
             disk.push(":");
@@ -54,7 +54,7 @@ impl Target {
     }
 }
 
-/// Opens what `operand` names, or with `snapshot` a snapshot of it. None: it cannot be dumped, and the operator has been told
+/// Opens what `operand` names, or with `snapshot` a snapshot of it. None: it cannot be dumped, and this has been reported
 /// why.
 pub fn open(operand: &OsStr, snapshot: bool, operator: &mut Operator) -> Option<Target> {
     // A system that does not say what is mounted is one without mounts, as in dump.
@@ -91,7 +91,7 @@ pub fn open(operand: &OsStr, snapshot: bool, operator: &mut Operator) -> Option<
     Some(Target { live, ..target })
 }
 
-/// Reads fstab(5); the operator is told when there is none.
+/// Reads fstab(5); reports if it does not exist.
 pub fn read_fstab(mounts: &[Mount], operator: &mut Operator) -> Fstab {
     let path = std::env::var_os("PATH_FSTAB").unwrap_or_else(|| fstab::PATH.into());
     let root = mounts.iter().rev().find(|mount| mount.on == "/").map(|mount| mount.from.as_os_str());
@@ -174,7 +174,7 @@ fn resolve(operand: &OsStr, fstab: &Fstab, mounts: &[Mount], files: &impl Names)
             Some(entry) => listed(entry, mounts, files),
             None => Ok(plain(&path)),
         },
-        // Opening it will tell what is wrong with it.
+        // Opening it returns the reason.
         None => Ok(plain(operand)),
     }
 }

@@ -45,7 +45,7 @@ struct Mapped {
     lossy: bool,
 }
 
-/// Makes the dump. Gives the exit code; the operator has been told everything.
+/// Makes the dump. Returns the exit status; everything has been reported.
 pub fn run(started: &Started) -> u8 {
     let code = dump_to_its_end(started);
     started.console.show(operator::Event::End { status: code });
@@ -132,7 +132,7 @@ fn enter_sandbox(started: &Started) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Passes I and II. None: what the command line names is not there, and the operator has been told.
+/// Passes I and II. None: a file on the command line does not exist, which has been reported.
 fn map(
     started: &Started,
     fs: &FileSystem<Source<'_>>,
@@ -186,7 +186,7 @@ fn map(
     Ok(Some(Mapped { maps, tape_blocks, lossy }))
 }
 
-/// Why a pass stopped; nothing more to tell when the operator said so.
+/// Why a pass stopped; nothing more to report if the operator chose to abort.
 pub(super) fn stopped(started: &Started, error: passes::Error) -> Stop {
     if started.console.is_stopped() { Stop::Told } else { Stop::because(error) }
 }

@@ -83,7 +83,7 @@ impl Started {
         self.uncached.as_ref().unwrap_or(&self.disk).as_fd()
     }
 
-    /// Tells what the dump has lost, now that it is done. Gives the exit code.
+    /// Prints what the completed dump has lost. Returns the exit status.
     pub fn tell_losses(&self) -> u8 {
         let lines = self.console.losses().lines();
         if !lines.is_empty() {
@@ -97,7 +97,7 @@ impl Started {
     }
 }
 
-/// Why nothing was started; the operator has been told.
+/// Why the dump was not started; this has been reported.
 pub struct Refused(pub u8);
 
 /// Opens what `job` needs, and says what will be done.
@@ -317,7 +317,7 @@ fn announce(job: &Job, console: &Console, identity: &Identity, level: Option<i32
     });
 }
 
-/// How progress is shown. A bar needs a terminal, and where nobody asked for it, one that can move its cursor.
+/// How progress is shown. A bar needs a terminal, and by default one that can move its cursor.
 pub fn display(style: ProgressStyle, report: Option<OwnedFd>, tty: Option<&OwnedFd>) -> Display {
     let dumb = || std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
     let stderr = io::stderr();

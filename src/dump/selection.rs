@@ -13,7 +13,7 @@ use crate::operator::Refusal;
 use ufs::FileSystem;
 use ufs::Ino;
 
-/// Finds what is meant. None: something is not there, and the operator has been told.
+/// Finds the selected files. None: one does not exist, which has been reported.
 ///
 /// Errors: the disk cannot be read.
 pub fn find_wanted(
@@ -58,7 +58,7 @@ pub fn find_wanted(
     Ok(Some(wanted))
 }
 
-/// The inodes from the root to what `path` names; none when there is no such path, which has been told.
+/// The inodes from the root to what `path` names; none if there is no such path, which has been reported.
 fn follow(started: &Started, fs: &FileSystem<Source<'_>>, path: &OsString) -> Result<Option<Vec<Ino>>, Stop> {
     let refuse = |reason: &str| {
         started.console.operator().refuse(Refusal::NoSuchPath { path, reason });

@@ -13,7 +13,7 @@ use crate::os::mounts::Mount;
 use crate::os::snapshot;
 use crate::os::snapshot::Failure;
 
-/// The mount to be snapshot, if any. The operator is told when `-L` is not possible, and when it is missed.
+/// The mount to be snapshot, if any. Warns if `-L` is not possible, and if it is missing.
 pub fn decide<'a>(mount: Option<&'a Mount>, wanted: bool, operator: &mut Operator) -> Option<&'a Mount> {
     let remark = match mount {
         None => wanted.then_some(FilesMessage::SnapshotOfUnmounted),
@@ -37,7 +37,7 @@ pub fn decide<'a>(mount: Option<&'a Mount>, wanted: bool, operator: &mut Operato
 
 /// Makes the snapshot. Gives its descriptor, which is all there is of it, and its date in seconds since 1970.
 ///
-/// None: it could not be made, and the operator has been told why.
+/// None: it could not be created, and the reason has been reported.
 pub fn take(mount: &Mount, operator: &mut Operator) -> Option<(OwnedFd, i64)> {
     let directory = snap_directory(mount);
     let mut name = directory.clone();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The planner's reading of the disk: what cannot be read is told, and comes out as zeros.
+//! How the planner reads the disk: unreadable data is reported and replaced by zeros.
 
 use std::cell::{Cell, OnceCell};
 use std::os::fd::BorrowedFd;
@@ -84,7 +84,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Fills `buf` as [`ReadAt::read_at`] does; what cannot be read goes to `tell` alone.
+    /// Fills `buf` as [`ReadAt::read_at`] does; read errors are reported only to `tell`.
     pub fn read_telling(&self, offset: ByteOffset, buf: &mut [u8], tell: &mut dyn FnMut(Fault)) {
         if let Some(geometry) = self.geometry.get() {
             let disk = self.disk(geometry);

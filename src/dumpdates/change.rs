@@ -18,12 +18,11 @@ pub struct Change {
 ///   differ are written, 24 at most.
 /// - A new name or level adds one line at the end. A write that stops early has only made the file longer, and cutting
 ///   it to its old length gives the old file.
-/// - Only where a hand has made the line shorter than dump does, the rest of the file moves and is in the write, too.
+/// - Only if the line was shortened by hand, the rest of the file moves and is part of the write.
 ///
-/// A kernel does not break off a write(2) within a block or page when the process is killed, and where it is broken
-/// off between two of them, what is there is no other date: a line without its end is none of dump's. A date that lies
-/// across two pages is the exception that is left: 23 of 4096 places, for the time that the kernel needs from one
-/// page to the next.
+/// A write(2) is not interrupted within a block or page when the process is killed. If it is interrupted between two of
+/// them, the result contains no wrong date: a line without its end is malformed. The remaining exception is a date that
+/// spans two pages: 23 of 4096 offsets, for the time that the kernel needs from one page to the next.
 pub fn change(old: &[u8], new: &[u8]) -> Change {
     let at = old.iter().zip(new).take_while(|(a, b)| a == b).count();
     let (old, new) = (&old[at..], &new[at..]);

@@ -26,7 +26,7 @@ pub struct Feed<'a, S> {
     held: usize,
     /// Bytes of the stream that are passed over before the reader gets any.
     ahead: u64,
-    /// Whether data that nobody wants may be passed over without reading it.
+    /// Whether unneeded data may be skipped without reading it.
     jumps: bool,
     /// The largest window of zstd's that is allowed, as a power of 2.
     window_log: u32,

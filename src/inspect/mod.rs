@@ -39,7 +39,7 @@ use crate::sandbox;
 use crate::sandbox::DescriptorKind;
 use dumpstream::reading::{Fault, Reader, Sink, Summary};
 
-/// Tape blocks in a record where nobody says it (`NTREC`, protocols/dumprestore.h).
+/// Default number of tape blocks in a record (`NTREC`, protocols/dumprestore.h).
 const NTREC: u32 = 10;
 
 /// Reads the dump; gives the exit code: 0, 1 when nothing could be started, 3 when the dump is damaged.
@@ -50,7 +50,7 @@ pub fn run(reading: &Reading, mut operator: Operator, inherited: Inherited) -> u
     }
 }
 
-/// Nothing was started, and the operator has been told why.
+/// Nothing was started, and the reason has been reported.
 struct Refused;
 
 /// What was opened.

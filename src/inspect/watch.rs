@@ -98,7 +98,7 @@ impl Watch {
         self.stopped.is_none()
     }
 
-    /// Whether the queue tells when `input` can be read. Where it cannot, reading it waits.
+    /// Whether the queue reports when `input` can be read. If not, reading blocks.
     fn is_in_queue(&mut self, input: &Input) -> bool {
         let fd = input.fd();
         if self.waiting == Some(fd.as_raw_fd()) {

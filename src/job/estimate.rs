@@ -60,7 +60,7 @@ mod tests {
     use super::*;
     use crate::cli::tests::job;
 
-    /// What FreeBSD 12.1's dump said of the reference images: the options, the tape blocks it had
+    /// Estimates of FreeBSD 12.1's dump for the reference images: the options, the tape blocks it had
     /// mapped, those of a map, and the two numbers of its message.
     const SEEN: &[(&str, i64, i64, i64, Option<&str>)] = &[
         ("-0a", 10, 1, 20, None),

@@ -45,7 +45,7 @@ pub struct Job {
     pub rsync_friendly: u8,
     /// Stop after the estimate.
     pub estimate_only: bool,
-    /// Tell the operator group when help is needed.
+    /// Notify the operator group when the dump needs attention.
     pub notify: bool,
     /// Dump a snapshot of a mounted file system.
     pub snapshot: bool,
@@ -57,7 +57,7 @@ pub struct Job {
     pub selection: Selection,
     /// Read errors after which the operator is asked whether to go on; 0: never.
     pub max_read_errors: u32,
-    /// Nobody is there to be asked: what would be a question gives the dump up.
+    /// Do not ask questions: abort the dump instead.
     pub batch: bool,
     /// The command that changes the medium between two volumes.
     pub volume_script: Option<OsString>,

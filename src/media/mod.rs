@@ -13,7 +13,7 @@ pub use write::{Descriptor, Until, Written, write_chunk};
 /// How a medium is written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A regular file: a chunk is one write; if that is short, the next one tells why.
+    /// A regular file: a chunk is one write; if that is short, the next write reports the reason.
     File,
     /// A pipe, a socket, or a device that is no tape: a chunk is one write, which may have to be continued.
     Stream,

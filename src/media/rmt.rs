@@ -34,7 +34,7 @@ pub fn write(bytes: usize) -> Vec<u8> {
 /// What the other side answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// It did what it was told; the number is what its call returned.
+    /// The command succeeded; the number is the return value of its system call.
     Done(u64),
     /// It could not: errno there, and its text.
     Failed(i32, String),

@@ -181,7 +181,7 @@ pub(super) fn errno_of(error: &io::Error) -> i32 {
 mod tests {
     use super::*;
 
-    /// A medium that answers each write as it is told.
+    /// A medium with a given result for each write.
     struct Told {
         answers: Vec<io::Result<usize>>,
         writes: Vec<usize>,

@@ -2,7 +2,7 @@
 //! Waiting for an autoloader: whether it has brought the next medium.
 //!
 //! A tape drive is ready when it can be opened. A file counts when it holds no volume of this dump, so that none is written over. Any
-//! other device cannot tell, and is left to the operator.
+//! other device does not report a change: the operator is asked.
 
 use std::ffi::OsString;
 use std::fs::File;

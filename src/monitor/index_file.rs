@@ -71,7 +71,7 @@ impl fmt::Display for Unkept {
 pub struct IndexFile {
     fd: OwnedFd,
     names: IndexNames,
-    /// The index that it will replace: locked, so that no other dump replaces it meanwhile.
+    /// The index to be replaced, locked against other dumps.
     before: Option<File>,
 }
 
@@ -210,7 +210,7 @@ impl IndexFile {
 }
 
 impl IndexNames {
-    /// Gives the index, which is whole, its name: if no other file has it, or the one that had it at the start.
+    /// Renames the complete index to its final name, unless another file has been given that name since the start.
     ///
     /// Errors: all is as it was, or the index has its name and the folder could not be synced.
     pub fn keep(&self) -> Result<(), Unkept> {

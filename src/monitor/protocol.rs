@@ -35,7 +35,7 @@ pub enum Request {
     Record,
     /// To give that up, after [`Reply::Waiting`]. Answered by [`Reply::Canceled`], unless it is recorded already.
     CancelRecord,
-    /// To tell the operator group. Not answered.
+    /// Notify the operator group. No reply.
     Broadcast(String),
 }
 

@@ -2,7 +2,7 @@
 //! The monitor: the process that is started. It stays outside the sandbox, is the parent and the reaper of all others, and has the last word:
 //! it opens outputs, looks at them when they are written, gives the index its name, enters the dump in the dumpdates file, and exits.
 //!
-//! It does not hold the disk, and uses no other names than those of the command line.
+//! It does not hold the disk, and uses only names from the command line.
 
 mod record;
 
@@ -222,7 +222,7 @@ struct Monitor<'a> {
 impl Monitor<'_> {
     /// Serves the planner until that has ended.
     ///
-    /// Errors: a system call failed, or the planner asked for what there is not; it has been killed.
+    /// Errors: a system call failed, or the planner made an invalid request; it has been killed.
     fn serve(&mut self) -> io::Result<ExitStatus> {
         let served = self.serve_to_the_end();
         if served.is_err() {
@@ -256,7 +256,7 @@ impl Monitor<'_> {
         }
     }
 
-    /// The planner has ended: takes what it asked for before that.
+    /// The planner has exited: handles its remaining requests.
     fn take_last_requests(&mut self) -> io::Result<()> {
         let mut events = Vec::new();
         loop {
@@ -268,7 +268,7 @@ impl Monitor<'_> {
         }
     }
 
-    /// Waits, but not for long, until the operator group has been told what it was told last.
+    /// Waits, for a limited time, until the last notification of the operator group has been sent.
     fn let_walls_end(&mut self) {
         let end = Instant::now() + LAST_WALLS;
         let mut events = Vec::new();
@@ -453,7 +453,7 @@ impl Monitor<'_> {
         }
     }
 
-    /// Opens a FIFO; if nobody reads it yet, it is tried again, so that the end of the planner is seen meanwhile.
+    /// Opens a FIFO; if it has no reader yet, retries, so that an exit of the planner is noticed.
     fn open_fifo(&mut self, volume: u32, name: OsString) -> io::Result<()> {
         match output::open_fifo(Path::new(&name)) {
             Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {
@@ -495,7 +495,7 @@ impl Monitor<'_> {
     }
 }
 
-/// Whether a process at the other end of a socket has ended; with what it was sent unread, it is said so.
+/// Whether the process at the other end of a socket has exited, possibly with unread data.
 fn is_over(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset)
 }

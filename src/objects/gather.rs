@@ -117,7 +117,7 @@ pub fn named(name: &OsStr) -> Object {
 
 /// Takes standard output for the dump alone, a file or a block device. Gives what holds the latter until it is dropped.
 ///
-/// A regular file is locked as one that is opened by name is, so that no other dump goes to the same file at a time. The lock ends when
+/// A regular file is locked like one that is opened by name, so that two dumps cannot write to it concurrently. The lock ends when
 /// the last descriptor of it is closed, the caller's too.
 ///
 /// Errors: another has it, in one line.

@@ -80,8 +80,8 @@ impl<'a> Outputs<'a> {
         }
     }
 
-    /// The other volume of this dump that is on an object. An empty file holds none, and of a disk whose media the system does not
-    /// tell apart the operator has to know.
+    /// The other volume of this dump that is on an object. An empty file contains none; for a disk whose media the
+    /// system cannot distinguish, the operator is responsible.
     pub fn held(&self, volume: u32, object: &Object) -> Option<u32> {
         if object.is_changeable() || (object.is_file() && object.size == 0) {
             return None;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A progress bar at the foot of a terminal, drawn by indicatif. Nothing draws but the calls here: there is no thread that ticks.
+//! A progress bar on the last line of a terminal, drawn by indicatif. It is drawn only by the functions here, without a thread.
 
 use std::fmt;
 use std::io;
@@ -11,15 +11,15 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use crate::os::{output, tty};
 use dumpstream::TP_BSIZE;
 
-/// Times a second that the bar is drawn at most.
+/// Maximum number of updates per second.
 const RATE: u8 = 10;
 
-/// Columns of a terminal that does not say how many it has.
+/// Columns of a terminal that does not report its width.
 const COLUMNS: u16 = 80;
 
-/// While the file system is mapped there is nothing to count.
+/// During mapping, nothing is counted.
 const MAPPING: &str = "  {prefix} {msg}";
-/// While the dump is written: how much of the estimate, how fast, and how long it will take.
+/// During writing: share of the estimate, speed, and remaining time.
 const WRITING: &str = "  {prefix} [{wide_bar}] {percent:>3}% {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} ETA {eta}";
 
 /// While a dump is read whose size is known.
@@ -43,7 +43,7 @@ impl fmt::Debug for Bar {
 }
 
 impl Bar {
-    /// A bar on `terminal`, of which nothing is seen yet.
+    /// A bar on `terminal`, not drawn yet.
     pub fn new(terminal: OwnedFd) -> Bar {
         let terminal = Arc::new(terminal);
         let target = Box::new(Terminal(Arc::clone(&terminal)));
@@ -99,7 +99,7 @@ impl Bar {
         self.bar.set_position(bytes);
     }
 
-    /// Goes to another position, from which on the speed is reckoned.
+    /// Sets the position from which the speed is computed.
     fn jump(&self, bytes: u64) {
         self.bar.set_position(bytes);
         self.bar.reset_eta();
@@ -117,12 +117,12 @@ impl Bar {
         self.bar.set_position(bytes);
     }
 
-    /// Takes the bar away, runs `what`, and draws it again. `what` must not use the bar.
+    /// Hides the bar, runs `what`, and draws the bar again. `what` must not use the bar.
     pub fn suspend<T>(&self, what: impl FnOnce() -> T) -> T {
         self.bar.suspend(what)
     }
 
-    /// Takes the bar away for good.
+    /// Removes the bar.
     pub fn clear(&self) {
         self.bar.finish_and_clear();
     }
@@ -144,7 +144,7 @@ impl fmt::Debug for Terminal {
 }
 
 impl Terminal {
-    /// A terminal that takes no more is no reason to stop.
+    /// Stops writing if the terminal accepts no more.
     fn put(&self, text: &str) -> io::Result<()> {
         let mut rest = text.as_bytes();
         while !rest.is_empty() {

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! How the course of a dump is shown beside its messages: not at all, by dump's lines, by a bar, or as JSON.
+//! How progress is reported: not at all, with dump's messages, with a bar, or as JSON.
 
 use std::os::fd::BorrowedFd;
 
 use crate::operator::bar::Bar;
 use crate::operator::report::{Event, Report};
 
-/// How the course of a dump is shown.
+/// How progress is reported.
 #[derive(Debug)]
 pub enum Display {
-    /// Only when it is asked for (SIGINFO).
+    /// Only on request (SIGINFO).
     Nothing,
-    /// By dump's lines, every five minutes.
+    /// With dump's messages, every five minutes.
     Lines,
-    /// By a bar.
+    /// With a bar.
     Bar(Bar),
-    /// By lines of JSON.
+    /// As JSON lines.
     Report(Report),
 }
 
 impl Display {
-    /// Whether dump's lines are said without being asked for.
+    /// Whether dump's messages are printed without a request.
     pub fn has_lines(&self) -> bool {
         matches!(self, Display::Lines)
     }
@@ -38,7 +38,7 @@ impl Display {
         self.bar().map(Bar::descriptor)
     }
 
-    /// The descriptor that lines of JSON go to.
+    /// The descriptor to which JSON lines are written.
     pub fn pipe(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Display::Report(report) => Some(report.descriptor()),

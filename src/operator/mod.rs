@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What the operator is told and asked, in dump's words. Nothing else in the program prints.
+//! Messages and questions to the operator, in dump's words. Nothing else in the program prints.
 
 mod bar;
 mod display;
@@ -32,7 +32,7 @@ pub use summary::Sums;
 /// The group that broadcasts go to (`OPGRENT`, sbin/dump/dump.h).
 pub const OPERATOR_GROUP: &str = "operator";
 
-/// Why the operator group is called.
+/// Why the operator group is notified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attention {
     /// A question has been open for long.
@@ -48,7 +48,7 @@ pub enum Attention {
 }
 
 impl Attention {
-    /// What a broadcast ends with.
+    /// The last line of a broadcast.
     fn text(self) -> &'static str {
         match self {
             Attention::Question => "",
@@ -60,16 +60,16 @@ impl Attention {
     }
 }
 
-/// The way to the operator. A sink that takes no more is no reason to stop, so errors are dropped.
+/// Output to the operator. Write errors are ignored, because they do not affect the dump.
 pub struct Operator {
     program: String,
     stderr: Box<dyn Write>,
     /// The last message with its newline, for broadcasts.
     last: String,
     display: Display,
-    /// The bar is away until a question is answered.
+    /// The bar is hidden until a question is answered.
     suspended: bool,
-    /// Whether the operator sits at a terminal and sees a last line with the sums.
+    /// Whether a summary is printed as the last line, on a terminal.
     sums_up: bool,
     sums: Option<Sums>,
 }
@@ -82,14 +82,14 @@ impl Operator {
         Operator { program, stderr, last, display, suspended: false, sums_up: false, sums: None }
     }
 
-    /// Says one line.
+    /// Prints one line.
     pub fn say(&mut self, message: impl Line) {
         self.last = format!("{}\n", escape::line(&message.to_string()));
         let line = format!("  DUMP: {}", self.last);
         self.print(&line);
     }
 
-    /// Says why the dump cannot be started; the program's name stands before it.
+    /// Prints why the dump cannot be started, after the name of the program.
     pub fn refuse(&mut self, refusal: Refusal<'_>) {
         let line = format!("{}: {refusal}", self.program);
         self.print(&format!("{}\n", escape::line(&line)));
@@ -100,7 +100,7 @@ impl Operator {
         &self.program
     }
 
-    /// Says that the remote tape's host has answered. dump has no prefix here.
+    /// Prints that the host of the remote tape is connected. dump prints no prefix here.
     pub fn connected(&mut self, host: &str) {
         self.print(&format!("Connection to {} established.\n", escape::line(host)));
     }

@@ -8,10 +8,10 @@ use dumpstream::escape;
 
 /// Seconds between two lines of progress.
 const STEP: i64 = 300;
-/// Tape blocks to be written before an end is foretold.
+/// Tape blocks to be written before the end is estimated.
 const LEAST_BLOCKS: u64 = 500;
 
-/// When progress was last told, and since when the dump writes. Times are seconds since 1970.
+/// When progress was last reported, and when writing started. Times are seconds since 1970.
 #[derive(Clone, Debug)]
 pub struct Progress {
     started: i64,
@@ -69,7 +69,7 @@ impl Progress {
     }
 
     /// How far the dump is at `now`, with `written` tape blocks, and whether a line is due.
-    /// A line is due at the first call and 300 s after that, but takes 500 blocks to be said.
+    /// A line is due at the first call and every 300 s after that, but is printed only after 500 blocks.
     pub fn report(&mut self, now: i64, written: u64, ctime: impl Fn(i64) -> String) -> (State, bool) {
         let due = now >= self.scheduled;
         if due {

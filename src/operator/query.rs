@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A question to the operator, as a machine: what the tty gives goes in, what is to be done comes out.
+//! A question to the operator as a state machine: its input is what the tty returns, its output the actions to take.
 
-/// Seconds after which an open question is brought to mind again (sbin/dump/optr.c).
+/// Seconds after which an open question is repeated (sbin/dump/optr.c).
 pub const REMIND_AFTER: u64 = 120;
 
-/// Times the tty may give nothing before the dump is given up.
+/// Failed reads of the tty before the dump is aborted.
 const MOST_FAILURES: u32 = 30;
 /// The most bytes that dump reads for one answer.
 const LONGEST_ANSWER: usize = 62;
@@ -44,7 +44,7 @@ impl Question {
 }
 
 impl Question {
-    /// The answer that ends the dump, which is taken where it cannot be asked.
+    /// The answer that aborts the dump, assumed if the question cannot be asked.
     pub fn answer_that_aborts(self) -> &'static str {
         match self {
             Question::AbortDump | Question::Abort => "yes",
@@ -62,13 +62,13 @@ impl Question {
 pub enum Action {
     /// Write this to standard error as it is.
     Print(String),
-    /// Tell the operator group ([`crate::operator::Attention::Question`]).
+    /// Notify the operator group ([`crate::operator::Attention::Question`]).
     Broadcast,
     /// Call [`Query::remind`] after [`REMIND_AFTER`] seconds.
     SetTimer,
-    /// The question is answered; stop the timer, throw away what else the tty gave.
+    /// The question is answered: stop the timer and discard further input from the tty.
     Answer(bool),
-    /// The tty gave nothing too often: say [`crate::operator::StopMessage::ExcessiveQueries`] and abort.
+    /// Too many failed reads: print [`crate::operator::StopMessage::ExcessiveQueries`] and abort.
     GiveUp,
 }
 
@@ -76,10 +76,10 @@ pub enum Action {
 #[derive(Debug)]
 pub struct Query {
     question: Question,
-    /// Whether the operator group is told (`-n`).
+    /// Whether the operator group is notified (`-n`).
     notify: bool,
     failures: u32,
-    /// What came of the present line, up to [`LONGEST_ANSWER`].
+    /// The bytes read of the current line, up to [`LONGEST_ANSWER`].
     line: Vec<u8>,
     closed: bool,
 }
@@ -92,7 +92,7 @@ impl Query {
         (query, actions)
     }
 
-    /// Takes in what was read from the tty; an empty slice is the end of file or an error.
+    /// Processes input from the tty; an empty slice is the end of file or an error.
     pub fn input(&mut self, bytes: &[u8]) -> Vec<Action> {
         if self.closed {
             return Vec::new();
@@ -113,8 +113,8 @@ impl Query {
         actions
     }
 
-    /// Brings the question to mind: with `-n` everyone is told and it is asked again, otherwise the
-    /// bell rings.
+    /// Repeats the question: with `-n` the operator group is notified and the question printed again,
+    /// otherwise the bell rings.
     pub fn remind(&mut self) -> Vec<Action> {
         if self.closed {
             return Vec::new();
@@ -125,7 +125,7 @@ impl Query {
         vec![Action::Print("\n".into()), Action::Broadcast, self.prompt(), Action::SetTimer]
     }
 
-    /// The question, with the cursor left behind it.
+    /// The question, without a newline.
     fn prompt(&self) -> Action {
         Action::Print(format!("  DUMP: {}: (\"yes\" or \"no\") ", self.question.text()))
     }
@@ -145,7 +145,7 @@ impl Query {
         vec![Action::Answer(answer)]
     }
 
-    /// Nothing came: a line without its newline counts, otherwise it is one failure more.
+    /// End of file: an incomplete line counts as an answer; otherwise it is a failure.
     fn end_of_file(&mut self) -> Vec<Action> {
         if !self.line.is_empty() {
             return self.answer();

@@ -18,7 +18,7 @@ pub enum Refusal<'a> {
     CannotCreate { name: &'a OsStr, reason: &'a str },
     /// The operand is a directory, or fstab(5) names something that is no device.
     UnknownFileSystem(&'a OsStr),
-    /// There is no superblock.
+    /// No superblock was found.
     NoSuperblock { reason: &'a str },
     /// The superblock could not be read.
     BadSuperblock { reason: &'a str },
@@ -28,25 +28,25 @@ pub enum Refusal<'a> {
     CannotDump { name: &'a OsStr, reason: &'a str },
     /// A path of the command line that is not in the file system.
     NoSuchPath { path: &'a OsStr, reason: &'a str },
-    /// The root of the file system was to be left out.
+    /// The root of the file system is excluded.
     ExcludedRoot,
-    /// An inode to be left out that the file system does not have.
+    /// An excluded inode that the file system does not have.
     NoSuchInode { inode: u32, inodes: u64 },
-    /// An inode to be left out that is not in use.
+    /// An excluded inode that is not in use.
     FreeInode { inode: u32 },
-    /// A path to be dumped is left out, or is in a directory that is.
+    /// A path to be dumped is excluded, or is below an excluded directory.
     IncludedAndExcluded { path: &'a OsStr, inode: u32 },
-    /// A file of inode numbers holds something else.
+    /// A line of an exclude file is not an inode number.
     BadInodeList { name: &'a OsStr, line: usize, text: &'a str },
     /// The descriptor for progress cannot be written to.
     ProgressDescriptor { descriptor: i32, reason: &'a str },
-    /// What is to be written is something else already, or cannot be: the line says what.
+    /// An output is another object of the job or cannot be written; the text gives the reason.
     SameObject(&'a str),
     /// An index cannot be written there.
     CannotIndex { name: &'a OsStr, reason: &'a str },
-    /// The tape drive does not take records as long as `-b` wants them, in bytes.
+    /// The tape drive does not support records of the size of `-b`, in bytes.
     RecordTooLong { name: &'a OsStr, record: u32, most: u32 },
-    /// A tape is to take a compressed dump.
+    /// A compressed dump cannot be written to tape.
     TapeCompressed(&'a OsStr),
     /// The output cannot be read back.
     CannotVerify(&'a OsStr),

@@ -50,7 +50,7 @@ pub enum Event<'a> {
 #[derive(Debug)]
 pub struct Report {
     fd: OwnedFd,
-    /// Nobody reads it any more.
+    /// The reader has closed it.
     closed: bool,
     progress_at: Option<Instant>,
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What is told of a dump that is read: the listing, and what is wrong.
+//! The output of reading a dump: the listing and the findings.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -27,13 +27,13 @@ pub struct Entry<'a> {
     pub ino: Ino,
     /// One of its paths.
     pub path: &'a [u8],
-    /// What its header says; none if it has none on the dump.
+    /// The contents of its header; none if the dump has no header for it.
     pub about: Option<About>,
     /// Where its header is, if that is known.
     pub place: Option<Place>,
 }
 
-/// What the header of a file says.
+/// The contents of a file's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct About {
     /// `c_mode`.

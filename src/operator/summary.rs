@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The last line of a dump on a terminal: how much it was, how long it took, and what is on the medium.
+//! The last line of a dump on a terminal: its size, duration, speed, and the bytes on the medium.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use dumpstream::TP_BSIZE;
 /// Units of a thousand bytes each.
 const UNITS: [&str; 5] = ["bytes", "kB", "MB", "GB", "TB"];
 
-/// The sums of a dump that is done. dump has no such line: scripts, which read dump's, get none.
+/// Totals of a complete dump. dump has no such line, so it is not printed for scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sums {
     /// Tape blocks of the stream.
@@ -43,7 +43,7 @@ impl fmt::Display for Sums {
 
 impl Line for Sums {}
 
-/// Bytes, in the largest unit that there is one of.
+/// Bytes, in the largest unit in which the value is at least 1.
 struct Size(u64);
 
 impl fmt::Display for Size {

@@ -51,7 +51,7 @@ pub fn kind(fd: BorrowedFd<'_>) -> io::Result<Kind> {
     Ok(kind_of(&fstat(fd)?))
 }
 
-/// What tells a file from all others: its file system and its inode.
+/// The identity of a file: its file system and its inode.
 pub fn identity(fd: BorrowedFd<'_>) -> io::Result<(u64, u64)> {
     let stat = fstat(fd)?;
     Ok((stat.st_dev, stat.st_ino))
@@ -91,7 +91,7 @@ pub fn sector_size(fd: BorrowedFd<'_>) -> io::Result<u32> {
     }
 }
 
-/// Reads at `offset` (bytes). Less than asked for only at the end of the medium; 0 there.
+/// Reads at `offset` (bytes). Returns less than requested only at the end of the medium, and 0 there.
 pub fn pread(fd: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let at = libc::off_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
     retry(|| Ok(nix::sys::uio::pread(fd, buffer, at)?))
@@ -105,7 +105,7 @@ pub fn will_read(fd: BorrowedFd<'_>, offset: u64, length: usize) {
 /// Memory for reads that go to many places: kept from one to the next.
 pub struct Scatter {
     pieces: Vec<libc::iovec>,
-    /// Where bytes go that nobody wants; all of them to the same place.
+    /// A buffer for unwanted bytes, all written to the same place.
     nowhere: Buffer,
 }
 
@@ -144,7 +144,7 @@ impl Pieces<'_> {
     /// The next `length` bytes of the disk are not wanted.
     ///
     /// # Panics
-    /// If they are more than [`Scatter::new`] was told.
+    /// If they exceed the limit of [`Scatter::new`].
     pub fn leave_out(&mut self, length: usize) {
         if length > 0 {
             let base = self.scatter.nowhere[..length].as_mut_ptr().cast();

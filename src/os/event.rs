@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What an event queue tells, and the queue of this system.
+//! The events of an event queue, and the queue of this system.
 
 pub(crate) use crate::os::half::event::Queue;
 use crate::os::process::ExitStatus;
@@ -18,7 +18,7 @@ pub enum Event {
         /// The caller's name for the descriptor.
         key: u64,
     },
-    /// A child has ended. It is told once; the queue forgets the child then.
+    /// A child has exited. Reported once; the queue then forgets the child.
     ChildExited {
         /// The caller's name for the child.
         key: u64,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What tells files and disks from each other, whatever names they have: the facts, without a judgement.
+//! The identity of files and disks, independent of their names: only facts, no decisions.
 
 use crate::os::half;
 use std::ffi::OsString;
@@ -84,7 +84,7 @@ impl Object {
         matches!(self.same[..], [Identity::File { .. }])
     }
 
-    /// Whether its medium may be changed and the name be the same: a disk that the system does not tell the media of.
+    /// Whether its medium may change under the same name: a disk for which the system does not distinguish media.
     pub fn is_changeable(&self) -> bool {
         let all = self.same.iter().chain(&self.within);
         !self.same.is_empty() && all.into_iter().all(|identity| matches!(identity, Identity::Provider(_)))

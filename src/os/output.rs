@@ -96,7 +96,7 @@ pub fn claim(fd: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
     }
 }
 
-/// Takes a file for this program alone: no other that does the same can have it until it is closed. Pipes and devices are for all.
+/// Locks a file against other programs that lock it, until it is closed. Does nothing for pipes and devices.
 ///
 /// Errors: `EWOULDBLOCK` when another has it. A file system without locks is no reason to stop.
 pub fn lock(fd: BorrowedFd<'_>) -> io::Result<()> {
@@ -135,7 +135,7 @@ pub fn examine(path: &Path, access: Access) -> io::Result<()> {
     }
 }
 
-/// Opens a FIFO to write to it. Errors: `ENXIO` when nobody reads it; once open it blocks as other outputs do.
+/// Opens a FIFO to write to it. Errors: `ENXIO` if it has no reader; once open, it blocks like other outputs.
 pub fn open_fifo(path: &Path) -> io::Result<OwnedFd> {
     let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     let fd = retry(|| Ok(open(path, flags, Mode::empty())?))?;

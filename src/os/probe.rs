@@ -14,7 +14,7 @@ const THROUGH: i32 = 97;
 /// The exit code for an attempt that there is none of.
 const UNKNOWN: i32 = 98;
 
-/// The descriptor that the test leaves open for the program, which nobody in it should have.
+/// The descriptor that the test leaves open for the program, which none of its processes should hold.
 const STRANGE: i32 = 77;
 
 /// Makes the attempt that the environment names, if it is for this role.

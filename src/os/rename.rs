@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Names that are given to files: in the place of no other, or of one that is kept.
+//! Renaming of files: without replacing another, or in exchange for it.
 
 use crate::os::half;
 use std::fs::{self, OpenOptions};

@@ -13,7 +13,7 @@ pub const AVAILABLE: bool = half::snapshot::AVAILABLE;
 /// Where it failed.
 #[derive(Debug)]
 pub enum Failure {
-    /// The snapshot could not be made; mksnap_ffs(8) may have told why.
+    /// The snapshot could not be created; mksnap_ffs(8) may have printed the reason.
     Create(io::Error),
     /// It could not be opened.
     #[cfg_attr(target_os = "linux", expect(dead_code, reason = "Linux has no snapshots of UFS"))]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Children: one that runs a function of ours, one that runs another program. This program forks in no other way.
+//! Children: one that runs a function of this program, one that runs another program. All forks are here.
 
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
@@ -17,7 +17,7 @@ use crate::os::{check, half, invalid};
 /// Exit status of a child that could not run its program (as sh(1) has it).
 const NOT_FOUND: i32 = 127;
 
-/// Forks a child that has the descriptors of `keep` and no other, runs `body`, and ends with what that returns.
+/// Forks a child that has only the descriptors in `keep`, runs `body`, and exits with its return value.
 ///
 /// Signals that a terminal sends to the whole group do nothing to it: its parent looks after it. It makes an event queue of its
 /// own. Errors: those of fork(2).
@@ -49,8 +49,8 @@ pub fn spawn_heeding(keep: Vec<i32>, body: impl FnOnce() -> i32) -> io::Result<C
     }
 }
 
-/// From now on the calling process, a child, outlives its parent (see [`Orphan::CleansUp`]). Nothing on FreeBSD, where that is said when it is
-/// forked.
+/// Makes the calling process, a child, survive its parent (see [`Orphan::CleansUp`]). Does nothing on FreeBSD, where this is
+/// specified at fork.
 pub fn outlive_parent() -> io::Result<()> {
     half::process::outlive_parent(true)
 }

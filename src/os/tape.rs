@@ -66,7 +66,7 @@ pub fn status(fd: BorrowedFd<'_>) -> io::Result<Status> {
     half::tape::status(fd)
 }
 
-/// What the drive said of the last data command that it complained about; None where the driver does not tell.
+/// The drive's status of the last failed data command; None if the driver does not report it.
 ///
 /// Asking clears it. Ask once after opening: reading a blank tape when it is mounted leaves sense data with the end-of-medium
 /// bit. On early warning sa(4) answers a write with 0 and this has the bit, with the whole record left undone.

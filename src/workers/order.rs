@@ -169,7 +169,7 @@ impl Order {
     }
 
     /// Takes a fault that `worker` met in record `record` of chunk `sequence`. It is kept until the chunk is settled, so that faults
-    /// are told in the order of the dump.
+    /// are reported in the order of the dump.
     ///
     /// Errors: the worker was not given that chunk, or the chunk has fewer records or sectors.
     pub fn fault(&mut self, worker: u32, sequence: u64, record: u32, fault: Fault) -> Result<(), Unasked> {
@@ -245,7 +245,7 @@ impl Order {
         self.in_flight.front()
     }
 
-    /// What is to be told of the oldest chunk when `blocks` tape blocks of it are on the medium.
+    /// The notices of the oldest chunk to print when `blocks` tape blocks of it are on the medium.
     pub fn take_notices(&mut self, blocks: u32) -> Vec<(u32, Notice)> {
         let Some(first) = self.in_flight.front_mut() else { return Vec::new() };
         let (told, kept) = first.chunk.notices.drain(..).partition(|(at, _)| *at <= blocks);

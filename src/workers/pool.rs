@@ -27,12 +27,12 @@ use crate::workers::worker::{End, Worker};
 use crate::workers::{Extent, FromWorker, OnMedium, Order, Outcome, Slots, ToWorker, Token};
 use dumpstream::TP_BSIZE;
 
-/// What a worker has told.
+/// A report of a worker.
 #[derive(Debug)]
 pub enum News {
-    /// Part of a chunk could not be read; it is told when the chunk is settled.
+    /// Part of a chunk could not be read; it is reported when the chunk is settled.
     Fault,
-    /// The worker has let go of everything of earlier epochs.
+    /// The worker has released everything of earlier epochs.
     Ready,
     /// The remote tape that a chunk is written to does not answer.
     Silent,
@@ -276,7 +276,7 @@ impl Crew {
 
     /// Takes one frame from `worker`; none if there is none.
     ///
-    /// Errors: see [`Broken`]. A worker is not believed: what it says is held against what it was told.
+    /// Errors: see [`Broken`]. Workers are not trusted: their replies are checked against their requests.
     pub fn receive(&mut self, worker: u32) -> Result<Option<News>, Broken> {
         let Some(member) = self.members.get_mut(worker as usize) else { return Ok(None) };
         let mut bytes = [0; FRAME_BYTES];
@@ -320,7 +320,7 @@ impl Crew {
         self.order.settle()
     }
 
-    /// What is to be told of the chunk that the ring stopped in, of which `blocks` tape blocks are on the medium.
+    /// The notices of the chunk in which the ring stopped, of which `blocks` tape blocks are on the medium.
     pub fn take_notices(&mut self, blocks: u32) -> Vec<(u32, Notice)> {
         self.order.take_notices(blocks)
     }
@@ -362,7 +362,7 @@ impl Crew {
         self.children.clone()
     }
 
-    /// Sees the workers off: those that go by themselves now that their sockets are closed, and after `patience` the others too.
+    /// Shuts the workers down: waits until they exit because their sockets are closed, and kills the others after `patience`.
     /// When it returns none is left.
     pub fn dismiss(mut self, queue: &mut EventQueue, patience: Duration) -> io::Result<()> {
         for member in self.members.drain(..) {
@@ -425,7 +425,7 @@ fn nonblocking_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((a, b))
 }
 
-/// Forks a worker that has the descriptors it needs and no other.
+/// Forks a worker that has only the descriptors it needs.
 fn start_worker<'a>(
     planner: &'a OwnedFd,
     left: Option<BorrowedFd<'a>>,

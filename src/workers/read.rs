@@ -31,7 +31,7 @@ impl Reader {
         &mut self.extents
     }
 
-    /// Reads the listed extents into `buffer`. What cannot be read is told in the order of the chunk, with
+    /// Reads the listed extents into `buffer`. Read errors are reported in the order of the chunk, with
     /// the record of the chunk that it is in, and is zeros.
     ///
     /// `record_blocks` is where dump would split a read: at the end of each tape record.

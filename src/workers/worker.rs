@@ -122,7 +122,7 @@ struct Medium {
 /// What changes while a worker runs.
 struct State {
     queue: EventQueue,
-    /// The queue said so; a frame is there.
+    /// The queue reported a frame.
     planner_has_sent: bool,
     left_has_sent: bool,
     chunks: VecDeque<Assigned>,
@@ -183,7 +183,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Takes one frame, if the queue has said that there is one. It says so again when there are more.
+    /// Receives one frame, if the queue has reported one. It reports again if there are more.
     ///
     /// A worker without a chunk does not ask the queue: nothing but a frame of the planner can be of use, so it waits for that.
     fn receive(&mut self, state: &mut State) -> Result<bool, End> {

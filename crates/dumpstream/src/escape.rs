@@ -5,7 +5,7 @@
 //! [`unescape`] gives back what was escaped. Not shown are
 //! - control characters: C0, DEL and C1 (U+0080 to U+009F, which terminals obey in UTF-8 as well);
 //! - what changes the order of characters on the screen (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069);
-//! - separators of lines and paragraphs (U+2028, U+2029), and characters that nobody can see: soft hyphen, zero-width and
+//! - separators of lines and paragraphs (U+2028, U+2029), and invisible characters: soft hyphen, zero-width and
 //!   other format characters, byte order mark and tags. Two names that differ must not look the same;
 //! - bytes that are not UTF-8, raw C1 among them.
 

@@ -25,7 +25,7 @@ pub struct Run {
 /// Walks over a file's blocks in order: a small value, whose clone goes on from the same place.
 ///
 /// Two runs in a row may both be holes. The indirect blocks on the way to the next block are kept, so
-/// that none is read twice in a row. [`Error::BadBlock`] and [`Error::TooManyBlocks`] tell which stretch of
+/// that none is read twice in a row. [`Error::BadBlock`] and [`Error::TooManyBlocks`] report which range of
 /// the file cannot be found; the walk has then gone past it and can go on as if it were a hole.
 /// It ends whatever the disk says: a file that has more blocks than the file system is cut off.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ pub struct BlockMap {
     path: [Option<(u64, Rc<[u64]>)>; NIADDR],
 }
 
-/// A stretch found by [`BlockMap::locate`], not longer than what was asked for.
+/// A range found by [`BlockMap::locate`], not longer than requested.
 struct Found {
     count: u64,
     addr: Option<FragAddr>,

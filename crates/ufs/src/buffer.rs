@@ -25,7 +25,7 @@ impl Buffer {
         buffer
     }
 
-    /// Makes it `length` bytes long. What is in them is not said: it is to be read into.
+    /// Sets the length to `length` bytes. The contents are unspecified: the caller reads into them.
     pub fn set_length(&mut self, length: usize) {
         if length > self.memory.len().saturating_sub(self.start) || self.memory.is_empty() {
             self.memory = vec![0; length.saturating_add(PAGE)];

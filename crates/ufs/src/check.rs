@@ -154,7 +154,7 @@ fn is_sun(raw: &RawSuperblock<'_>, sizes: &Sizes) -> bool {
 }
 
 /// UFS1 from before the fields that UFS2 brought: `fs_size` and `fs_time` are in their old places.
-/// FreeBSD's `ffs_oldfscompat_read` tells it by the same comparison.
+/// FreeBSD's `ffs_oldfscompat_read` uses the same comparison.
 fn is_old_layout(raw: &RawSuperblock<'_>) -> bool {
     raw.version == Version::Ufs1 && raw.fields.i32::<860>() != raw.fields.i32::<48>()
 }

@@ -160,7 +160,7 @@ enum Raw<'a> {
     Ufs2(Fields<'a, 256>),
 }
 
-/// An inode as it is on disk: a field is decoded when it is asked for.
+/// An inode as it is on disk: fields are decoded on demand.
 #[derive(Clone, Copy)]
 pub struct RawDinode<'a> {
     /// Its number.

@@ -8,7 +8,7 @@ use std::fmt;
 /// A file system, or a part of it, that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// The disk could not be read, or the operator said stop.
+    /// The disk could not be read, or the operator chose to abort.
     Read(ReadError),
     /// No superblock in any of the places where one can be.
     NotUfs,

@@ -159,7 +159,7 @@ impl<R: ReadAt> FileSystem<R> {
         Ok(within)
     }
 
-    /// Says what will be asked for next, when inodes are asked for in rising order: the indirect blocks of those in `kept`, and
+    /// Announces what will be read next, if inodes are read in ascending order: the indirect blocks of those in `kept`, and
     /// the blocks of inodes behind it, of which the group has `there` from `addr` on.
     fn announce(&self, addr: FragAddr, blocks: u32, there: u32, kept: &Window) {
         let sb = &self.superblock;
@@ -229,7 +229,7 @@ impl<R: ReadAt> FileSystem<R> {
         })
     }
 
-    /// Fills `buf` from `addr` on, in one read if that goes, else in a block's at a time, as dump does: each that fails is told.
+    /// Fills `buf` from `addr` on, in one read if possible, otherwise one block at a time, as dump does; each failure is reported.
     fn read_blocks(&self, addr: FragAddr, buf: &mut [u8]) -> Result<(), Error> {
         let sb = &self.superblock;
         let frags = buf.len().div_ceil(index(sb.fsize).max(1));

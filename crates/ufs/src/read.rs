@@ -11,19 +11,19 @@ use std::fmt;
 pub trait ReadAt {
     /// Fills all of `buf` from byte `offset`.
     ///
-    /// Errors: a [`ReadError`] ends the dump (the operator said stop, or nothing can be read). An
+    /// Errors: a [`ReadError`] ends the dump (the operator chose to abort, or nothing can be read). An
     /// implementation that would rather go on, as dump does, fills `buf` with zeros and returns `Ok`.
     fn read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), ReadError>;
 
-    /// Fills all of `buf` from byte `offset` if one read brings it; if not, tells nobody and gives false.
+    /// Fills all of `buf` from byte `offset` if a single read returns it; otherwise returns false and reports nothing.
     ///
-    /// For pieces larger than what is needed now: after false what is needed is asked for by [`ReadAt::read_at`].
-    /// An implementation that tells of failures has to write its own.
+    /// For reads that are larger than needed: if it returns false, the caller uses [`ReadAt::read_at`] for what it needs.
+    /// An implementation that reports failures has to override it.
     fn try_read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> bool {
         self.read_at(offset, buf).is_ok()
     }
 
-    /// Fills all of `buf` from byte `offset`; what cannot be read is zeros, and is told to nobody. Whether all could be read.
+    /// Fills all of `buf` from byte `offset`; unreadable parts are zeros and are not reported. Returns whether everything could be read.
     fn read_quietly(&self, offset: ByteOffset, buf: &mut [u8]) -> bool {
         let whole = self.try_read_at(offset, buf);
         if !whole {
@@ -32,10 +32,10 @@ pub trait ReadAt {
         whole
     }
 
-    /// Says that `length` bytes from `offset` on will be asked for soon. A hint: an implementation may fetch them meanwhile.
+    /// Announces that `length` bytes from `offset` will be read soon. A hint: an implementation may start reading them.
     fn will_read(&self, _offset: ByteOffset, _length: usize) {}
 
-    /// The next reads, but those of inodes and groups, are for this inode: of use to an implementation that tells of failures.
+    /// The next reads, but those of inodes and groups, are for this inode: for implementations that report failures.
     fn reading(&self, _ino: Ino) {}
 }
 

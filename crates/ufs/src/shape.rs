@@ -99,7 +99,7 @@ fn index_u64(value: usize) -> u64 {
     u64::try_from(value).unwrap_or(u64::MAX)
 }
 
-/// Judges the first bytes of a root directory. One byte that is wrong makes no other format of it.
+/// Examines the first bytes of a root directory. A single wrong byte does not change the result.
 fn shape_of(block: &[u8], order: ByteOrder) -> Shape {
     let Some((first, second)) = dots(block, order) else {
         return if dots(block, order.other()).is_some() { Shape::Unknown } else { Shape::Nothing };

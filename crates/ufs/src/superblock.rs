@@ -202,7 +202,7 @@ fn look_at(disk: &(impl ReadAt + ?Sized), location: ByteOffset) -> Result<Place,
     Ok(Place::Good(superblock, warnings))
 }
 
-/// Tells version and byte order by the magic number.
+/// Determines version and byte order from the magic number.
 fn recognise(
     block: &[u8; SBLOCKSIZE],
     location: ByteOffset,

@@ -31,7 +31,7 @@ pub(super) struct File {
     repairer: Option<Box<Repairer>>,
     /// Bytes of the directory still to come.
     left: u64,
-    /// Damage of the directory that was told.
+    /// Reported damage of the directory.
     told: u32,
     /// Tape blocks of the segment that are done.
     at: u64,
@@ -41,7 +41,7 @@ pub(super) struct File {
     ready: Room,
 }
 
-/// Most things that are told of one directory.
+/// Maximum number of reports for one directory.
 const MOST_TOLD: u32 = 4;
 
 /// Room for steps.

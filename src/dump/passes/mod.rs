@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The four passes: what is dumped (I: every inode, II: directories) and the stream of it (III and IV).
 //!
-//! Pure over a [`ReadAt`](ufs::ReadAt). Each pass goes by steps, so that its caller can look at signals between two of them.
-//! A wrong value on the disk costs what it describes and is told by a [`Notice`]; only a disk that cannot be read ends a pass.
+//! Pure over a [`ReadAt`](ufs::ReadAt). Each pass proceeds in steps, so that its caller can check for signals between them.
+//! An invalid value on the disk affects only what it describes and is reported by a [`Notice`]; only an unreadable disk ends a pass.
 
 mod directory;
 mod estimate;
@@ -73,7 +73,7 @@ impl Maps {
     }
 }
 
-/// What the operator is to be told; the dump goes on.
+/// A message to the operator; the dump continues.
 #[derive(Clone, Debug)]
 pub enum Notice {
     /// Pass III begins.
@@ -86,7 +86,7 @@ pub enum Notice {
     CorruptEntry(Ino, Ino, u64),
     /// This directory is damaged at this byte, if it is one byte; what is wrong is left out of the dump, or set right.
     Directory(Ino, Option<u64>, DirDamage),
-    /// Part of a directory could not be read, and has no names on the dump: to be told as it is of what a worker could not read.
+    /// Part of a directory could not be read, and the dump lacks its names: reported like the read errors of workers.
     Unread {
         /// The directory.
         ino: Ino,
@@ -152,7 +152,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Tells apart a disk that cannot be read (fatal) from a wrong value on it (the inner error).
+/// Distinguishes an unreadable disk (fatal) from an invalid value on it (the inner error).
 fn damage<T>(result: Result<T, ufs::Error>) -> Result<Result<T, ufs::Error>, Error> {
     match result {
         Err(ufs::Error::Read(error)) => Err(Error::Read(error)),

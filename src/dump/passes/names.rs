@@ -78,7 +78,7 @@ pub fn find<R: ReadAt>(
 
 /// Gives each entry of a directory to `visit`, but not `.` and `..`, until that breaks off. False: it is no directory.
 ///
-/// What is wrong with the directory is told. Errors: the disk cannot be read.
+/// Damage to the directory is reported. Errors: the disk cannot be read.
 pub(super) fn each_entry<R: ReadAt>(
     fs: &FileSystem<R>,
     directory: Ino,
@@ -115,7 +115,7 @@ pub(super) fn each_entry<R: ReadAt>(
 /// What is done with the used bytes of a block of a directory; a break leaves the others unread.
 pub(super) type Visit<'v> = dyn FnMut(&[u8], &mut dyn FnMut(Notice)) -> Result<ControlFlow<()>, Error> + 'v;
 
-/// Gives each block of a directory to `visit`. What is wrong with its addresses is told.
+/// Calls `visit` for each block of a directory. Invalid addresses are reported.
 ///
 /// Errors: the disk cannot be read, and those of `visit`.
 pub(super) fn each_block<R: ReadAt>(

@@ -86,7 +86,7 @@ impl Walker {
     /// The next segment, or none when the file (or what three levels of indirect blocks can hold) is at its end.
     ///
     /// An indirect block whose address is wrong counts as a hole, as does what is left of a file that has more blocks than the file
-    /// system; both are told. Errors: the disk cannot be read.
+    /// system; both are reported. Errors: the disk cannot be read.
     pub fn next<R: ReadAt>(
         &mut self,
         fs: &FileSystem<R>,

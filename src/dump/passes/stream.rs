@@ -26,7 +26,7 @@ pub enum Step {
         /// How many they are.
         blocks: u32,
     },
-    /// Tape blocks of zeros: their address was wrong, which has been told.
+    /// Tape blocks of zeros: their address was invalid, which has been reported.
     Lost {
         /// How many they are.
         blocks: u32,

@@ -59,7 +59,7 @@ pub struct Chunk {
     pub blocks: u32,
     /// What they are made of, in order.
     pub pieces: Vec<Piece>,
-    /// What the operator is to be told when the chunk is on the medium up to this tape block.
+    /// Notices to print when the chunk is on the medium up to this tape block.
     pub notices: Vec<(u32, Notice)>,
 }
 

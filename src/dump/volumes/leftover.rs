@@ -25,7 +25,7 @@ pub(super) enum Left {
     Bytes(Box<Block>),
     /// Zeros in the place of data whose address was wrong.
     Zeros(u32),
-    /// No blocks, but what is to be told when those before it are written.
+    /// No blocks, but a notice to print when the preceding blocks are written.
     Notice(Notice),
     /// Blocks to be read again.
     Disk { offset: ByteOffset, blocks: u32 },
@@ -49,7 +49,7 @@ impl Left {
     }
 }
 
-/// The blocks of `chunk` from tape block `from` on, and what has not been told of it; `buffer` is what was filled for it.
+/// The blocks of `chunk` from tape block `from` on, and the notices of it that were not printed; `buffer` is what was filled for it.
 pub(super) fn of_chunk(chunk: &Chunk, buffer: &[u8], from: u32) -> Vec<Leftover> {
     let mut out = Vec::new();
     let mut notices = chunk.notices.iter().peekable();

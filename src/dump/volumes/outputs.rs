@@ -71,7 +71,7 @@ impl<'a> Volumes<'a> {
         matches!(self.job.output, Output::Command(_))
     }
 
-    /// Whether a volume is safe only when what takes it has said so at the end.
+    /// Whether a volume is safe only when its receiver has confirmed it at the end.
     pub fn are_safe_at_close(&self) -> bool {
         matches!(self.job.output, Output::Command(_) | Output::Remote(_))
     }

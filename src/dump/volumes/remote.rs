@@ -15,7 +15,7 @@ use crate::os::output;
 
 /// Opens `name` on the other side; a file that is not there is made, where the other side can.
 ///
-/// The outer error ends the dump; the inner one is what the other side said, or that it is gone.
+/// The outer error ends the dump; the inner one is the reply of the remote host, or the loss of its connection.
 pub fn open(console: &Console, fd: BorrowedFd<'_>, name: &OsStr) -> Result<Result<(), String>, Stop> {
     match talk(console, fd, &rmt::open(name.as_bytes(), false))? {
         Ok(Reply::Done(_)) => Ok(Ok(())),

@@ -59,7 +59,7 @@ impl Writing<'_, '_> {
         self.close_full(medium)
     }
 
-    /// The last volume: only when it is safe is anything said of success, and the dump recorded.
+    /// The last volume: success is reported, and the dump recorded, only when the volume is safe.
     pub(super) fn close_last(&mut self, medium: Medium) -> Result<VolumeEnd, Stop> {
         if let Err(reason) = self.secure(&medium)? {
             return self.name_failure(reason, medium);

@@ -161,7 +161,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         Ok(())
     }
 
-    /// Tells of a failed volume, and asks whether to write it again.
+    /// Reports a failed volume, and asks whether to rewrite it.
     fn ask_to_rewrite(&mut self, failure: Failure) -> Result<(), Stop> {
         let Failure { reason, medium } = failure;
         let console = &self.started.console;

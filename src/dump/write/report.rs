@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What is told of a dump under way: notices, read errors and what they cost, progress.
+//! Reports of a running dump: notices, read errors and the data they affect, progress.
 
 use crate::disk::Fault;
 use crate::dump::Stop;
@@ -15,7 +15,7 @@ use ufs::Buffer;
 use ufs::{ByteOffset, Ino};
 
 impl Writing<'_, '_> {
-    /// Tells the notices of a chunk that begins with record `first_record`.
+    /// Prints the notices of a chunk that begins with record `first_record`.
     pub(super) fn tell_notices(&self, first_record: u64, notices: Vec<(u32, Notice)>) {
         for (at, notice) in notices {
             let record = first_record + u64::from(at / self.started.job.ntrec);
@@ -26,7 +26,7 @@ impl Writing<'_, '_> {
         }
     }
 
-    /// Tells what of a directory cannot be read, in its place among what workers could not read.
+    /// Reports unreadable parts of a directory, in order with the read errors of workers.
     fn tell_unread(&self, record: u64, ino: Ino, offset: ByteOffset, bytes: u32) {
         let console = &self.started.console;
         let mut buffer = Buffer::default();

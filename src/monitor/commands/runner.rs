@@ -55,7 +55,7 @@ impl Runner<'_> {
     /// Runs what the monitor asks for, until the monitor is gone. When it returns no program is left, if the system lets it, and no
     /// supervisor that is stopped.
     ///
-    /// Errors: a system call failed, or the monitor asked for what there is not.
+    /// Errors: a system call failed, or the monitor made an invalid request.
     pub fn serve(&self) -> io::Result<()> {
         reaper::acquire()?;
         let supervisor = process::parent();

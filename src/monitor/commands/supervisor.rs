@@ -27,7 +27,7 @@ pub const COMPLETE: [u8; 1] = [1];
 /// What has the unfinished name of the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unfinished {
-    /// Not known: the monitor has not said it yet.
+    /// Not known: the monitor has not sent it yet.
     Unknown,
     /// The file that was made.
     Made(FileId),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The course of a dump that goes well.
+//! Messages of a successful dump.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::fmt;
 use crate::operator::State;
 use dumpstream::escape;
 
-/// The course of a dump that goes well.
+/// A message of a successful dump.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the fields are what the line says of them")]
 pub enum Message<'a> {
@@ -33,7 +33,7 @@ pub enum Message<'a> {
     DumpingDirectories,
     /// Pass IV begins.
     DumpingFiles,
-    /// How far the dump is.
+    /// Progress.
     Progress(&'a State),
     /// Tape blocks written; no volumes for standard output.
     Written { blocks: u64, volumes: Option<u32> },
@@ -43,7 +43,7 @@ pub enum Message<'a> {
     Checked { volume: u32, state: &'a State },
     /// All volumes are what was written.
     Verified { volumes: u32 },
-    /// What compression made of so many tape blocks, in bytes. dump has no such line.
+    /// The compressed size in bytes of this number of tape blocks. dump has no such line.
     Compressed { blocks: u64, bytes: u64 },
     /// Seconds of writing, and tape blocks written in them.
     Finished { seconds: i64, blocks: u64 },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What is wrong with the disk or its file system.
+//! Messages about the disk and its file system.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -9,25 +9,25 @@ use dumpstream::escape;
 /// Read errors after which dump asks whether to go on (`BREADEMAX`, sbin/dump/traverse.c).
 pub const BREADEMAX: u32 = 32;
 
-/// What is wrong with the disk or its file system.
+/// A message about the disk or its file system.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the fields are what the line says of them")]
 pub enum DiskMessage<'a> {
     /// A block could not be read. Blocks are of 512 bytes, `count` and `got` are bytes.
     ReadError { disk: &'a OsStr, reason: &'a str, block: i64, count: u64 },
-    /// A block was not there in full.
+    /// A block was read only in part.
     ShortReadError { disk: &'a OsStr, block: i64, count: u64, got: u64 },
     /// A sector of such a block could not be read.
     SectorReadError { disk: &'a OsStr, reason: &'a str, sector: i64, count: u64 },
-    /// A sector of such a block was not there in full.
+    /// A sector of such a block was read only in part.
     SectorShortRead { disk: &'a OsStr, sector: i64, count: u64, got: u64 },
     /// More than `most` of them ([`BREADEMAX`] in dump).
     TooManyReadErrors { disk: &'a OsStr, most: u32 },
     /// Follows [`DiskMessage::TooManyReadErrors`].
     Unrecoverable,
-    /// A directory ends before its size says.
+    /// A directory is shorter than its size.
     CorruptedDirectory { inode: u64 },
-    /// A directory entry names an inode that there is none of.
+    /// A directory entry refers to an inode that does not exist.
     CorruptedEntry { inode: u64, maxino: u64 },
     /// An inode's type is none that dump knows (`di_mode & IFMT`).
     UndefinedType { mode: u32 },

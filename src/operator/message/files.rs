@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What is wrong with fstab, dumpdates and the snapshot.
+//! Messages about fstab, dumpdates and the snapshot.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -7,23 +7,23 @@ use std::fmt;
 use crate::dumpdates::DumpdatesError;
 use dumpstream::escape;
 
-/// What is wrong with fstab, dumpdates and the snapshot.
+/// A message about fstab, dumpdates or the snapshot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the fields are what the line says of them")]
 pub enum FilesMessage<'a> {
     /// fstab(5) could not be read.
     CannotOpenFstab { path: &'a OsStr, reason: &'a str },
-    /// There is no dumpdates file.
+    /// The dumpdates file does not exist.
     NoDumpdates { path: &'a OsStr },
     /// The dumpdates file could not be read.
     CannotReadDumpdates { path: &'a OsStr, reason: &'a str },
-    /// An empty dumpdates file could not be made.
+    /// An empty dumpdates file could not be created.
     CannotCreateDumpdates { path: &'a OsStr, reason: &'a str },
     /// The dumpdates file could not be opened for writing.
     CannotRewriteDumpdates { path: &'a OsStr, reason: &'a str },
-    /// A line of the dumpdates file that is none.
+    /// A malformed line of the dumpdates file.
     UnknownFormat { path: &'a OsStr, line: u64 },
-    /// The dump has no place in the dumpdates file.
+    /// The dump cannot be recorded in the dumpdates file.
     CannotRecord(&'a DumpdatesError),
     /// `-L` with a file system that is mounted read-only.
     SnapshotOfReadOnly,

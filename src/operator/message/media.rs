@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What happens to volumes and outputs.
+//! Messages about volumes and outputs.
 
 use std::ffi::OsStr;
 use std::fmt;
 
 use dumpstream::escape;
 
-/// What happens to volumes and outputs.
+/// A message about volumes and outputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the fields are what the line says of them")]
 pub enum MediaMessage<'a> {
@@ -14,7 +14,7 @@ pub enum MediaMessage<'a> {
     DumpingVolume { volume: u32, output: &'a OsStr },
     /// Where a volume after the first one begins.
     VolumeBegins { volume: u32, inode: u64 },
-    /// The medium was full before the volume was.
+    /// End of media before the end of the volume.
     EndOfTape,
     /// The next volume has to be mounted.
     ChangeVolumes { volume: u32 },
@@ -32,7 +32,7 @@ pub enum MediaMessage<'a> {
     CannotOpenOutput(&'a OsStr),
     /// The command of `-P` could not be started.
     CannotOpenPipeline(&'a OsStr),
-    /// The medium was full at once.
+    /// End of media at the first write.
     EotAtStart,
     /// The volume script is run.
     Launching(&'a OsStr),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What dump says, word for word. Scripts read these lines, so none is to be reworded, and no new
-//! one may contain "error" or "fail": Amanda would take the dump for a strange one.
+//! The messages of dump, word for word. Scripts parse these lines: do not reword them, and no new
+//! one may contain "error" or "fail": Amanda would classify the dump as strange.
 //!
 //! Dates are in ctime(3)'s form without its newline; no date is "the epoch". Reasons are strerror(3)'s.
 
@@ -21,7 +21,7 @@ pub use stop::StopMessage;
 /// One line for the operator, without `  DUMP: ` and the newline.
 pub trait Line: fmt::Display {}
 
-/// A line that dump has not: what is wrong with a disk in more than its words, or with this program's own parts.
+/// A message that dump does not have: details of damage to the disk, or problems of this program itself.
 pub struct Remark<'a>(pub fmt::Arguments<'a>);
 
 impl fmt::Display for Remark<'_> {

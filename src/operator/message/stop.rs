@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Why the dump comes to an early end.
+//! Why the dump is aborted.
 
 use std::fmt;
 
@@ -13,15 +13,15 @@ pub enum StopMessage<'a> {
     Interrupted,
     /// SIGPIPE.
     BrokenPipe,
-    /// There is nobody to ask.
+    /// No terminal to ask on.
     NoTty { reason: &'a str },
     /// With `--batch` the operator is not asked.
     NotAsked(Question),
-    /// Follows [`StopMessage::NoTty`]: what would have been asked.
+    /// Follows [`StopMessage::NoTty`]: the question that could not be asked.
     NotAskedWithoutTty(Question),
-    /// The tty gave no answer too often.
+    /// Too many failed reads of the terminal.
     ExcessiveQueries,
-    /// The dump is given up.
+    /// The dump is aborted.
     Aborted,
 }
 

@@ -65,7 +65,7 @@ impl Queue {
         self.forget(timer(key, EvFlags::EV_DELETE, FilterFlag::empty(), 0)?)
     }
 
-    /// The kernel tells a kqueue of a signal before it looks whether the signal is ignored. So each is registered
+    /// The kernel reports a signal to a kqueue before it checks whether the signal is ignored. So each is registered
     /// first and ignored then; in between it has its default action.
     pub fn add_signals(&mut self, sigs: &[Sig]) -> io::Result<()> {
         for signal in signals::all_of(sigs) {

@@ -17,9 +17,9 @@ pub fn widen(_fd: BorrowedFd<'_>) {}
 /// Nothing, as far as can be seen. A blocking write of 8 KiB or more returns only when the reader has taken it (`pipe_direct_write`,
 /// sys/kern/sys_pipe.c), so that mostly there is no more to wait for.
 ///
-/// `EVFILT_WRITE` does not tell it: such a write counts its bytes as written before they are read, also when the reader goes meanwhile,
-/// and none of them is in the buffer then; of the buffer only the free bytes are told (`filt_pipewrite`), not its size, which changes; and
-/// when the reader has gone, registering fails with `EPIPE` whether it had read all or not, while restore(8) that has read all may go.
+/// `EVFILT_WRITE` does not report it: such a write counts its bytes as written before they are read, even if the reader exits,
+/// and none of them is in the buffer then; of the buffer only the free bytes are reported (`filt_pipewrite`), not its size, which changes; and
+/// when the reader has gone, registering fails with `EPIPE` whether it had read all or not, while restore(8) may exit after it has read all.
 pub fn unread(_fd: BorrowedFd<'_>) -> io::Result<Unread> {
     Ok(Unread::Nothing)
 }

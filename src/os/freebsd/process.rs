@@ -48,7 +48,7 @@ pub fn signal(fd: BorrowedFd<'_>, signal: nix::sys::signal::Signal) -> io::Resul
     check(unsafe { pdkill(fd.as_raw_fd(), signal as i32) }).map(drop)
 }
 
-/// The registration that tells a child's end, once; `data` is then the status word of wait(2).
+/// The registration that reports the exit of a child, once; `data` is then the status word of wait(2).
 pub fn exit_event(fd: BorrowedFd<'_>, flags: EvFlags, key: isize) -> KEvent {
     let ident = fd.as_raw_fd() as usize;
     KEvent::new(ident, EventFilter::EVFILT_PROCDESC, flags, FilterFlag::NOTE_EXIT, 0, key)

@@ -46,7 +46,7 @@ fn check_ioctls(fd: BorrowedFd<'_>, ioctls: &[Ioctl]) -> io::Result<()> {
 
 /// Enters capability mode. It is the same for every role: the rights make the difference.
 ///
-/// A process leaves no core, which would hold what is on the disk. That others may not trace it (`PROC_TRACE_CTL`) is not asked for: it
+/// A process does not dump core, which would contain data of the disk. Tracing by others is not disabled (`PROC_TRACE_CTL`): it
 /// would hide its descriptors from procstat(1), and only root could trace it.
 pub fn enter(_role: Role) -> io::Result<Entered> {
     if !is_entered() {

@@ -50,7 +50,7 @@ pub fn position(fd: BorrowedFd<'_>) -> io::Result<u32> {
     Ok(block)
 }
 
-/// What the drive said of the last read or write that failed; asking clears it.
+/// The drive's status of the last failed read or write; reading the status clears it.
 pub fn errors(fd: BorrowedFd<'_>) -> io::Result<Option<Errors>> {
     let mut stat = mterrstat { _reserved_padding: [0; 256] };
     // SAFETY: MTIOCERRSTAT writes one mterrstat.
@@ -60,7 +60,7 @@ pub fn errors(fd: BorrowedFd<'_>) -> io::Result<Option<Errors>> {
     Ok(Some(Errors { residual: scsi.io_resid, sense: scsi.io_sense }))
 }
 
-/// The smaller of what driver and drive take, as far as they tell.
+/// The smaller of the limits of driver and drive, if they report them.
 pub fn max_record(fd: BorrowedFd<'_>, path: &Path) -> Option<u64> {
     let effective = extended_status(fd).and_then(|xml| max_effective_iosize(&xml));
     let driver = device_name(fd)
@@ -107,7 +107,7 @@ fn driver_maxio(unit: u32) -> Option<u64> {
     (answer == 0 && len == size_of_val(&value)).then_some(u64::from(value))
 }
 
-/// Most bytes of a status that are asked for; sa(4)'s is some thousands.
+/// Maximum size of a status in bytes; that of sa(4) has some thousands.
 const MAX_STATUS: u32 = 1 << 20;
 
 /// `MTIOCEXTGET`'s text. A buffer that is too small is answered with the status, and asked again with a larger one.

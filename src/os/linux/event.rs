@@ -113,7 +113,7 @@ impl Queue {
         }
     }
 
-    /// Turns what epoll said of a slot into events; it may be none, as when a timer was read already.
+    /// Converts what epoll returned for a slot to events; possibly none, for example if a timer has already been read.
     fn translate(&mut self, ready: &EpollEvent, events: &mut Vec<Event>) -> io::Result<()> {
         let at = usize::try_from(ready.data()).map_err(|_| io::ErrorKind::InvalidData)?;
         let Some(Some(slot)) = self.slots.get(at) else {
@@ -191,7 +191,7 @@ impl Queue {
         }
     }
 
-    /// Takes a slot out. The kernel is told first: a descriptor that a forked child still has would stay in the epoll.
+    /// Removes a slot, first in the kernel: a descriptor that a forked child still holds would remain in the epoll set.
     fn discard(&mut self, at: usize) -> io::Result<()> {
         if let Some(slot) = self.slots[at].take() {
             self.epoll.delete(slot.as_fd())?;
@@ -235,7 +235,7 @@ fn interest(readable: Option<u64>, writable: Option<u64>) -> EpollFlags {
     flags
 }
 
-/// A hang-up or an error is told to whoever waits: the next read or write says what it is.
+/// A hang-up or an error wakes all waiters: the next read or write returns the reason.
 fn push_io(flags: EpollFlags, read: Option<u64>, write: Option<u64>, events: &mut Vec<Event>) {
     let broken = flags.intersects(EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP);
     if let Some(key) = read.filter(|_| broken || flags.contains(EpollFlags::EPOLLIN)) {

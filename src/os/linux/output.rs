@@ -16,7 +16,7 @@ use std::path::Path;
 /// Opens a block device alone: it fails with `EBUSY` when it is mounted, swapped to or part of another (open(2)).
 pub const ALONE: OFlag = OFlag::O_EXCL;
 
-/// Bytes that everybody may ask for (`fs.pipe-max-size` as it is preset, proc_sys_fs(5)).
+/// Pipe size that any user may request (default of `fs.pipe-max-size`, proc_sys_fs(5)).
 const PIPE_BYTES: i32 = 1 << 20;
 
 /// Asks for a larger pipe; a hint: it is refused for what is no pipe, and where the limit is lower.
@@ -58,7 +58,7 @@ pub fn unread(fd: BorrowedFd<'_>) -> io::Result<Unread> {
     }
 }
 
-/// Bytes that are unread; 0 where that cannot be told, as for some kinds of sockets.
+/// Number of unread bytes; 0 if unknown, as for some kinds of sockets.
 fn bytes(fd: BorrowedFd<'_>, request: u32) -> io::Result<u64> {
     let mut count: libc::c_int = 0;
     // SAFETY: the descriptor is borrowed and so open, and both requests write an int to where one is.
@@ -71,7 +71,7 @@ fn bytes(fd: BorrowedFd<'_>, request: u32) -> io::Result<u64> {
     }
 }
 
-/// Whether poll(2) tells of an error: a pipe without a reader, a socket that was reset.
+/// Whether poll(2) reports an error: a pipe without a reader, a socket that was reset.
 fn is_broken(fd: BorrowedFd<'_>) -> io::Result<bool> {
     let mut fds = [PollFd::new(fd, PollFlags::empty())];
     poll(&mut fds, PollTimeout::ZERO)?;

@@ -98,7 +98,7 @@ const PROBES_OLD: &[c_long] =
 #[cfg(not(target_arch = "x86_64"))]
 const PROBES_OLD: &[c_long] = &[];
 
-/// `TCGETS` and `TIOCGWINSZ` (asm-generic/ioctls.h), the tape's, and what tells how much of a pipe or socket is unread: the only ioctls.
+/// `TCGETS` and `TIOCGWINSZ` (asm-generic/ioctls.h), the tape's, and those that return the unread bytes of a pipe or socket: the only ioctls.
 const IOCTLS: [u32; 7] =
     [MTIOCTOP, MTIOCGET, MTIOCPOS, 0x5401, 0x5413, PIPE_BYTES_UNREAD, SOCKET_BYTES_UNREAD];
 

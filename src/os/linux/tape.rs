@@ -96,7 +96,7 @@ pub fn errors(_fd: BorrowedFd<'_>) -> io::Result<Option<Errors>> {
     Ok(None)
 }
 
-/// st(4) does not tell its limits.
+/// st(4) does not report its limits.
 pub fn max_record(_fd: BorrowedFd<'_>, _path: &Path) -> Option<u64> {
     None
 }

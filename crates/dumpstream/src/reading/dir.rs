@@ -43,7 +43,7 @@ impl Scan {
     }
 
     /// The next tape block: its entries go to `take`, with inode, `d_type` and a name of at most 255 bytes, which says whether there
-    /// was room for them; what is wrong is told. `known` says of an inode whether the maps have room for it, and whether it is in
+    /// was room for them; problems are reported. `known` says of an inode whether the maps have room for it, and whether it is in
     /// use.
     pub fn block(
         &mut self,

@@ -75,7 +75,7 @@ pub enum Fault {
     Extent {
         /// Announced, holes included.
         announced: u64,
-        /// Asked for by size and extended attributes.
+        /// Required by size and extended attributes.
         wanted: u64,
     },
     /// `c_mode` has no known type.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Reads a dump back: tape blocks in, files and findings out; pure.
 //!
-//! [`Reader`] is fed the tape blocks of each volume in turn and tells a [`Sink`] what they are. Nothing of the dump is believed:
+//! [`Reader`] receives the tape blocks of each volume in turn and reports to a [`Sink`] what they are. The dump is not trusted:
 //! what is wrong becomes a [`Finding`], and reading goes on at the next header. What is kept in memory is bounded by the dump's
 //! size in inodes and names, not in bytes:
 //!

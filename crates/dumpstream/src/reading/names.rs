@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The names of a dump's directories, kept so that an inode's paths can be told.
+//! The names of a dump's directories, kept to find the paths of an inode.
 
 use std::collections::TryReserveError;
 
@@ -11,7 +11,7 @@ pub const MOST_BYTES: u64 = u32::MAX as u64;
 /// Bytes of the pieces that names are kept in. No name crosses from one into the next.
 const PIECE: usize = 1 << 20;
 
-/// Most bytes of a path that is told: what is above is left out.
+/// Maximum length of a reported path in bytes: leading components are omitted.
 const MOST_PATH: usize = 1 << 16;
 
 /// No directory.
@@ -59,7 +59,7 @@ pub struct Names {
     /// In the order of the dump, which is that of `start`.
     directories: Vec<Directory>,
     closed: bool,
-    /// The path of the directory that was asked for last.
+    /// The path of the directory that was requested last.
     cached: Option<(u32, Vec<u8>)>,
 }
 
@@ -101,7 +101,7 @@ impl Names {
         u32::try_from((self.pieces.len() - 1) * PIECE + last.len()).ok()
     }
 
-    /// All directories have been read. From now on paths can be asked for.
+    /// All directories have been read. Paths can be requested from now on.
     pub fn close(&mut self) {
         self.index.sort_unstable();
         self.closed = true;
@@ -140,7 +140,7 @@ impl Names {
         }
     }
 
-    /// Whether paths can be asked for.
+    /// Whether paths can be requested.
     pub fn is_closed(&self) -> bool {
         self.closed
     }

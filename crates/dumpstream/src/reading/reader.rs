@@ -12,7 +12,7 @@ use crate::{Block, DAMAGED, DecodeError, Decoded, Dialect, Identity, InodeMap, R
 use ufs::FileType;
 use ufs::Ino;
 
-/// Who is told what is read. All but findings may be passed over.
+/// Receives what is read. Implementations may ignore everything except findings.
 pub trait Sink {
     /// Something is wrong, or worth saying.
     fn finding(&mut self, finding: Finding, names: &mut Names);
@@ -173,7 +173,7 @@ impl Reader {
         Reader { place, names, expect: Expect::Header, first: head, ..Reader::default() }
     }
 
-    /// Leaves the dump before its end: tells whether the file `ino` is damaged.
+    /// Stops before the end of the dump; returns whether the file `ino` is damaged.
     pub fn leave(&mut self, sink: &mut impl Sink, ino: Ino) {
         // That after it has only begun.
         if self.file.as_ref().is_some_and(|file| file.ino == ino) {
@@ -185,7 +185,7 @@ impl Reader {
         self.tell_of_suspect(sink, ino);
     }
 
-    /// Tells whether what was read of an inode is damaged, without waiting for the end of the dump.
+    /// Returns whether what was read of an inode is damaged, before the end of the dump.
     pub fn tell_of_suspect(&mut self, sink: &mut impl Sink, ino: Ino) {
         if self.suspect.contains(ino.0) {
             self.tell(sink, None, Some(ino), Fault::Damaged);
@@ -269,7 +269,7 @@ impl Reader {
         self.count(blocks);
     }
 
-    /// Something that the medium told, at the place reached.
+    /// A finding reported by the medium, at the current position.
     pub fn report(&mut self, sink: &mut impl Sink, fault: Fault) {
         let ino = self.file.as_ref().map(|file| file.ino);
         self.tell(sink, Some(self.place), ino, fault);

@@ -5,11 +5,11 @@ use super::reader::{Reader, Sink};
 use super::{Fault, Finding, Place};
 use ufs::Ino;
 
-/// More inodes than these that follow each other, and have no name, are one finding.
+/// More than this number of consecutive inodes without a name are one finding.
 const MOST_ALONE: u32 = 50;
 
 impl Reader {
-    /// The file that the volume before left open, once.
+    /// The file that the previous volume left incomplete; reported once.
     pub(super) fn tell_of_beginning(&mut self, sink: &mut impl Sink) {
         if let Some(ino) = self.open_before.take() {
             self.tell(sink, None, Some(ino), Fault::BeginsBefore);
@@ -62,7 +62,7 @@ impl Reader {
         self.tell(sink, Some(self.place), ino, fault);
     }
 
-    /// Directories are over.
+    /// All directories have been read.
     pub(super) fn close_names(&mut self, sink: &mut impl Sink) {
         if self.names.is_closed() {
             return;

@@ -46,7 +46,7 @@ fn runs(set: &RoaringBitmap) -> impl Iterator<Item = (Ino, Ino)> {
 }
 
 impl Reader {
-    /// The end of the last volume. Tells of what is lost and damaged, inode by inode, and gives the sums.
+    /// The end of the last volume. Reports what is lost and damaged, inode by inode, and returns the totals.
     pub fn finish(&mut self, sink: &mut impl Sink) -> Summary {
         self.end(sink);
         let mut summary = Summary { blocks: self.blocks, inodes: self.files, ..Summary::default() };
