@@ -46,14 +46,14 @@ impl Geometry {
     }
 
     /// Whether the disk has all fragments that contain the `length` bytes at `offset`. If not, dump reports that even if the
-    /// bytes themselves are there, since it reads whole fragments.
+    /// bytes themselves exist, because it reads whole fragments.
     pub fn is_whole(&self, offset: ByteOffset, length: usize) -> bool {
         let end =
             offset.0.saturating_add(length as u64).checked_next_multiple_of(self.fragment.max(1).into());
         end.is_some_and(|end| end.min(self.end) <= self.media)
     }
 
-    /// Whether one read can bring `length` bytes from `offset` on: they are whole sectors, and all of them are there.
+    /// Whether one read can return the `length` bytes at `offset`: they are whole sectors, and all of them exist.
     pub fn at_once(&self, offset: ByteOffset, length: usize) -> bool {
         let sector = u64::from(self.sector.max(1));
         let inside = offset.0.checked_add(length as u64).is_some_and(|end| end <= self.end);

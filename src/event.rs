@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The event-queue API: readable descriptors, children, timers, signals.
 //!
-//! One kqueue on FreeBSD; epoll with signalfd, timerfd and pidfd on Linux. Readiness is by level: an event is told
+//! One kqueue on FreeBSD; epoll with signalfd, timerfd and pidfd on Linux. Readiness is level-triggered: an event is reported
 //! again as long as its cause lasts. Only sockets, pipes, terminals and children can be added; a tape
 //! or a disk cannot.
 
@@ -57,7 +57,7 @@ impl EventQueue {
         self.queue.cancel_timer(key)
     }
 
-    /// Tells [`Event::Signal`] for these signals, which do nothing else from now on, also when the queue is gone.
+    /// Tells [`Event::Signal`] for these signals, which have no other effect from now on, even after the queue is closed.
     /// Where several queues of a process take the same signal, on Linux one of them is told, on FreeBSD all.
     pub fn add_signals(&mut self, sigs: &[Sig]) -> io::Result<()> {
         self.queue.add_signals(sigs)

@@ -5,7 +5,7 @@
 pub const DONE: u8 = 0;
 /// The dump could not be started (`X_STARTUP`).
 pub const STARTUP: u8 = 1;
-/// The dump was given up (`X_ABORT`).
+/// The dump was aborted (`X_ABORT`).
 pub const ABORTED: u8 = 3;
 /// All is well but for data that could not be read, and `--strict` was given.
 pub const UNREADABLE: u8 = 4;

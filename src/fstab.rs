@@ -119,7 +119,7 @@ fn unvis(text: &[u8]) -> Option<OsString> {
     Some(OsString::from_vec(plain))
 }
 
-/// The byte that a letter after a backslash stands for (unvis(3)).
+/// The byte encoded by a letter after a backslash (unvis(3)).
 fn c_escape(letter: u8) -> Option<u8> {
     Some(match letter {
         b'\\' => b'\\',

@@ -121,7 +121,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Cuts a descriptor down to the rights of its kind. Once for each descriptor: what is gone does not come back.
+/// Cuts a descriptor down to the rights of its kind. Once per descriptor: removed rights cannot be regained.
 pub fn limit(fd: BorrowedFd<'_>, kind: DescriptorKind) -> Result<(), Error> {
     crate::os::sandbox::limit(fd, kind.rights(), kind.ioctls()).map_err(|err| Error::Limit(kind, err))
 }

@@ -37,7 +37,7 @@ pub enum StartError {
     OnePurpose,
     /// A dump is to be read, and there is no operand.
     NoVolume,
-    /// A long option that makes no sense with the others.
+    /// A long option that is invalid with the others.
     Stray(&'static str),
     /// `-r` or `-R` with a level over 0.
     RsyncLevel,
@@ -59,7 +59,7 @@ pub enum StartError {
     TapeCharacters,
     /// A label that does not fit into a header.
     LabelTooLong(OsString),
-    /// A style of progress that there is none of.
+    /// A style of progress that does not exist.
     UnknownStyle(OsString),
     /// Options that do not go together, or not with this output.
     Unsuitable(&'static str),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The clock of dates and messages: the system's, or one that stands still.
+//! The clock of dates and messages: that of the system, or a fixed time.
 
 use crate::os::time;
 

@@ -88,7 +88,7 @@ pub fn open(
     Ok((base, record))
 }
 
-/// Says why the dump does not start, in the words with which dump gives up at its end.
+/// Prints why the dump does not start, in the words with which dump aborts at its end.
 fn refuse(operator: &mut Operator, message: FilesMessage<'_>) -> Refused {
     operator.say(message);
     operator.say(StopMessage::Aborted);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The file system on the disk: its superblock, perhaps in a partition, perhaps a copy. Where there is none, what is there.
+//! The file system on the disk: its superblock, possibly in a partition or a copy. If there is none, the format found instead.
 
 use crate::disk::Disk;
 use crate::dump::partition;

@@ -22,7 +22,7 @@ pub mod write;
 
 use std::fmt;
 
-/// Why a dump is given up; the workers are then killed, and the exit code is 3.
+/// Why a dump is aborted; the workers are then killed, and the exit code is 3.
 #[derive(Debug)]
 pub enum Stop {
     /// The reason has been reported.

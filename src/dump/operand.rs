@@ -31,7 +31,7 @@ pub struct Target {
     pub snapshot: Option<i64>,
     /// Bytes in a sector: reads are whole sectors.
     pub sector: u32,
-    /// Bytes that are there; `u64::MAX` if that cannot be known.
+    /// Available bytes; `u64::MAX` if that cannot be known.
     pub media: u64,
     /// Whether the file system is mounted for writing, or this is a snapshot of one that is: then it is not marked as clean.
     pub live: bool,
@@ -179,7 +179,7 @@ fn resolve(operand: &OsStr, fstab: &Fstab, mounts: &[Mount], files: &impl Names)
     }
 }
 
-/// A file system that fstab lists. Where its device has gone, because it is mounted by another name, that name counts.
+/// A file system that fstab lists. If its device does not exist because it is mounted under another name, that name is used.
 fn listed(entry: &fstab::Entry, mounts: &[Mount], files: &impl Names) -> Result<Named, Unknown> {
     let mounted = || mount_on(mounts, &entry.file).map(|mount| &mount.from);
     let spec = [Some(&entry.spec), mounted()].into_iter().flatten().find(|spec| files.is_device(spec));

@@ -16,7 +16,7 @@ pub struct Source<'a> {
     uncached: BorrowedFd<'a>,
     console: &'a Console,
     sector: u32,
-    /// Where the file system begins, and how many bytes are there from then on.
+    /// The offset of the file system, and the number of bytes available from there.
     base: Cell<u64>,
     media: Cell<u64>,
     /// None until the superblock is known: until then a read that fails is an error.
@@ -40,7 +40,7 @@ impl<'a> Source<'a> {
         Source { fd, uncached, console, sector, base, media, geometry, superblock, reading }
     }
 
-    /// Bytes that are there, of the disk or of the partition.
+    /// Available bytes, of the disk or of the partition.
     pub fn media(&self) -> u64 {
         self.media.get()
     }

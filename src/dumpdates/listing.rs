@@ -20,9 +20,9 @@ struct Line<'a> {
 }
 
 /// The listing of the newest dump of each device, by name. With `only_due` (`-w`) of those file
-/// systems only that fstab(5) wants dumped by `now`; else (`-W`) of all, these marked with `>`.
+/// systems only that are due by `now` according to fstab(5); otherwise (`-W`) of all, with those marked by `>`.
 ///
-/// File systems that fstab wants dumped and that never were are listed, too; dump leaves them out.
+/// File systems with a dump frequency that have never been dumped are listed as well; dump omits them.
 pub fn last_dumps(
     dumpdates: &Dumpdates,
     fstab: &Fstab,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The beginning of a volume: whether a dump is there.
+//! The beginning of a volume: whether it is a dump.
 
 use crate::compress::unpacker;
 use crate::compress::unpacker::WINDOW_LOG;

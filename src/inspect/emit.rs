@@ -30,7 +30,7 @@ enum Stage {
     Reading,
     /// Files are copied.
     Writing(Writer),
-    /// A path is not there: its number.
+    /// A path does not exist: its number.
     NotFound(usize),
     /// The output took no more.
     Broken(io::Error),
@@ -55,7 +55,7 @@ pub struct Emit {
     layout: Layout,
     /// Tape blocks that the last header announced and that have not come.
     owed: u32,
-    /// Attributes of the other byte order, until all are there.
+    /// Attributes of the other byte order, until all have been read.
     attributes: Vec<u8>,
     extsize: usize,
     swapped: bool,
@@ -159,7 +159,7 @@ impl Emit {
         (self.only, self.passed) = (Some(ino), false);
     }
 
-    /// Ends the dump. Errors: the path that is not there, or why the output could not be written.
+    /// Ends the dump. Errors: the path that does not exist, or why the output could not be written.
     #[expect(clippy::result_large_err, reason = "called once")]
     pub fn finish(mut self) -> Result<(Told, u64, bool), (Told, EmitError)> {
         self.settle();

@@ -32,9 +32,9 @@ pub struct Feed<'a, S> {
     window_log: u32,
 }
 
-/// What the sink still wants.
+/// What the sink still needs.
 pub trait Enough {
-    /// Whether it wants the data that comes next; else it may be passed over.
+    /// Whether it needs the next data; otherwise it may be skipped.
     fn wants_data(&self) -> bool {
         true
     }
@@ -66,7 +66,7 @@ impl<'a, S: Sink + Enough> Feed<'a, S> {
         self
     }
 
-    /// Gives the volume, from where the input stands, to the reader.
+    /// Feeds the volume to the reader, from the current position of the input.
     pub fn run(&mut self, input: &mut Input) {
         let start = match self.fill(input, 4) {
             Ok(_) => unpacker::is_compressed(input.bytes()),

@@ -152,7 +152,7 @@ fn fetch_all(
     true
 }
 
-/// Reads one file from its place on. False: the place is not there.
+/// Reads one file from its position. False: the position does not exist.
 fn fetch(reading: &Reading, inputs: &mut [Input], line: &Line, file: &mut Reader, emit: &mut Emit) -> bool {
     let Some(first) = (line.volume as usize).checked_sub(1).filter(|&first| first < inputs.len()) else {
         return false;

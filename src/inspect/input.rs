@@ -19,7 +19,7 @@ const TAPE_RECORD: usize = 64 << 10;
 /// After an error a file is read on at the next multiple of this.
 const AFTER_ERROR: u64 = 64 << 10;
 
-/// Errors without a good read between them after which a volume is given up.
+/// Consecutive errors after which a volume is abandoned.
 const MOST_ERRORS: u32 = 32;
 
 /// A volume.
@@ -188,7 +188,7 @@ impl Input {
         Ok(self.end - self.start)
     }
 
-    /// After an error of [`Input::fill`]: makes ready to read on behind the place. None: the volume is given up. Else the
+    /// After an error of [`Input::fill`]: makes ready to read on behind the place. None: the volume is abandoned. Else the
     /// number of bytes that are passed over, or 0 if it is not known.
     pub fn recover(&mut self) -> Option<u64> {
         self.errors += 1;
@@ -208,7 +208,7 @@ impl Input {
         Some(after - self.front - at)
     }
 
-    /// Whether `count` more bytes are there for sure.
+    /// Whether at least `count` more bytes exist.
     pub fn has(&self, count: u64) -> bool {
         self.size.is_some_and(|size| {
             (self.offset() + self.front).checked_add(count).is_some_and(|end| end <= size)

@@ -6,7 +6,7 @@
 pub struct BadLine {
     /// Its number, from 1.
     pub line: usize,
-    /// What stands there.
+    /// The text found.
     pub text: String,
 }
 

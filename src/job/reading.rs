@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use crate::job::ProgressStyle;
 
-/// What is done with a dump that is there.
+/// The operation on an existing dump.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// What it is read for.

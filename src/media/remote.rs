@@ -132,7 +132,7 @@ impl<'a, W: Writer> RemoteTape<'a, W> {
         if self.replies.is_empty() { Ok(()) } else { Err(libc::EPROTO) }
     }
 
-    /// Looks whether the peer has sent something when nothing was asked. That it is gone is found when it is sent something.
+    /// Checks whether the peer has sent unrequested data. Whether it has exited is detected at the next write.
     ///
     /// Errors: `EPROTO` if so.
     fn expect_nothing(&mut self) -> Result<(), i32> {

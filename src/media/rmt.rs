@@ -26,7 +26,7 @@ pub fn close() -> Vec<u8> {
     b"C\n".to_vec()
 }
 
-/// What stands before a record of `bytes` bytes (`W`).
+/// The command before a record of `bytes` bytes (`W`).
 pub fn write(bytes: usize) -> Vec<u8> {
     format!("W{bytes}\n").into_bytes()
 }

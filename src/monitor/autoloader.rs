@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Waiting for an autoloader: whether it has brought the next medium.
+//! Waiting for an autoloader: whether it has loaded the next medium.
 //!
 //! A tape drive is ready when it can be opened. A file counts when it holds no volume of this dump, so that none is written over. Any
 //! other device does not report a change: the operator is asked.

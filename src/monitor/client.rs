@@ -34,14 +34,14 @@ impl Outside {
 
     /// Sends a request.
     ///
-    /// Errors: the monitor is gone.
+    /// Errors: the monitor has exited.
     pub fn ask(&self, request: &Request) -> Result<(), Stop> {
         send_frame(self.0.as_fd(), &request.encode(), None).map_err(|_| gone())
     }
 
     /// Takes the reply, when the socket can be read.
     ///
-    /// Errors: the monitor is gone, or its reply is invalid.
+    /// Errors: the monitor has exited, or its reply is invalid.
     pub fn reply(&self) -> Result<(Reply, Option<OwnedFd>), Stop> {
         let mut bytes = [0; MAX_FRAME];
         match recv_frame(self.0.as_fd(), &mut bytes) {

@@ -26,7 +26,7 @@ pub enum Request {
     Close,
     /// To run the volume script after this volume, from 1. Answered by [`Reply::Scripted`].
     Script(u32),
-    /// To wait until the autoloader has brought the medium of this volume, from 2. Answered by [`Reply::Loaded`].
+    /// To wait until the autoloader has loaded the medium of this volume, from 2. Answered by [`Reply::Loaded`].
     Load(u32),
     /// The volume, from 1, is on its file, and so many bytes of it: to look at that. Answered by [`Reply::Sound`] or [`Reply::Refused`].
     Finish(u32, u64),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The monitor: the process that is started. It stays outside the sandbox, is the parent and the reaper of all others, and has the last word:
+//! The monitor: the initial process. It stays outside the sandbox, is the parent and the reaper of all others, and makes the final decision:
 //! it opens outputs, looks at them when they are written, gives the index its name, enters the dump in the dumpdates file, and exits.
 //!
 //! It does not hold the disk, and uses only names from the command line.
@@ -115,7 +115,7 @@ pub fn run(mut started: Started, kept: Kept) -> u8 {
     code
 }
 
-/// Becomes the reaper of all others, if it is `alone`, takes the signals, and forks the planner. What it heeds then comes to both, or is passed on.
+/// Becomes the reaper of all others, if it is `alone`, handles the signals, and forks the planner. Signals then reach both or are forwarded.
 fn begin(started: &mut Started, alone: bool) -> io::Result<(OwnedFd, Child, EventQueue)> {
     if alone {
         reaper::acquire()?;
@@ -405,7 +405,7 @@ impl Monitor<'_> {
         self.reply(&Reply::Closed(status), None)
     }
 
-    /// Looks whether the autoloader has brought a medium; if not, later again until its time is over.
+    /// Checks whether the autoloader has loaded a medium; if not, again later until the time limit.
     fn look_for_medium(&mut self) -> io::Result<()> {
         match self.loader.look(&self.outputs) {
             Some(loaded) => self.reply(&Reply::Loaded(loaded), None),

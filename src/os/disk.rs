@@ -37,7 +37,7 @@ pub fn open_disk(path: &Path) -> io::Result<OwnedFd> {
 
 /// A second descriptor of an open disk, whose reads go past the page cache; none where there is no cache, or no way past it.
 ///
-/// Nor is there one where sectors are longer than tape blocks: each piece of such a read would have to be whole sectors.
+/// Nor is one used if sectors are longer than tape blocks: each piece of such a read would have to be whole sectors.
 pub fn open_uncached(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
     let fits = sector_size(fd).is_ok_and(|sector| sector as usize <= TP_BSIZE);
     match kind(fd) {

@@ -79,7 +79,7 @@ pub struct Object {
 }
 
 impl Object {
-    /// Whether it is a regular file, which is there.
+    /// Whether it is an existing regular file.
     pub fn is_file(&self) -> bool {
         matches!(self.same[..], [Identity::File { .. }])
     }

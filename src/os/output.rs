@@ -64,7 +64,7 @@ pub fn open_output(path: &Path, access: Access) -> io::Result<Opened> {
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// Makes a file that is not there; a link that leads to none leads to it.
+/// Creates a file that does not exist; the target of a dangling link is created.
 fn make(path: &Path, access: OFlag) -> io::Result<OwnedFd> {
     let place = identity::made_at(path)?;
     if is_for_devices(&place) {
@@ -166,7 +166,7 @@ pub enum Unread {
     Nothing,
     /// Something.
     Something,
-    /// So many bytes that will not be read, since the reader is gone; `u64::MAX` where it is not known how many.
+    /// So many bytes that will not be read, since the reader has exited; `u64::MAX` where it is not known how many.
     Lost(u64),
 }
 
@@ -188,7 +188,7 @@ pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     retry(|| Ok(nix::unistd::read(fd, buffer)?))
 }
 
-/// Whether each write goes to the end of the file (`O_APPEND`), wherever the descriptor stands.
+/// Whether each write appends to the file (`O_APPEND`), independent of the offset.
 pub fn appends(fd: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(OFlag::from_bits_truncate(fcntl(fd, FcntlArg::F_GETFL)?).contains(OFlag::O_APPEND))
 }

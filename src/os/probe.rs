@@ -11,7 +11,7 @@ use std::io;
 /// The exit code of a process whose attempt got through.
 const THROUGH: i32 = 97;
 
-/// The exit code for an attempt that there is none of.
+/// The exit code for an attempt that does not exist.
 const UNKNOWN: i32 = 98;
 
 /// The descriptor that the test leaves open for the program, which none of its processes should hold.

@@ -9,7 +9,7 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use std::io;
 use std::time::{Duration, Instant};
 
-/// How often it is looked whether killed processes are gone. They need a scheduler's turn each.
+/// Interval between checks for the exit of killed processes, each of which has to be scheduled first.
 const AGAIN: Duration = Duration::from_millis(2);
 
 /// Makes this process the reaper of its descendants: those that lose their parent become its children.

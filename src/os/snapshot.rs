@@ -20,7 +20,7 @@ pub enum Failure {
     Open(io::Error),
 }
 
-/// Makes a snapshot as the file `name` in `directory`, and opens it. When this returns, the name is gone; and so it is soon
+/// Makes a snapshot as the file `name` in `directory`, and opens it. When this returns, the name has been removed; and so it is soon
 /// after the process has died meanwhile. What had that name before is removed.
 pub fn create(directory: &Path, name: &Path) -> Result<OwnedFd, Failure> {
     half::snapshot::create(directory, name)

@@ -66,7 +66,7 @@ fn header(io: &mut libc::iovec, control: Option<&mut Control>) -> libc::msghdr {
 /// Sends one frame whole, with a copy of `pass` if given.
 ///
 /// Errors: `InvalidInput` for an empty or too long frame, `WouldBlock` on a full non-blocking socket, `BrokenPipe` when
-/// the peer is gone.
+/// the peer has exited.
 pub fn send_frame(fd: BorrowedFd<'_>, frame: &[u8], pass: Option<BorrowedFd<'_>>) -> io::Result<()> {
     if frame.is_empty() || frame.len() > MAX_FRAME {
         return Err(invalid("a frame is empty or too long"));
@@ -97,7 +97,7 @@ pub fn send_frame(fd: BorrowedFd<'_>, frame: &[u8], pass: Option<BorrowedFd<'_>>
 
 /// Receives one frame into `buffer`. None: a non-blocking socket has none yet.
 ///
-/// Errors: `UnexpectedEof` when the peer is gone, `InvalidData` for a frame longer than `buffer` or with more than one
+/// Errors: `UnexpectedEof` when the peer has exited, `InvalidData` for a frame longer than `buffer` or with more than one
 /// descriptor (all of which are closed).
 pub fn recv_frame(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Option<Received>> {
     if buffer.is_empty() {

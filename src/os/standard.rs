@@ -43,7 +43,7 @@ pub fn was_closed(descriptor: i32) -> bool {
     (0..3).contains(&descriptor) && CLOSED.load(Ordering::Relaxed) & (1 << descriptor) != 0
 }
 
-/// Whether the path is a name of a standard descriptor that was closed: opened by it, what stands in its place could be written to.
+/// Whether the path is a name of a standard descriptor that was closed: opened by this name, the file in its place could be written to.
 pub fn names_closed(path: &Path) -> bool {
     let number = match path.to_str() {
         Some("/dev/stdin") => Some(0),

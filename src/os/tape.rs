@@ -26,7 +26,7 @@ pub enum MtOp {
 pub struct Status {
     /// Records or bytes that the last operation left undone; FreeBSD keeps 16 bits of it: see [`errors`].
     pub residual: i64,
-    /// The number of the tape file the drive stands in; None if the driver has lost count.
+    /// The number of the current tape file; None if the driver does not know it.
     pub file: Option<u32>,
     /// The number of the record in that file; None if the driver has lost count.
     pub record: Option<u32>,
@@ -61,7 +61,7 @@ pub fn op(fd: BorrowedFd<'_>, op: MtOp, count: u32) -> io::Result<()> {
     half::tape::op(fd, op, count)
 }
 
-/// Where the drive stands. Errors: `ENOTTY` for what is no tape.
+/// The position of the drive. Errors: `ENOTTY` for what is no tape.
 pub fn status(fd: BorrowedFd<'_>) -> io::Result<Status> {
     half::tape::status(fd)
 }

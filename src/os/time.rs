@@ -140,7 +140,7 @@ mod tests {
     /// The zone that the checks of this process are for.
     const ZONE: &str = "CAPDUMP_TEST_ZONE";
 
-    /// Runs checks of `test` in a process of its own, whose time zone is `zone`: the C library has a lock around the zone, which another
+    /// Runs checks of `test` in a separate process, whose time zone is `zone`: the C library has a lock around the zone, which another
     /// test's thread may hold while this one forks.
     fn in_zone(test: &str, zone: &str, checks: impl FnOnce() -> bool) {
         match std::env::var(ZONE) {

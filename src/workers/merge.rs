@@ -17,7 +17,7 @@ pub const MOST_GAP: u64 = 32 << 10;
 pub struct Read {
     /// Extents of the sorted list.
     pub extents: Range<usize>,
-    /// Bytes, with what stands between the extents.
+    /// Bytes, including gaps between the extents.
     pub bytes: usize,
     /// Pieces of memory that it fills.
     pieces: usize,

@@ -27,7 +27,7 @@ pub struct InFlight {
     pub faults: Vec<(u64, Fault)>,
     /// Bytes that it may have on the medium.
     bytes: RangeInclusive<u32>,
-    /// Whether they are there and are to be read.
+    /// Whether they exist and are to be read.
     check: bool,
     outcome: Option<Outcome>,
 }

@@ -47,7 +47,7 @@ pub enum Broken {
     Ended(u32, ExitStatus),
     /// A worker has closed its socket.
     Gone(u32),
-    /// A frame that makes no sense.
+    /// A frame that is invalid.
     Frame(u32, BadFrame),
     /// A frame that no worker may send.
     Unexpected(u32, FromWorker),

@@ -58,7 +58,7 @@ pub enum End {
     Alone,
     /// A system call failed.
     System(io::Error),
-    /// A frame that makes no sense.
+    /// A frame that is invalid.
     Frame(BadFrame),
     /// A frame that this worker cannot be sent, or with numbers that do not fit.
     Unexpected(ToWorker),
@@ -255,7 +255,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Whether chunk `sequence` comes to this worker, in that slot.
+    /// Whether chunk `sequence` is assigned to this worker, in that slot.
     fn is_mine(&self, sequence: u64, slot: u32) -> bool {
         slot == self.slots.slot_of(sequence) && self.slots.worker_of(sequence) == self.index
     }
@@ -525,7 +525,7 @@ fn wait_until(
         if !events.is_empty() {
             return Ok(());
         }
-        // When the planner is gone this process ends as well.
+        // When the planner has exited this process ends as well.
         silent().map_err(io::Error::other)?;
     }
 }

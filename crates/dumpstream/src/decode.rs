@@ -60,7 +60,7 @@ const DR_EXTATTRIBUTES: u32 = 0x8000;
 pub struct Decoded {
     /// The record.
     pub header: Header,
-    /// Where it stands.
+    /// Its position.
     pub place: Place,
     /// Which dump it belongs to.
     pub identity: Identity,

@@ -24,7 +24,7 @@ fn is_shown(c: char) -> bool {
     !unseen && !c.is_control()
 }
 
-/// Whether a byte stands for itself, whatever is beside it.
+/// Whether a byte is printed unchanged, independent of its neighbours.
 pub fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && byte != b'\\'
 }

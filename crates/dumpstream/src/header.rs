@@ -75,7 +75,7 @@ pub struct InodeFields {
     pub gid: u32,
 }
 
-/// One header, but for where it stands.
+/// One header, except its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     /// `c_type`.
@@ -92,7 +92,7 @@ pub struct Header {
     pub packed: bool,
 }
 
-/// Where a header stands in the dump.
+/// The position of a header in the dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// `c_volume`, from 1.

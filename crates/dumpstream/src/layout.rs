@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Where each field of a header stands: byte offsets of `union u_spcl` (protocols/dumprestore.h).
+//! The layout of a header: byte offsets of the fields of `union u_spcl` (protocols/dumprestore.h).
 
 pub(super) const C_TYPE: usize = 0;
 pub(super) const C_OLD_DATE: usize = 4;

@@ -19,7 +19,7 @@ pub const AMANDA_HEADER: usize = 32 << 10;
 const OFS_MAGIC: u32 = 60_011;
 const C_MAGIC: usize = 24;
 
-/// A file that is no dump as it stands.
+/// A file that is not a dump in its present form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Other {
     /// Compressed: the program, and the command that writes the content to standard output.

@@ -153,7 +153,7 @@ fn is_sun(raw: &RawSuperblock<'_>, sizes: &Sizes) -> bool {
         && !are(fields.u64::<1336>(), fields.u64::<1344>())
 }
 
-/// UFS1 from before the fields that UFS2 brought: `fs_size` and `fs_time` are in their old places.
+/// UFS1 without the fields introduced with UFS2: `fs_size` and `fs_time` are in their old places.
 /// FreeBSD's `ffs_oldfscompat_read` uses the same comparison.
 fn is_old_layout(raw: &RawSuperblock<'_>) -> bool {
     raw.version == Version::Ufs1 && raw.fields.i32::<860>() != raw.fields.i32::<48>()

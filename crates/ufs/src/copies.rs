@@ -25,7 +25,7 @@ const MOST_CANDIDATES: u32 = 1000;
 const MAGIC: usize = 1372;
 
 impl Superblock {
-    /// The copy at byte `location`, which is taken only if it stands where its file system has one, or the original.
+    /// The copy at byte `location`, which is accepted only at a location where its file system has a copy or the original.
     ///
     /// Errors: those of [`Superblock::find`].
     pub fn copy_at(disk: &(impl ReadAt + ?Sized), location: ByteOffset) -> Result<Self, Error> {
@@ -62,7 +62,7 @@ impl Superblock {
         None
     }
 
-    /// Whether the original or a copy stands at byte `location`.
+    /// Whether the original or a copy is at byte `location`.
     fn has_copy_at(&self, location: ByteOffset) -> bool {
         let frag = location.0.checked_div(self.fsize.into()).unwrap_or(0);
         let group = frag.checked_div(self.fpg.into()).and_then(|cg| u32::try_from(cg).ok());

@@ -20,7 +20,7 @@ pub struct CylinderGroup {
     /// It begins with `CG_MAGIC`. If not, nothing in it can be trusted.
     pub magic_ok: bool,
     /// How many of the group's inodes have ever been written: `fs_ipg` on UFS1, `cg_initediblk` on
-    /// UFS2 (whatever stands there, but at most `fs_ipg`; with a bad magic number that is a guess).
+    /// UFS2 (the stored value, but at most `fs_ipg`; unreliable if the magic number is wrong).
     pub initialized: u32,
     /// What is not as it should be, and did no harm.
     pub warnings: Vec<Warning>,

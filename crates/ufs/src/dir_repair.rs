@@ -87,7 +87,7 @@ pub trait Relatives {
     /// The inode that `..` should name. `said` is what it names now, none if it is missing.
     fn dotdot(&mut self, said: Option<Ino>) -> Ino;
 
-    /// Judges an entry other than `.` and `..`; true leaves out one that is damaged.
+    /// Checks an entry other than `.` and `..`; true leaves out one that is damaged.
     ///
     /// Errors: what is wrong with it, and whether it is left out.
     fn entry(&mut self, ino: Ino, kind: u8) -> Result<(), (DirDamage, bool)>;
@@ -144,7 +144,7 @@ impl Repairer {
         piece
     }
 
-    /// The next bytes are not looked at: they are not there, or cannot be read.
+    /// Skips the next bytes: they are not allocated, or cannot be read.
     pub fn skip(&mut self, bytes: u64) {
         self.at = self.at.saturating_add(bytes);
     }
@@ -224,7 +224,7 @@ impl Repairer {
         true
     }
 
-    /// Judges an entry that is not one of the first two.
+    /// Checks an entry that is not one of the first two.
     fn entry(
         &mut self,
         piece: &mut [u8],

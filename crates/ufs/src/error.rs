@@ -26,7 +26,7 @@ pub enum Error {
     },
     /// Directories of a format that cannot be dumped, as the root directory shows it.
     Root(RootFault),
-    /// A superblock that stands where its file system has none.
+    /// A superblock at a location where its file system has none.
     StrayCopy {
         /// Byte offset of the superblock.
         location: ByteOffset,
@@ -53,7 +53,7 @@ pub enum Error {
     GroupMagic {
         /// Number of the group.
         cg: u32,
-        /// What stands in its place.
+        /// The value found instead.
         magic: u32,
     },
     /// A field of a cylinder group that cannot be right.
@@ -252,7 +252,7 @@ pub enum Warning {
     Cut {
         /// Bytes of the file system.
         size: u64,
-        /// Bytes that are there.
+        /// Available bytes.
         media: u64,
     },
     /// A cylinder group's check hash (`cg_ckhash`) is not that of its bytes.

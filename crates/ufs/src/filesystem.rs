@@ -40,7 +40,7 @@ struct Window {
 }
 
 impl Window {
-    /// Where `ino` stands in it, counted in inodes.
+    /// The position of `ino` in it, in inodes.
     fn position(&self, ino: Ino) -> Option<u32> {
         ino.0.checked_sub(self.first).filter(|&at| at < self.count)
     }

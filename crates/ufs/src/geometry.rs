@@ -42,7 +42,7 @@ impl Superblock {
         u64::from(self.fsize).checked_shr(self.fsbtodb_shift).unwrap_or(0).max(1)
     }
 
-    /// The disk's block that `addr` stands for (`fsbtodb`), in units of [`Self::dev_bsize`].
+    /// The disk block at `addr` (`fsbtodb`), in units of [`Self::dev_bsize`].
     pub fn disk_block(&self, addr: FragAddr) -> u64 {
         u64::from(1u32.checked_shl(self.fsbtodb_shift).unwrap_or(1)).saturating_mul(addr.0)
     }

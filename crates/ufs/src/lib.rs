@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! UFS1 and UFS2 on disk, in both byte orders, read without I/O of its own.
+//! The on-disk formats UFS1 and UFS2 in both byte orders; performs no I/O itself.
 //!
 //! Whoever owns the disk implements [`ReadAt`]; everything here is made from what that returns.
 //! Every value from the disk is checked before it is used, and a bad one is an [`Error`] that names

@@ -16,7 +16,7 @@ pub enum Part {
 }
 
 impl Superblock {
-    /// What stands in the `bytes` bytes from `offset` on, which are not more than a fragment.
+    /// The contents of the `bytes` bytes at `offset`, at most a fragment.
     pub fn part_at(&self, offset: ByteOffset, bytes: u32) -> Part {
         let fsize = u64::from(self.fsize).max(1);
         let frag = offset.0.checked_div(fsize).unwrap_or(0);

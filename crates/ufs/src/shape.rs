@@ -28,7 +28,7 @@ enum Shape {
     Untyped,
     /// An entry crosses a multiple of 512 bytes.
     LongBlocks,
-    /// `.` and `..` are there, but not as UFS has them in this byte order.
+    /// `.` and `..` exist, but not in the form of UFS in this byte order.
     Unknown,
     /// No `.` and `..`, or damaged ones.
     Nothing,

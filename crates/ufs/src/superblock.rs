@@ -172,7 +172,7 @@ pub(super) fn is_magic(bytes: &[u8; 4]) -> bool {
         .any(|magic| [UFS1_MAGIC, UFS2_MAGIC, UFS2EA_MAGIC].contains(magic))
 }
 
-/// Whether `fs_old_flags` has `FS_FLAGS_UPDATED`: the fields that UFS2 brought are filled in.
+/// Whether `fs_old_flags` has `FS_FLAGS_UPDATED`: the fields introduced with UFS2 are filled in.
 fn is_updated(fields: &Fields<'_, FS_LEN>) -> bool {
     let [old_flags] = fields.raw::<211, 1>();
     old_flags & 0x80 != 0

@@ -90,7 +90,7 @@ pub enum Notice {
     Unread {
         /// The directory.
         ino: Ino,
-        /// Where it stands on the disk.
+        /// Its position on the disk.
         offset: ByteOffset,
         /// Bytes.
         bytes: u32,

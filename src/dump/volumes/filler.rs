@@ -110,7 +110,7 @@ pub struct Filler {
     /// A step that did not fit.
     carry: Option<Step>,
     leftovers: VecDeque<Leftover>,
-    /// Where the next header stands.
+    /// The position of the next header.
     place: Place,
     /// Tape blocks placed on this volume.
     on_volume: u64,

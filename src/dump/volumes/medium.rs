@@ -201,7 +201,7 @@ impl Medium {
     }
 }
 
-/// Where a tape stands; not every drive can say which record that is (`MTIOCRDSPOS`).
+/// The position of a tape; not every drive can say which record that is (`MTIOCRDSPOS`).
 fn start_of_tape(fd: BorrowedFd<'_>) -> Start {
     let file = || tape::status(fd).ok().and_then(|status| status.file);
     match tape::position(fd) {

@@ -228,7 +228,7 @@ impl<'a> Volumes<'a> {
         self.wait_for_command()
     }
 
-    /// Whether volume `volume` has a name of its own, so that its medium need not be changed.
+    /// Whether volume `volume` has a separate name, so that no change of medium is needed.
     pub fn has_own_name(&self, volume: u32) -> bool {
         self.job.output.names().is_some_and(|names| names.has_own(volume))
     }
@@ -278,7 +278,7 @@ impl<'a> Volumes<'a> {
         }
     }
 
-    /// Has the volume script change the medium; false if there is none, or it wants the operator to be asked.
+    /// Runs the volume script to change the medium; false if there is none, or if it requests the operator.
     fn script_changed(&self, volume: u32) -> Result<bool, Stop> {
         let Some(script) = &self.job.volume_script else { return Ok(false) };
         self.console.say(MediaMessage::Launching(script));

@@ -13,7 +13,7 @@ use crate::media::rmt::{Replies, Reply};
 use crate::os::errno::strerror;
 use crate::os::output;
 
-/// Opens `name` on the other side; a file that is not there is made, where the other side can.
+/// Opens `name` on the remote host; a file that does not exist is created if the remote rmt(8) supports it.
 ///
 /// The outer error ends the dump; the inner one is the reply of the remote host, or the loss of its connection.
 pub fn open(console: &Console, fd: BorrowedFd<'_>, name: &OsStr) -> Result<Result<(), String>, Stop> {
@@ -66,7 +66,7 @@ fn talk(console: &Console, fd: BorrowedFd<'_>, command: &[u8]) -> Result<Result<
     }
 }
 
-/// Reads what has come, some of it at a time. Errors: the peer is gone.
+/// Reads part of the received data. Errors: the peer has exited.
 fn receive(fd: BorrowedFd<'_>, replies: &mut Replies) -> Result<(), String> {
     let mut bytes = [0; 256];
     match output::read(fd, &mut bytes) {

@@ -20,7 +20,7 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(2), Duration::from_mi
 impl Writing<'_, '_> {
     /// Waits until all that was written to a pipe or socket has been read, however long that takes. Signals do what they do at any time.
     ///
-    /// The outer error ends the dump: the reader is gone. For the command of `-P` that is the inner error.
+    /// The outer error ends the dump: the reader has exited. For the command of `-P` that is the inner error.
     pub(super) fn wait_until_read(&mut self, medium: &Medium) -> Result<Result<(), i32>, Stop> {
         if medium.kind != Kind::Stream {
             return Ok(Ok(()));

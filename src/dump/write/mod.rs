@@ -121,7 +121,7 @@ impl<'a, 'd> Writing<'a, 'd> {
 
     /// Writes the dump. Gives the exit code.
     ///
-    /// Errors: the dump is given up; no worker is left.
+    /// Errors: the dump is aborted; no worker is left.
     pub fn run(mut self) -> Result<u8, Stop> {
         let result = self.write();
         let patience = if result.is_ok() { LEAVE } else { Duration::ZERO };

@@ -30,7 +30,7 @@ pub struct Commands {
 
 struct Sockets {
     requests: OwnedFd,
-    /// Its end says that the monitor is gone.
+    /// Its end says that the monitor has exited.
     alive: OwnedFd,
 }
 
@@ -76,7 +76,7 @@ impl Commands {
 
     /// Says which file was made for the index; none when there was one of that name, which is not to be removed.
     ///
-    /// Errors: the supervisor is gone.
+    /// Errors: the supervisor has exited.
     pub fn made(&self, file: Option<FileId>) -> io::Result<()> {
         let Some(Sockets { alive, .. }) = &self.sockets else { return Ok(()) };
         send_frame(alive.as_fd(), &supervisor::encode(file), None)
@@ -89,14 +89,14 @@ impl Commands {
 
     /// Has a program run. `fd` is its input, and of a remote shell its output, too.
     ///
-    /// Errors: the runner is gone.
+    /// Errors: the runner has exited.
     pub fn run(&self, task: Task, fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
         send_frame(self.requests()?, &ToRunner::Run(task).encode(), fd)
     }
 
     /// Takes what the runner answers, when its socket can be read; none if there is nothing.
     ///
-    /// Errors: the runner is gone, or its answer makes no sense.
+    /// Errors: the runner has exited, or its answer is invalid.
     pub fn answer(&self) -> io::Result<Option<FromRunner>> {
         let mut bytes = [0; MAX_FRAME];
         let Some(received) = recv_frame(self.requests()?, &mut bytes)? else { return Ok(None) };

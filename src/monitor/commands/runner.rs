@@ -30,7 +30,7 @@ const MONITOR: u64 = 0;
 enum End {
     /// The dump is complete.
     Complete,
-    /// The monitor is gone.
+    /// The monitor has exited.
     Alone,
 }
 
@@ -52,7 +52,7 @@ pub struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    /// Runs what the monitor asks for, until the monitor is gone. When it returns no program is left, if the system lets it, and no
+    /// Runs what the monitor asks for, until the monitor has exited. When it returns no program is left, if the system lets it, and no
     /// supervisor that is stopped.
     ///
     /// Errors: a system call failed, or the monitor made an invalid request.
@@ -68,7 +68,7 @@ impl Runner<'_> {
             let gone = reaper::kill_descendants(KILLED)?;
             let status = ExitStatus::Exited(i32::from(!(by_themselves && gone)));
             let left = FromRunner { kind: TaskKind::All, status };
-            // That the monitor is gone is seen next.
+            // That the monitor has exited is seen next.
             let _ = send_frame(self.monitor, &left.encode(), None);
             wait_for_end(self.monitor)?;
         } else {
@@ -79,7 +79,7 @@ impl Runner<'_> {
         ended.map(drop)
     }
 
-    /// The monitor is gone. The supervisor sees that, too, and kills this process; unless it is stopped. Then its work is done here.
+    /// The monitor has exited. The supervisor sees that, too, and kills this process; unless it is stopped. Then its work is done here.
     fn end_supervisor(&self, supervisor: i32) -> io::Result<()> {
         EventQueue::new()?.wait(&mut Vec::new(), Some(SUPERVISOR))?;
         if process::parent() == supervisor {
@@ -92,7 +92,7 @@ impl Runner<'_> {
     }
 }
 
-/// Waits until the monitor is gone; it asks for nothing more.
+/// Waits until the monitor has exited; it makes no more requests.
 fn wait_for_end(monitor: BorrowedFd<'_>) -> io::Result<()> {
     let mut queue = EventQueue::new()?;
     queue.add_readable(monitor, MONITOR)?;
@@ -133,7 +133,7 @@ fn answer(monitor: BorrowedFd<'_>, job: &Job, running: &mut Vec<Running>) -> io:
                     let kind = running.swap_remove(at).kind;
                     match send_frame(monitor, &FromRunner { kind, status }.encode(), None) {
                         Ok(()) => {}
-                        // The monitor is gone; reset, if it left an answer unread.
+                        // The monitor has exited; reset, if it left an answer unread.
                         Err(_) => return Ok(End::Alone),
                     }
                 }

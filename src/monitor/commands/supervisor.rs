@@ -46,7 +46,7 @@ pub struct Supervisor<'a> {
 }
 
 impl Supervisor<'_> {
-    /// Forks the runner, which serves `requests`, and waits until that or the monitor is gone. When it returns no process of the two is
+    /// Forks the runner, which serves `requests`, and waits until that or the monitor has exited. When it returns no process of the two is
     /// left, if the system lets it.
     ///
     /// Gives its exit status.

@@ -65,7 +65,7 @@ pub enum TaskKind {
     All,
 }
 
-/// A message between monitor and runner that makes no sense.
+/// A message between monitor and runner that is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadMessage(pub usize);
 

@@ -19,7 +19,7 @@ pub fn widen(_fd: BorrowedFd<'_>) {}
 ///
 /// `EVFILT_WRITE` does not report it: such a write counts its bytes as written before they are read, even if the reader exits,
 /// and none of them is in the buffer then; of the buffer only the free bytes are reported (`filt_pipewrite`), not its size, which changes; and
-/// when the reader has gone, registering fails with `EPIPE` whether it had read all or not, while restore(8) may exit after it has read all.
+/// when the reader has exited, registering fails with `EPIPE` whether it had read all or not, while restore(8) may exit after it has read all.
 pub fn unread(_fd: BorrowedFd<'_>) -> io::Result<Unread> {
     Ok(Unread::Nothing)
 }

@@ -79,7 +79,7 @@ fn help(directory: &Path, name: &Path, socket: BorrowedFd<'_>) -> io::Result<()>
     }
 }
 
-/// Makes and opens the snapshot. Whatever comes of it, the name is gone after.
+/// Creates and opens the snapshot. Its name is removed in any case.
 ///
 /// mksnap_ffs holds the socket open, as its standard input: whoever waits for an answer knows that nothing makes a snapshot any more.
 fn make(name: &Path, socket: BorrowedFd<'_>) -> Result<OwnedFd, Answer> {

@@ -28,7 +28,7 @@ pub fn op(fd: BorrowedFd<'_>, op: MtOp, count: i32) -> io::Result<()> {
     check(unsafe { libc::ioctl(fd.as_raw_fd(), mtio::MTIOCTOP, &arg) }).map(drop)
 }
 
-/// Where the drive stands.
+/// The position of the drive.
 pub fn status(fd: BorrowedFd<'_>) -> io::Result<Status> {
     // SAFETY: mtget is a C struct of numbers, for which zero is a value.
     let mut get: mtget = unsafe { MaybeUninit::zeroed().assume_init() };

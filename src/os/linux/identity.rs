@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-/// Most layers that are gone through: a circle, which there is not, ends too.
+/// Maximum number of layers, to terminate even on a cycle, which should not exist.
 const MOST_LAYERS: usize = 32;
 
 /// `#define LOOP_GET_STATUS64 0x4C05` (linux/loop.h)
@@ -64,7 +64,7 @@ fn gather(number: u64, same: bool, object: &mut Object, layer: usize) {
     }
 }
 
-/// What a loop device stands for.
+/// The backing file of a loop device.
 enum Below {
     Disk(u64),
     File(Identity),

@@ -72,7 +72,7 @@ const COMMON_OLD: &[c_long] = &[libc::SYS_epoll_wait, libc::SYS_poll, libc::SYS_
 #[cfg(not(target_arch = "x86_64"))]
 const COMMON_OLD: &[c_long] = &[];
 
-/// The planner keeps the record of dumps and looks after its children; it kills them when a dump is given up.
+/// The planner keeps the record of dumps and manages its children; it kills them when a dump is aborted.
 const PLANNER: &[c_long] = &[libc::SYS_flock, libc::SYS_pidfd_send_signal];
 
 /// Before its workers are forked: what fork, their first steps and their own filters need.

@@ -55,7 +55,7 @@ pub struct Head {
 const COUNT: [usize; 2] = [15, 63];
 
 impl Head {
-    /// The first line of the index of a dump whose headers are of this: names are cut as they are there.
+    /// The first line of the index of a dump with these headers: names are truncated as in the headers.
     pub fn new(date: i64, level: i32, label: &[u8], filesystem: &[u8]) -> Head {
         let [label, filesystem] = [(label, COUNT[0]), (filesystem, COUNT[1])]
             .map(|(name, most)| name[..name.len().min(most)].to_vec());

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! `date` is `c_date` in seconds since 1970, `filesystem` is `c_filesys`; `files` is the volume of the first file that is no directory
-//! and the offset, as below, of its header; it is not there if there is none. Readers pass over names that they do not know, and refuse
+//! and the offset, as below, of its header; it is absent if there is none. Readers ignore names that they do not know, and refuse
 //! a `version` that is not 1. The lines after it, sorted by the bytes of the path as it is printed, are
 //!
 //! ```text

@@ -21,7 +21,7 @@ pub struct Walk<'a> {
     places: &'a Places,
     /// The directories on the way to where it is.
     stack: Vec<Level>,
-    /// Directories, by their numbers, that are or were on the way: one that has several names is gone through once.
+    /// Directories, by number, that are being or have been visited: one with several names is visited once.
     seen: Vec<bool>,
     line: Line,
     /// Names whose paths are too long.

@@ -61,7 +61,7 @@ pub enum Fault {
     NoRoot,
     /// The inode comes after a higher one.
     InodeOrder(Ino),
-    /// The inode is there once more.
+    /// The inode occurs again.
     InodeTwice,
     /// The inode is on the dump, but not in `TS_BITS`.
     NotInMap,
@@ -108,9 +108,9 @@ pub enum Fault {
     Frame(u64, String),
     /// Part of the file system was damaged on the disk, and is missing on the dump or not as it was: see [`DAMAGED`](crate::DAMAGED).
     OnDisk,
-    /// The dump is damaged, and the file is not there at all.
+    /// The dump is damaged, and the file is missing.
     Lost,
-    /// The file is there, but what is in it is not sure to be all of it, or right.
+    /// The file is in the dump, but its contents may be incomplete or wrong.
     Damaged,
     /// The map has the inode, but the dump, which has no gap, does not.
     Absent,

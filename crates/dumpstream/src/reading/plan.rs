@@ -34,7 +34,7 @@ pub fn parts(path: &[u8]) -> Vec<&[u8]> {
 impl Plan {
     /// Finds `paths` (see [`parts`]) among the names of a dump that has the inodes of `dumped`.
     ///
-    /// Errors: the number of the first path that is not there.
+    /// Errors: the number of the first path that does not exist.
     pub fn new(names: &Names, paths: &[Vec<&[u8]>], dumped: &InodeMap) -> Result<Plan, usize> {
         let numbers: HashMap<Ino, usize> = names
             .directories()

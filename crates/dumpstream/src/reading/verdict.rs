@@ -23,7 +23,7 @@ pub struct Summary {
     pub unseen: u64,
     /// All volumes were given.
     pub complete: bool,
-    /// Inodes that are there, but damaged.
+    /// Inodes that are in the dump, but damaged.
     pub damaged: u64,
     /// Findings that are damage, lost and damaged inodes included.
     pub damage: u64,
