@@ -18,7 +18,7 @@ pub fn command() -> Command {
         .flat_map(|(heading, flags)| flags.iter().map(move |flag| arg(flag).help_heading(heading)));
     Command::new("capdump")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Back up UFS file systems in the stream that restore(8) reads")
+        .about("Back up UFS file systems in the format read by restore(8)")
         .override_usage(USAGE)
         .no_binary_name(true)
         .disable_help_flag(true)
@@ -26,7 +26,7 @@ pub fn command() -> Command {
         .args(args)
         .arg(
             Arg::new("filesystem")
-                .help("device, image, or the mount point of an fstab(5) entry; then the paths in it to dump")
+                .help("device, image, or mount point of an fstab(5) entry, followed by the paths to dump")
                 .value_hint(ValueHint::AnyPath)
                 .num_args(0..),
         )

@@ -38,16 +38,16 @@ const fn choice(
 /// The headings of `--help` with their options, in its order.
 pub static HEADINGS: [(&str, &[Flag]); 6] = [
     ("What to dump", WHAT),
-    ("Where to", WHERE),
+    ("Output", WHERE),
     ("Volumes and tapes", VOLUMES),
-    ("Unattended, and watched", UNATTENDED),
+    ("Unattended operation and progress", UNATTENDED),
     ("Reading dumps", READING),
     ("Other", OTHER),
 ];
 
 static WHAT: &[Flag] = &[
     flag("0", "full dump; digits are concatenated: -10 is level 10", Digit(0)),
-    flag("1", "dump what changed since the newest dump of a lower level", Digit(1)),
+    flag("1", "dump files changed since the last dump at a lower level", Digit(1)),
     flag("2", "and so on, to -9", Digit(2)),
     flag("3", "", Digit(3)),
     flag("4", "", Digit(4)),
@@ -59,56 +59,56 @@ static WHAT: &[Flag] = &[
     file(
         "D",
         "dumpdates",
-        "the file of earlier dumps [default: /etc/dumpdates]",
+        "record of dumps [default: /etc/dumpdates]",
         Take(|d, file| d.job.dumpdates = file.into()),
     ),
     value(
         "h",
         "level",
-        "honor the nodump flag from this level on [default: 1]",
+        "honor the nodump flag at or above this level [default: 1]",
         Number("honor level", 0, 10, |d, level| d.job.honor_level = small(level)),
     ),
-    flag("L", "take a snapshot of a mounted file system and dump that", Set(|d| d.job.snapshot = true)),
+    flag("L", "dump a snapshot of a mounted file system", Set(|d| d.job.snapshot = true)),
     flag(
         "r",
-        "leave the dates of the dump out of the stream, for rsync(1); level 0 only",
+        "omit the dates of the dump from the headers, for rsync(1); level 0 only",
         Set(|d| d.job.rsync_friendly = d.job.rsync_friendly.max(1)),
     ),
     flag(
         "R",
-        "as -r, and write each file's modification time in place of its access time",
+        "same as -r, and replace access times by modification times",
         Set(|d| d.job.rsync_friendly = 2),
     ),
-    value("T", "date", "dump what changed since this date (ctime(3))", Parse(Draft::set_date)),
+    value("T", "date", "dump files changed since this date, in ctime(3) format", Parse(Draft::set_date)),
     flag("u", "record the dump in the dumpdates file", Set(|d| d.job.update_dumpdates = true)),
     value(
         "exclude",
         "path",
-        "leave out a file, or a directory with all below it",
+        "exclude a file, or a directory with everything below it",
         Take(|d, path| d.job.selection.excluded.push(path.to_owned())),
     ),
     file(
         "exclude-file",
         "file",
-        "leave out the inodes that a file lists",
+        "exclude the inodes listed in a file",
         Take(|d, file| d.job.selection.exclude_files.push(file.into())),
     ),
     value(
         "exclude-inode",
         "list",
-        "leave out inodes, numbers separated by commas",
+        "exclude inodes, as numbers separated by commas",
         Parse(Draft::exclude_inodes),
     ),
     value(
         "partition",
         "name",
-        "dump the file system in a partition of the disk: p2, s1, s1a or a",
+        "dump the file system in this partition of the disk: p2, s1, s1a or a",
         Parse(Draft::set_partition),
     ),
     value(
         "superblock",
         "sector",
-        "read a copy of the superblock, at this sector of 512 bytes",
+        "read the copy of the superblock at this 512-byte sector",
         Number("sector of the superblock", 0, MOST_SECTOR, |d, at| d.job.superblock = Some(small(at))),
     ),
     value(
@@ -126,7 +126,12 @@ static WHERE: &[Flag] = &[
         "write to a file or tape, \"-\" for standard output, [user@]host:file, or a list separated by commas; a name with a slash before its first colon is a local file [default: $TAPE or /dev/sa0]",
         Parse(Draft::set_file),
     ),
-    value("P", "pipecommand", "write each volume to a command's standard input", Parse(Draft::set_command)),
+    value(
+        "P",
+        "pipecommand",
+        "write each volume to the standard input of a command",
+        Parse(Draft::set_command),
+    ),
     choice(
         "compress",
         "method",

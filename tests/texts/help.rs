@@ -15,9 +15,9 @@ fn help_and_version() {
     let help = String::from_utf8(ran(&dir, &["--help"]).ok().stdout).unwrap();
     for heading in [
         "What to dump:",
-        "Where to:",
+        "Output:",
         "Volumes and tapes:",
-        "Unattended, and watched:",
+        "Unattended operation and progress:",
         "Reading dumps:",
         "Other:",
     ] {
