@@ -299,7 +299,7 @@ fn the_operator_has_to_move_a_volume_away() {
     session.expect("out holds volume 1: rename it", LIMIT);
     session.expect("Is the new volume mounted and ready to go?", LIMIT);
     session.send("yes");
-    session.expect("output \"out\" holds volume 1 of this dump, which is kept", LIMIT);
+    session.expect("output \"out\" holds volume 1 of this dump: volume 2 requires another output", LIMIT);
     session.expect("Do you want to retry the open?", LIMIT);
     // Another name of it is still it.
     fs::rename(folder.path("out"), folder.path("first")).unwrap();

@@ -207,10 +207,10 @@ fn tables_without_ufs_are_named() {
     assert!(said.contains("no partitions"), "{said}");
     for bad in ["", "s1:a", "a name that is long"] {
         let said = case.refused(&disk, &["--partition", bad]);
-        assert!(said.contains("--partition wants a name"), "{said}");
+        assert!(said.contains("--partition requires a name"), "{said}");
     }
     let said = case.refused(&disk, &["--partition", "s1", "-L"]);
-    assert!(said.contains("-L does not go with"), "{said}");
+    assert!(said.contains("-L cannot be used with"), "{said}");
 }
 
 #[test]

@@ -263,7 +263,7 @@ fn large_windows_are_refused() {
         run(without_tty(Path::new("sh")).args(["-c", &command]), LIMIT).ok();
         let ran = check(&[sample.dir.join("z")]);
         assert_eq!(ran.code(), 1, "{}", ran.stderr);
-        assert!(ran.stderr.contains(&format!("--long={log} allows it")), "{}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("--long={log} permits it")), "{}", ran.stderr);
         run(capdump().args(["--check", "--long", &log.to_string()]).arg(sample.dir.join("z")), LIMIT).ok();
     }
     let ran = run(capdump().args(["-0", "--long", "27", "x"]), LIMIT);

@@ -175,7 +175,7 @@ impl Draft {
                 && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
         };
         let name = name.to_str().filter(good).map(str::to_owned);
-        let wanted = StartError::Unsuitable("--partition wants a name such as p2, s1, s1a or a");
+        let wanted = StartError::Unsuitable("--partition requires a name such as p2, s1, s1a or a");
         self.job.partition = Some(name.ok_or(wanted)?);
         Ok(())
     }

@@ -103,7 +103,7 @@ impl Draft {
         self.job.output = if self.numbered { numbered(output)? } else { output };
         self.check_output()?;
         if self.job.snapshot && (self.job.partition.is_some() || self.job.superblock.is_some()) {
-            return Err(StartError::Unsuitable("-L does not go with --partition and --superblock"));
+            return Err(StartError::Unsuitable("-L cannot be used with --partition or --superblock"));
         }
         self.job.progress = self.progress();
         Ok(self.job)
@@ -136,11 +136,11 @@ impl Draft {
             return Err(StartError::Unsuitable("--autoload requires a local tape (-f)"));
         }
         let unsuitable = match (self.progress_json, self.progress_fd) {
-            (true, None) => Some("--progress json wants a descriptor: --progress-fd"),
-            (false, Some(_)) => Some("--progress-fd is for --progress json"),
+            (true, None) => Some("--progress json requires --progress-fd"),
+            (false, Some(_)) => Some("--progress-fd requires --progress json"),
             (true, Some(2)) => Some("--progress-fd cannot be standard error"),
             (true, Some(1)) if job.output == Output::Stdout => {
-                Some("--progress-fd cannot be where the dump goes")
+                Some("--progress-fd cannot be the output of the dump")
             }
             _ => None,
         };
@@ -173,7 +173,7 @@ impl Draft {
 fn numbered(output: Output) -> Result<Output, StartError> {
     let numbered = |names: Names| match names {
         Names::List(list) if list.len() == 1 => Ok(Names::Numbered(list.into_iter().collect())),
-        _ => Err(StartError::Unsuitable("--volumes-prefix wants one name, not a list")),
+        _ => Err(StartError::Unsuitable("--volumes-prefix requires a single name")),
     };
     match output {
         Output::Names(names) => Ok(Output::Names(numbered(names)?)),
@@ -181,7 +181,7 @@ fn numbered(output: Output) -> Result<Output, StartError> {
             Ok(Output::Remote(Remote { user, host, names: numbered(names)? }))
         }
         Output::Stdout | Output::Command(_) => {
-            Err(StartError::Unsuitable("--volumes-prefix wants the name of a file (-f)"))
+            Err(StartError::Unsuitable("--volumes-prefix requires the name of a file (-f)"))
         }
     }
 }

@@ -136,16 +136,16 @@ static WHERE: &[Flag] = &[
         "compress",
         "method",
         &["zstd"],
-        "compress the dump: zstd, or zstd:1 to zstd:19 [default level: 3]; zstdcat(1) reads it",
+        "compress the dump: zstd, or zstd:1 to zstd:19 [default level: 3]; decompress with zstdcat(1)",
         Parse(Draft::set_compression),
     ),
     file(
         "index",
         "file",
-        "write an index of the dump; with --list, --emit: read it",
+        "write an index of the dump; read it with --list and --emit",
         Take(|d, file| d.job.index = Some(file.into())),
     ),
-    flag("verify", "read each volume back when it is written", Set(|d| d.job.verify = true)),
+    flag("verify", "read back and verify each volume after it is written", Set(|d| d.job.verify = true)),
 ];
 
 static VOLUMES: &[Flag] = &[
@@ -153,49 +153,49 @@ static VOLUMES: &[Flag] = &[
     value(
         "B",
         "records",
-        "KB in a volume, rounded down to whole records",
+        "volume size in KB, rounded down to whole records",
         Number("number of blocks per file", 1, 0, |d, blocks| d.blocks_per_file = blocks),
     ),
     value(
         "b",
         "blocksize",
-        "KB in a record, 1 to 1000 [default: 10]",
+        "record size in KB, 1 to 1000 [default: 10]",
         Number("number of blocks per write", 1, 1000, |d, blocks| d.ntrec = Some(small(blocks))),
     ),
     flag("c", "cartridge tape: 8000 bpi, 1700 feet", Set(|d| d.cartridge = true)),
     value(
         "d",
         "density",
-        "density of the tape in bits per inch",
+        "tape density in bits per inch",
         Number("density", 10, 327_670, Draft::set_density),
     ),
     value(
         "s",
         "feet",
-        "length of the tape in feet",
+        "tape length in feet",
         Number("tape size", 1, 0, |d, feet| d.tsize = feet.saturating_mul(TENTHS_PER_FOOT)),
     ),
     value(
         "autoload",
         "seconds",
-        "unload the tape and wait so long for the next one before asking",
+        "unload a full tape and wait this long for the next one before asking",
         Number("seconds to wait", 1, LONGEST_AUTOLOAD, |d, seconds| d.job.autoload = Some(small(seconds))),
     ),
     value(
         "volume-script",
         "command",
-        "run between volumes, with device and number of the one that is full",
+        "command to run between volumes, with the device and the volume number",
         Take(|d, command| d.job.volume_script = Some(command.to_owned())),
     ),
     flag("volumes-prefix", "write volumes to file001, file002 and so on", Set(|d| d.numbered = true)),
 ];
 
 static UNATTENDED: &[Flag] = &[
-    flag("batch", "never ask: abort the dump where it would", Set(|d| d.job.batch = true)),
+    flag("batch", "never ask a question: abort the dump instead", Set(|d| d.job.batch = true)),
     value(
         "max-read-errors",
         "number",
-        "ask after so many read errors, 0 for never [default: 32]",
+        "ask after more than this number of read errors, 0 for never [default: 32]",
         Number("number of read errors", 0, u32::MAX as i64, |d, most| d.job.max_read_errors = small(most)),
     ),
     flag("n", "notify the operator group when the dump needs attention", Set(|d| d.job.notify = true)),
@@ -209,43 +209,39 @@ static UNATTENDED: &[Flag] = &[
     value(
         "progress-fd",
         "descriptor",
-        "where lines of JSON are written",
+        "descriptor to which JSON lines are written",
         Number("descriptor", 1, i32::MAX as i64, |d, fd| d.progress_fd = Some(small(fd))),
     ),
-    flag("strict", "exit with status 4 when data could not be read", Set(|d| d.job.strict = true)),
+    flag("strict", "exit with status 4 if some data was unreadable or damaged", Set(|d| d.job.strict = true)),
 ];
 
 static READING: &[Flag] = &[
-    flag("check", "check a dump: the operands are its volumes", Set(|d| d.check = true)),
+    flag("check", "check a dump; the operands are its volumes", Set(|d| d.check = true)),
     value(
         "emit",
         "path",
-        "write a dump of this path of a dump only; may be repeated",
+        "write a dump of only this path in a dump; may be repeated",
         Take(|d, path| d.emit.push(path.to_owned())),
     ),
-    flag("json", "with --check, --list: write lines of JSON", Set(|d| d.json = true)),
-    flag("list", "list the files of a dump: the operands are its volumes", Set(|d| d.list = true)),
+    flag("json", "with --check and --list, write JSON lines", Set(|d| d.json = true)),
+    flag("list", "list the files in a dump; the operands are its volumes", Set(|d| d.list = true)),
     value(
         "long",
         "log",
-        "read zstd frames with windows of up to 2^log bytes, 10 to 31 [default: 23]",
+        "accept zstd frames with windows of up to 2^log bytes, 10 to 31 [default: 23]",
         Number("window of zstd as a power of 2", 10, 31, |d, log| d.window_log = Some(small(log))),
     ),
 ];
 
 static OTHER: &[Flag] = &[
-    value("C", "cachesize", "accepted, without effect", Number("cachesize", 0, 0, |_, _| ())),
+    value("C", "cachesize", "accepted for compatibility and ignored", Number("cachesize", 0, 0, |_, _| ())),
     flag("S", "print the estimated size and exit", Set(|d| d.job.estimate_only = true)),
-    flag(
-        "W",
-        "list the last dumps, marking file systems that are due, and exit",
-        End(|d| d.last_dumps(false)),
-    ),
+    flag("W", "list the last dumps, mark file systems that are due, and exit", End(|d| d.last_dumps(false))),
     flag("w", "list the file systems that are due, and exit", End(|d| d.last_dumps(true))),
     value(
         "workers",
         "N",
-        "processes that read the disk, 1 to 16 [default: 2 or 3; 6 with --compress]",
+        "number of processes that read the disk, 1 to 16 [default: 2 or 3; 6 with --compress]",
         Number("number of workers", 1, 16, |d, workers| d.job.workers = Some(small(workers))),
     ),
     flag("help", "print this help and exit", End(|_| Ok(Request::Help))),

@@ -223,7 +223,7 @@ fn remote_tapes() {
     assert_eq!(job("-f a.b@[fe80::1%em0]:x x").output, remote(Some("a.b"), "fe80::1%em0", &["x"]));
     let numbered = Output::Names(Names::Numbered("/b/04:30.".into()));
     assert_eq!(job("--volumes-prefix -f /b/04:30. x").output, numbered);
-    assert!(refusal("--emit . -f far:x d").contains("--emit cannot write to another machine"));
+    assert!(refusal("--emit . -f far:x d").contains("--emit cannot write to a remote host"));
     let args = ["-f", "far:a\nb", "x"].map(OsString::from);
     assert_eq!(parse(&args, None, date), Err(StartError::TapeCharacters));
 }
@@ -289,13 +289,13 @@ fn refusals_in_dumps_words() {
         ("--max-read-errors -1 a", "dump: number of read errors must be between 0 and 4294967295\n"),
         ("--autoload 0 a", "dump: seconds to wait must be between 1 and 86400\n"),
         ("--autoload 9 -f - a", "dump: --autoload requires a local tape (-f)\n"),
-        ("--volumes-prefix -f a,b x", "dump: --volumes-prefix wants one name, not a list\n"),
-        ("--volumes-prefix -P cat x", "dump: --volumes-prefix wants the name of a file (-f)\n"),
+        ("--volumes-prefix -f a,b x", "dump: --volumes-prefix requires a single name\n"),
+        ("--volumes-prefix -P cat x", "dump: --volumes-prefix requires the name of a file (-f)\n"),
         ("--progress dots a", "dump: progress must be none, plain, bar or json, not \"dots\"\n"),
-        ("--progress json a", "dump: --progress json wants a descriptor: --progress-fd\n"),
-        ("--progress bar --progress-fd 3 a", "dump: --progress-fd is for --progress json\n"),
+        ("--progress json a", "dump: --progress json requires --progress-fd\n"),
+        ("--progress bar --progress-fd 3 a", "dump: --progress-fd requires --progress json\n"),
         ("--progress json --progress-fd 2 a", "dump: --progress-fd cannot be standard error\n"),
-        ("-f - --progress json --progress-fd 1 a", "dump: --progress-fd cannot be where the dump goes\n"),
+        ("-f - --progress json --progress-fd 1 a", "dump: --progress-fd cannot be the output of the dump\n"),
     ] {
         assert_eq!(refusal(line), want, "{line}");
     }

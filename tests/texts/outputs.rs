@@ -58,7 +58,7 @@ fn what_is_neither() {
     for (words, text) in [
         (&["-0a", "-f", "-oProxyCommand=x:y", "image"][..], "invalid host name \"-oProxyCommand=x\""),
         (&["-0a", "-f", "a,b:c", "image"], "invalid host name \"a,b\""),
-        (&["--emit", ".", "-f", "far:x", "image"], "--emit cannot write to another machine"),
+        (&["--emit", ".", "-f", "far:x", "image"], "--emit cannot write to a remote host"),
     ] {
         let ran = ran(&dir, words);
         assert_eq!((ran.code(), ran.stderr.contains(text)), (1, true), "{}", ran.stderr);
