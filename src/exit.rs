@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Exit codes: those of dump(8), and 4.
+//! Exit status values: those of dump(8), and 4.
 
 /// All is well (`X_FINOK`).
 pub const DONE: u8 = 0;

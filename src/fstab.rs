@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What fstab(5) says of the operand: pure, the file's text is handed in.
+//! Looks up the operand in fstab(5). Pure: operates on the text of the file.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The one table of rights: what each process keeps.
+//! The table of rights of each process.
 //!
 //! The order in every process: open, limit, [`enter`], [`assert_entered`], and only then look at the disk.
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The walk over the command line that gives options getopt(3)'s order.
+//! Walks the command line in the order of getopt(3).
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;

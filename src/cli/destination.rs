@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What the argument of `-f` and `TAPE` name: standard output, files of this machine, or files of another one.
+//! Parses the argument of `-f` and `TAPE`: standard output, local files, or remote files.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What can be wrong with the command line, in dump's words.
+//! Errors in the command line, in dump's words.
 
 use std::ffi::OsString;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What may have been meant by a command line that is wrong: a name that was taken for key letters, a misspelled option.
+//! Suggestions for an invalid command line: a name taken for key letters, a misspelled option.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The old command line: one word of key letters, then their arguments in the letters' order.
+//! The bundled key letters: one word of letters, then their arguments in the same order.
 
 use std::borrow::Cow;
 use std::ffi::OsString;

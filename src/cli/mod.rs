@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The command line, in dump's letters, made into a job.
+//! Converts the command line, in dump's syntax, to a job.
 //!
 //! `letters` rewrites the old form, `args` takes options apart in getopt(3)'s order, `table` has each option once and sets in
 //! `draft` what it means, `finish` checks the whole; a [`Job`] is the result. Nothing here does I/O.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Makes a chunk into one zstd frame, which says its size and ends with a checksum.
+//! Compresses a chunk to one zstd frame, which contains its size and ends with a checksum.
 
 use std::fmt;
 

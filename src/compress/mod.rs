@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `--compress`: a chunk made into one zstd frame, and the table of a volume's frames at its end; pure.
+//! `--compress`: compression of chunks to zstd frames, and the table of frames at the end of a volume. Pure.
 
 mod frame;
 mod seek_table;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! zstd-compressed volumes, frame after frame; pure.
+//! Decompresses zstd volumes, frame by frame. Pure.
 //!
 //! Memory is bounded by the window that a frame asks for: a frame that asks for more than is allowed is refused.
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The planner's way to the operator: messages, and questions on the terminal.
+//! The planner's access to the operator: messages, and questions on the terminal.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::OsString;

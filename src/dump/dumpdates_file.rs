@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The record of earlier dumps: looked up before the sandbox, and written when everything is safely on the medium.
+//! The dumpdates file: read before the sandbox is entered, and written when the dump is safely on the medium.
 
 use std::ffi::OsStr;
 use std::io;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `-W` and `-w`: reads fstab and the record of dumps, makes no dump.
+//! `-W` and `-w`: reads fstab and dumpdates; makes no dump.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Cuts what a process holds before it enters the sandbox down to the table of rights.
+//! Limits the descriptors of a process according to the table of rights before it enters the sandbox.
 
 use std::io;
 use std::os::fd::AsFd;

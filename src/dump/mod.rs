@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A dump: what is prepared before the sandbox, and the planner in it, from the superblock to the last record.
+//! A dump: its preparation outside the sandbox, and the planner inside, from the superblock to the last record.
 
 pub mod clock;
 pub mod console;

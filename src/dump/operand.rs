@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! From the operand to what is read: fstab, mounts, devices, and the snapshot of `-L`.
+//! Resolves the operand to the object to read: fstab, mounts, devices, and the snapshot of `-L`.
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

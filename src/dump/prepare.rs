@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Before the sandbox: everything is opened that the dump will need, and nothing of the disk is looked at.
+//! Preparation outside the sandbox: opens everything that the dump needs, without reading the disk.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal};

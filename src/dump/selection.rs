@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Which inodes the command line means: paths are followed, numbers are held against the file system.
+//! Resolves the paths and inode numbers of the command line.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What an image is that is not UFS: by the bytes that its format puts at a fixed place.
+//! Identifies images that are not UFS by the bytes that their format has at a fixed offset.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `-L`: whether there is to be a snapshot, and the making of it.
+//! `-L`: decides whether to create a snapshot, and creates it.
 
 use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! How the file is changed in place so that it is never half changed.
+//! Changes the file in place so that it is never inconsistent.
 
 /// One write that makes the new file of the old one.
 #[derive(Clone, Debug, PartialEq, Eq)]

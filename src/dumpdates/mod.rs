@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The record of earlier dumps (dumpdates(5)): parse and print. Pure: the file's text is handed in.
+//! The record of dumps (dumpdates(5)): parsing and printing. Pure: operates on the text of the file.
 //!
 //! The text has no time zone, so what makes dates of it and it of dates is handed in too: in ctime(3)'s
 //! form without its newline, in local time.

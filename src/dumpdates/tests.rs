@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Tests of the file against what FreeBSD's dump made of it.
+//! Tests against files written by FreeBSD's dump.
 
 use crate::dumpdates::*;
 use crate::fstab::Fstab;

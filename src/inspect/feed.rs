@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! From the bytes of a volume to the tape blocks that the reader takes, uncompressed on the way.
+//! Converts the bytes of a volume, decompressed if needed, to tape blocks for the reader.
 
 use std::io;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! With an index: files are listed without the dump, or fetched from their places.
+//! With an index: lists files without the dump, or reads them from their positions.
 
 use std::collections::BTreeMap;
 

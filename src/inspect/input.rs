@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A volume that is read: a file, a pipe, a tape.
+//! A volume being read: a file, a pipe, or a tape.
 
 use std::ffi::{OsStr, OsString};
 use std::io;

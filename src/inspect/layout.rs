@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The headers of a file that is copied: an entry of `c_addr` for each tape block, also where the dump that is read has runs.
+//! The headers of a copied file: an entry of `c_addr` for each tape block, even if the source has runs.
 
 use dumpstream::TP_NINDIR;
 use dumpstream::{Header, RecordType, Run};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The process that reads a dump instead of making one: opens everything, enters the sandbox, and loops over the volumes.
+//! The process that reads a dump: opens everything, enters the sandbox, and processes the volumes.
 
 mod begin;
 mod emit;

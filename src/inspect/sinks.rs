@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a check and a listing make of what is read.
+//! The outputs of a check and of a listing.
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};

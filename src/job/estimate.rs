@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! How many tape blocks and tapes the dump will take, by dump's sums.
+//! Estimates the tape blocks and tapes of a dump with dump's formulas.
 
 use crate::job::{Job, Limit, Tape};
 

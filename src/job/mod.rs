@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What is to be done: the command line after all checks; and how many tapes it will take.
+//! The job: the validated command line, and the estimate of tapes.
 
 mod estimate;
 mod inode_list;

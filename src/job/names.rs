@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What volumes are called: a list of names, or one name with the number of the volume behind it.
+//! The names of volumes: a list of names, or a prefix followed by the volume number.
 
 use std::ffi::{OsStr, OsString};
 

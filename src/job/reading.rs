@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A dump to be read: checked, listed, or a part of it written out.
+//! The job of reading a dump: check, list, or extract.
 
 use std::ffi::OsString;
 

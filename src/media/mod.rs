@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a dump is written to, and how records are written to it.
+//! Media to which a dump is written, and writing records to them.
 
 mod packed;
 pub mod patience;

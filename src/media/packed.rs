@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Writes a compressed chunk: whole, or not at all; and keeps room behind it for the table that ends the volume.
+//! Writes a compressed chunk completely or not at all, and reserves space after it for the table that ends the volume.
 
 use std::ops::Range;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! How long a remote tape may take before the operator is asked whether to wait for it.
+//! Time limits for a remote tape, after which the operator is asked whether to wait.
 
 use std::time::Duration;
 

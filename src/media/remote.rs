@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Writes records to a remote tape, and reads its answers at the same time.
+//! Writes records to a remote tape and reads its replies at the same time.
 //!
 //! The peer is not trusted. What it sends is read while records are sent, so that the two do not wait for each other; what it sends without
 //! being asked is an error, so that no more is kept than the answers that are due.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The rmt(8) protocol: what is sent to a remote tape, and what its answers mean.
+//! The rmt(8) protocol: commands and replies.
 //!
 //! A command is a letter, its numbers, and a newline. The answer is `A` and a number, or `E` (or `F`), an errno of the other
 //! side, and a line with its text.

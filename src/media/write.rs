@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Writes a chunk's records to a medium, and finds its end.
+//! Writes the records of a chunk to a medium, and detects its end.
 
 use std::io;
 use std::os::fd::BorrowedFd;

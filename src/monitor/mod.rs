@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The process that is started, which stays outside the sandbox: what it does, what the planner may ask of it, and the programs it runs.
+//! The initial process, which stays outside the sandbox: its operation, the requests of the planner, and the programs it runs.
 
 pub mod autoloader;
 pub mod client;

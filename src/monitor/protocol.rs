@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What the planner asks of the monitor, and what that answers: encoder beside decoder.
+//! Requests of the planner to the monitor, and replies: encoder and decoder.
 //!
 //! The planner speaks of volumes by their number only: names and commands are those of the command line, which the monitor has.
 

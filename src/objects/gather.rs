@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Gathers the objects of a job for the table of identities: by name, before anything is opened for writing or made.
+//! Collects the objects of a job for the table of identities: by name, before anything is opened for writing or created.
 
 use std::ffi::{OsStr, OsString};
 use std::io;

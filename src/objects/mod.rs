@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a job reads and writes, as what it is and not by its name, so that nothing that is written is anything else of the job.
+//! The objects that a job reads and writes, by identity instead of name, so that no output is another object of the job.
 
 pub mod gather;
 pub mod identity;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Opens outputs by name: none that is another object of the job, or holds an earlier volume, or that another program writes.
+//! Opens outputs by name; refuses other objects of the job, earlier volumes, and files being written by another program.
 
 use std::ffi::OsStr;
 use std::fmt;

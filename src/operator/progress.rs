@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! How far the dump is and when it will be done, by dump's sums (`timeest`, sbin/dump/optr.c).
+//! Progress and estimated time of completion, with dump's formulas (`timeest`, sbin/dump/optr.c).
 
 use std::ffi::OsStr;
 use std::fmt;

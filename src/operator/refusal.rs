@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Why a dump cannot be started, as err(3) and errx(3) say it in dump: the exit code is 1.
+//! Why a dump cannot be started, in the words of err(3) and errx(3) in dump: the exit status is 1.
 
 use std::ffi::OsStr;
 use std::fmt;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The course of a dump for programs: one JSON object a line. The manual page (PROGRESS) has the schema.
+//! Progress for programs: one JSON object per line. The manual page (PROGRESS) describes the format.
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Tests of what is said, word for word.
+//! Tests of the exact wording of messages.
 
 use std::cell::RefCell;
 use std::ffi::OsStr;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Memory that the planner and its workers share: made before fork, never through a file.
+//! Memory shared by the planner and its workers: allocated before fork, never through a file.
 
 use crate::os::{half, invalid};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};

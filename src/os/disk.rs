@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The disk, snapshot or image that is read: by pread only, so that processes can share the descriptor.
+//! The disk, snapshot or image being read: with pread only, so that processes can share the descriptor.
 
 use crate::os::half::stat::fstat;
 use crate::os::{check, half, retry};

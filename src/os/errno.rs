@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What system errors are called.
+//! Descriptions of system errors.
 
 use std::io;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The machine: its name, its processors.
+//! The host name and the number of processors.
 
 use std::io;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! FreeBSD and Linux: the only unsafe code, the only cfg(target_os).
+//! Operating system interfaces for FreeBSD and Linux: the only unsafe code, the only cfg(target_os).
 //!
 //! Each file here is the interface to one facility; what differs between the systems is in `linux/` and `freebsd/`,
 //! one file a thing, named alike and with the same functions.

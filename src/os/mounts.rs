@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Which UFS file systems are mounted.
+//! The mounted UFS file systems.
 
 use crate::os::half;
 use std::ffi::OsString;

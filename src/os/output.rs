@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Where the dump goes when it is a file or a pipe; a tape is opened and written the same way.
+//! Outputs that are files or pipes; tapes are opened and written in the same way.
 
 use crate::os::disk;
 use crate::os::disk::{Kind, kind, kind_of_path};

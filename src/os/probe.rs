@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a process that has been taken over would try: for tests of the sandbox only, never in a release.
+//! What a compromised process would try: for tests of the sandbox only, never in a release.
 //!
 //! `CAPDUMP_PROBE` names a role and an attempt, as in `Worker ptrace`; the process of that role makes it when it has entered. An attempt
 //! that gets through ends the process with [`THROUGH`]; one that is refused lets it go on, unless the system has killed it.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Names of disks: GEOM's providers on FreeBSD, block devices on Linux. To be asked before the sandbox.
+//! Names of disks: GEOM providers on FreeBSD, block devices on Linux. To be used before the sandbox is entered.
 
 use crate::os::half;
 use std::ffi::{OsStr, OsString};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The words the table of rights is written in, and the way into the sandbox.
+//! The vocabulary of the table of rights, and entering the sandbox.
 
 use crate::os::half;
 use std::io;

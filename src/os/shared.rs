@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A small file that several programs read and change in turn, by flock(2).
+//! A small file that several programs read and change under flock(2).
 
 use crate::os::half::stat::fstat;
 use crate::os::{check, retry};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Signals as the event queue delivers them, and what a forked child does about them.
+//! Signals as delivered by the event queue, and their handling in a forked child.
 
 use crate::os::half;
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A snapshot of a mounted UFS file system, that only its descriptor keeps alive.
+//! A snapshot of a mounted UFS file system that exists only as long as its descriptor.
 
 use crate::os::half;
 use nix::sys::stat::fstat;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Frames between our own processes: AF_UNIX SOCK_SEQPACKET, each frame with at most one descriptor.
+//! Frames between processes of this program: AF_UNIX SOCK_SEQPACKET, each with at most one descriptor.
 
 use crate::os::{check, half, invalid, retry};
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Local time, as ctime(3) writes it and dumpdates keeps it.
+//! Local time in the format of ctime(3) and dumpdates.
 
 use crate::os::half;
 use std::ffi::{CString, c_char};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a chunk's bytes on the medium are known by, when they are read back.
+//! Digests of the bytes of a chunk on the medium, compared when they are read back.
 
 /// Bytes of a BLAKE3 digest.
 pub const DIGEST_BYTES: usize = 32;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a worker is to read for a chunk: an extent of the disk, and where it goes in the buffer.
+//! The data to be read for a chunk: an extent of the disk, and its position in the buffer.
 
 use dumpstream::TP_BSIZE;
 use ufs::ByteOffset;

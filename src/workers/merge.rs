@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Which reads bring a chunk's extents: sorted by place on the disk, neighbours in one read.
+//! Merges the extents of a chunk into reads: sorted by position on the disk, adjacent ones in one read.
 
 use std::ops::Range;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The ring of workers: chunks, the frames that speak of them, and their order.
+//! The ring of workers: chunks, their order, and the frames exchanged.
 //!
 //! The planner fills a chunk's buffer in the arena with headers and lists what is to be read from the disk (`extents`).
 //! Chunk n goes to worker n mod N. Workers read ahead; each writes its chunk when it has the token, which names the

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Which chunks are under way, and what their workers' answers mean: the planner's side of the ring, as a state machine.
+//! The chunks in progress and the replies of their workers: the planner's side of the ring, as a state machine.
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The planner's hold on its workers: their processes, their sockets, and the arena.
+//! The planner's side of its workers: their processes, their sockets, and the arena.
 
 use std::fmt;
 use std::io;

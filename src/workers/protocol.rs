@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The messages between planner and workers: frames of 64 bytes, encoder beside decoder.
+//! The messages between planner and workers: frames of 64 bytes, encoder and decoder.
 //!
 //! Each direction has a type of its own, so that no side decodes what the other may not send. Both check that the numbers fit: a worker
 //! may have been taken over by what it read.

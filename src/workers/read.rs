@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A worker's reading of a chunk: merged reads, and the careful ones when one of them fails.
+//! Reading of a chunk by a worker: merged reads, and single ones if a merged read fails.
 
 use crate::disk::{Disk, Fault};
 use crate::os::disk::Scatter;

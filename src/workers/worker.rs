@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A worker: reads its chunks from the disk, and writes each when the token names it.
+//! A worker: reads its chunks from the disk, and writes each of them when it has the token.
 
 use std::collections::VecDeque;
 use std::fmt;

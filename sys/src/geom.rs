@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The graph of disks and what they are made of (libgeom.h, geom(4)).
+//! The graph of disks and their components (libgeom.h, geom(4)).
 
 pub use crate::ffi::{
     g_device_path, g_mediasize, g_providername, g_sectorsize, gclass, gconfig, gconsumer, geom_deletetree,

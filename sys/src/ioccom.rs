@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! How an ioctl's number is made (sys/ioccom.h).
+//! Encoding of ioctl numbers (sys/ioccom.h).
 
 use libc::c_ulong;
 

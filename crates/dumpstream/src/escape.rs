@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Names and texts that come from elsewhere, made fit for a terminal, a line of text and JSON: the only place that does so. Pure.
+//! Escapes names and other external text for terminals, lines of text and JSON. The only place that does so. Pure.
 //!
 //! Each byte that is not shown is a backslash and three octal digits, as vis(3) writes it, and so is the backslash, so that
 //! [`unescape`] gives back what was escaped. Not shown are

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Headers, and how they become tape blocks.
+//! Headers, and their conversion to tape blocks.
 //!
 //! FreeBSD's dump keeps one global header and never clears it, so that fields a record type does not set hold what the record
 //! before had. Here each header is written whole: what its type does not use is zero.

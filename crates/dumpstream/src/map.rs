@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Maps of inodes, one bit each: bit n-1 stands for inode n, as on tape.
+//! Maps of inodes, one bit each: bit n-1 represents inode n, as on tape.
 
 use super::Block;
 use crate::TP_BSIZE;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a file is that is no dump, as far as its first bytes show; pure.
+//! Identifies files that are not dumps by their first bytes. Pure.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What the entries of `c_addr` announce: runs of tape blocks that follow, and of holes.
+//! The entries of `c_addr`: runs of tape blocks that follow, and of holes.
 
 use super::header::Header;
 use crate::TP_NINDIR;

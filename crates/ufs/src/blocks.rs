@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Which blocks of the disk a file is made of, holes included.
+//! Maps a file to its disk blocks and holes.
 
 use super::dinode::Dinode;
 use super::error::Error;

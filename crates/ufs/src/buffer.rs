@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Memory that is read into: it begins on a page.
+//! Page-aligned read buffers.
 //!
 //! A kernel copies whole pages of its cache. To memory that begins at another place within a page (as large
 //! allocations do, 16 bytes into one) some processors take three times as long for that.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Checks the superblock's values against each other before anything uses them.
+//! Checks the superblock's values for consistency before they are used.
 
 use super::error::Error;
 use super::fields::Fields;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Copies of the superblock: newfs(8) puts one into each cylinder group.
+//! Copies of the superblock, which newfs(8) writes to each cylinder group.
 
 use super::error::Error;
 use super::fields::index;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The check hash of UFS2 metadata: CRC32C (Castagnoli), as FreeBSD's calculate_crc32c(9) makes it.
+//! The check hash of UFS2 metadata: CRC32C (Castagnoli), as computed by FreeBSD's calculate_crc32c(9).
 
 /// The polynomial 0x1EDC6F41, its bits reversed.
 const POLYNOMIAL: u32 = 0x82f6_3b78;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A cylinder group's header (`struct cg`): which inodes to look at.
+//! The header of a cylinder group (`struct cg`): which inodes to read.
 
 use super::crc32c;
 use super::error::{Error, Warning};

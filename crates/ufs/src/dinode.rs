@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Inodes (`struct ufs1_dinode`, `struct ufs2_dinode`): a light view for the scan, and the whole.
+//! Inodes (`struct ufs1_dinode`, `struct ufs2_dinode`): a light view for scanning, and a complete one.
 
 use super::crc32c;
 use super::error::Error;

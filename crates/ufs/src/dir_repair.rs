@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Checks the blocks of a directory on their way to a dump, and repairs them in place, so that restore(8) can read the result.
+//! Checks the blocks of a directory before they are dumped, and repairs them in place so that restore(8) can read them.
 //!
 //! A sound directory is not changed. Of a damaged one the length stays, and what cannot be right becomes an entry without an inode,
 //! which readers skip.

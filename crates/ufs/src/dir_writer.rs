@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Writes a directory anew: entries in the host's byte order.
+//! Creates a new directory: entries in the host's byte order.
 
 use super::dir::DIRBLKSIZ;
 use crate::Ino;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What can be wrong with a file system: errors, which stop something, and warnings, which do not.
+//! Errors in a file system, which stop an operation, and warnings, which do not.
 
 use super::read::ReadError;
 use crate::{ByteOffset, FileBlock, Ino};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Fields of the structures on disk, at the offsets the C headers give, in the disk's byte order.
+//! Fields of on-disk structures, at the offsets given by the C headers, in the byte order of the disk.
 
 /// The byte order of a file system: that of the machine which made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

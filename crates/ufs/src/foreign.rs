@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Data that restore(8) looks into, put from the disk's byte order into the host's.
+//! Converts data that restore(8) interprets from the byte order of the disk to that of the host.
 //!
 //! A dump's headers are in the host's byte order, and a reader takes directories and extended attributes to be in the order of the
 //! headers. What cannot be made sense of is left as it is.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Where things are: the macros of ufs/ffs/fs.h as methods of the superblock.
+//! Locations on the disk: the macros of ufs/ffs/fs.h as methods of the superblock.
 
 use super::error::Error;
 use super::superblock::{Superblock, Version};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a place on the disk is: a group's header, its inodes, or data.
+//! The role of a location on the disk: header of a cylinder group, inodes, or data.
 
 use super::superblock::Superblock;
 use crate::{ByteOffset, FragAddr, Ino};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The one thing asked of a disk: bytes at an offset.
+//! The interface to a disk: reading bytes at an offset.
 
 use crate::{ByteOffset, Ino};
 use std::fmt;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A tiny file system in memory, for tests to put wrong values into.
+//! A tiny file system in memory, for tests with invalid values.
 
 use super::*;
 use crate::{FragAddr, Ino};

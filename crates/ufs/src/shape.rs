@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The format of directories, as the entries `.` and `..` of the root show it.
+//! The format of directories, determined from the entries `.` and `..` of the root.
 //!
 //! Superblocks of other systems hold other values where BSD's hold `fs_old_inodefmt` and `fs_maxsymlinklen`, but every root
 //! directory begins with these two names.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The superblock (`struct fs`): finds it and takes it apart.
+//! The superblock (`struct fs`): locates and decodes it.
 
 use super::check::{self, RawSuperblock};
 use super::crc32c;

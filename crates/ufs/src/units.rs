@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Newtypes for the numbers that must not be mixed up: inode numbers, fragments, blocks of a file, bytes.
+//! Newtypes for numbers that must not be confused: inode numbers, fragments, blocks of a file, bytes.
 
 use std::fmt;
 

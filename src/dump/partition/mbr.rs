@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The master boot record: four slices, and a chain of further ones in an extended one.
+//! The master boot record: four slices, and a chain of further slices in an extended one.
 
 use crate::dump::partition::{Place, SECTORS, le16, le32, read};
 use ufs::ReadAt;

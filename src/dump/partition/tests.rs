@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Tables that were made by hand, and tables of any bytes.
+//! Tests with hand-made tables and with arbitrary bytes.
 
 use capdump_support::partition_table::{put, put_gpt, put_label, put_mbr};
 use proptest::prelude::*;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Directories in pass III: what is known of the inodes that they name, and how much of a directory there is.
+//! Directories in pass III: the known inodes that they name, and the usable size of a directory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! How many tape blocks a file will take, as dump guesses it.
+//! Estimates the number of tape blocks of a file, as dump does.
 
 use crate::dump::passes::SF_SNAPSHOT;
 use dumpstream::{TP_BSIZE, TP_NINDIR};

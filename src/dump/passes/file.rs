@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! One inode under way to the tape: its headers and what follows each.
+//! An inode being dumped: its headers and the data that follows each.
 
 use std::collections::VecDeque;
 use std::rc::Rc;

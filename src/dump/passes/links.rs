@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Which directories hold which, so that pass II has to read each of them once only.
+//! The graph of directories, so that pass II reads each of them only once.
 //!
 //! Without nodump a directory is dumped if anything below it is, and forgotten if there is nothing below it but directories that
 //! are forgotten. Both spread from directories to those that hold them, whatever the order: no second look at the disk is needed.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Pass I: looks at every inode; finds those to dump, and the directories.
+//! Pass I: examines every inode; finds those to dump, and the directories.
 
 use crate::dump::passes::{Criteria, Error, Maps, Notice, damage, estimate};
 use dumpstream::InodeMap;

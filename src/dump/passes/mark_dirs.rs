@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Pass II: directories that hold something to dump are dumped as well; the others are forgotten.
+//! Pass II: directories that contain something to dump are dumped as well; the others are dropped.
 //!
 //! A directory not dumped itself is read; it is dumped if it holds something that is, and dropped from `dirs` if it holds neither
 //! that nor a directory that is still in `dirs`. By that its parent may drop out too, so rounds are made until one changes nothing.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Pass II by links and by rounds come to the same, on trees of any shape and with directories that hold each other.
+//! Tests that pass II by links and by rounds has the same result, on trees of any shape and with cycles.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

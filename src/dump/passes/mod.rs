@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The four passes: what is dumped (I: every inode, II: directories) and the stream of it (III and IV).
+//! The four passes: selection (I: inodes, II: directories) and output (III and IV).
 //!
 //! Pure over a [`ReadAt`](ufs::ReadAt). Each pass proceeds in steps, so that its caller can check for signals between them.
 //! An invalid value on the disk affects only what it describes and is reported by a [`Notice`]; only an unreadable disk ends a pass.

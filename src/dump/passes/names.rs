@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Names: the blocks and entries of a directory, and the way from the root to what a path names.
+//! Names: the blocks and entries of a directory, and the resolution of paths.
 
 use std::fmt;
 use std::ops::ControlFlow;

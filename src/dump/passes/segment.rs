@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A file's block addresses in the pieces that dump writes them in: the direct ones, then each indirect block's.
+//! The block addresses of a file in the segments in which dump writes them: the direct ones, then each indirect block's.
 
 use std::rc::Rc;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Between passes I and II: takes off the dump what the command line leaves out.
+//! Removes excluded files from the dump, between passes I and II.
 //!
 //! The directories named are walked down. With paths to be dumped, only what was found on the way stays, and the directories that
 //! lead there; without, what was found goes. The map of inodes in use stays as it is: an incremental restore then leaves alone what

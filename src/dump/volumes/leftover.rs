@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Tape blocks that an end of medium kept from being written.
+//! Tape blocks that were not written because of end of media.
 
 use crate::dump::passes::Notice;
 use crate::dump::volumes::filler::{Chunk, What};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The planner's side of a medium: what is done at its end, so that what is on it is safe.
+//! The planner's side of a medium: the operations at its end that make its contents safe.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Where tape blocks go: records, volumes, their limits and headers. Pure: fills buffers, decides, does no I/O.
+//! Assigns tape blocks to records and volumes, with limits and headers. Pure: fills buffers and decides, without I/O.
 //!
 //! A [`Filler`] turns the stream of passes III and IV into chunks. It is a value: a clone of it, taken before a volume's header
 //! is placed, is all that is needed to write that volume again. What an end of medium left unwritten is given back to it as

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The outputs of a dump, one volume after the other: opened by the monitor, changed with the operator's help, closed.
+//! The outputs of a dump, one volume at a time: opened by the monitor, changed by the operator, closed.
 
 use std::ffi::OsString;
 use std::os::fd::AsFd;

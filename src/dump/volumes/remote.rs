@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The planner's talk with a remote tape: it opens and closes the device; the workers write to it.
+//! The planner's connection to a remote tape: opens and closes the device; the workers write to it.
 
 use std::ffi::OsStr;
 use std::io;

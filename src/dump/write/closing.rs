@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The end of a volume: what is on it is made safe before anything is reported or recorded.
+//! The end of a volume: its contents are made safe before success is reported or recorded.
 
 use crate::dump::Stop;
 use crate::dump::planner::reason;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The end of a pipe: what was written to it is safe when it has been read, and not before.
+//! The end of a pipe: data written to it is safe only when it has been read.
 
 use std::os::fd::AsFd;
 use std::time::Duration;

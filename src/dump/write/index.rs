@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The index of a dump under way: what is gathered for it, and its writing.
+//! Collects and writes the index of a running dump.
 
 use std::ffi::OsStr;
 use std::io;

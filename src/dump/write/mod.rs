@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Passes III and IV: keeps the ring busy, and sees the volumes through.
+//! Passes III and IV: supplies the ring with chunks, and completes the volumes.
 
 mod closing;
 mod drain;

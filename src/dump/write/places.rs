@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Follows what goes to the media, and gathers what an index says of it.
+//! Tracks what is written to the media, and collects the positions for an index.
 //!
 //! Where headers stand is what the planner itself has placed; names are read from the directories as they are on the dump, so that
 //! the index and the dump cannot differ on a file system in use. All is in the order of the dump, and is kept until the dump is

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `--verify` of a dump under way: what is noted as it is written, its reading back, and the progress of that.
+//! `--verify` in a running dump: records what is written, reads it back, and reports the progress.
 
 use std::os::fd::AsFd;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! `--verify`: what was written on a volume, and what is found there when it is read back.
+//! `--verify`: compares what was written to a volume with what is read back.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What the monitor has run, and how that ends: encoder beside decoder.
+//! The programs that the monitor runs, and their results: encoder and decoder.
 
 use std::ffi::OsString;
 use std::fmt;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The final checks of the monitor: whether a volume is as it was written, and the record of a complete dump.
+//! The final checks of the monitor: whether a volume is unchanged since it was written, and the record of a complete dump.
 
 use std::ffi::OsStr;
 use std::io;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What FreeBSD can do for a large shared mapping.
+//! Large shared mappings on FreeBSD.
 
 use nix::sys::mman::MapFlags;
 use std::ffi::c_void;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Sizes and marks of a disk: GEOM's ioctls and file flags.
+//! Sizes and file flags of disks, with the ioctls of GEOM.
 
 use crate::os::check;
 use capdump_sys::geom::{g_mediasize, g_sectorsize};

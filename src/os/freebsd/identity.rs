@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a GEOM provider is made of: the disk of a partition or a label, the file of an md(4) disk.
+//! The components of a GEOM provider: the disk of a partition or a label, the file of an md(4) disk.
 
 use crate::os::freebsd::provider::text;
 use crate::os::identity::{Identity, Object, backing};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What FreeBSD has for outputs.
+//! Outputs on FreeBSD.
 
 use crate::os::output::Unread;
 use nix::fcntl::OFlag;

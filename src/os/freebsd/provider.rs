@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! GEOM providers: their names, and which of them are one device.
+//! GEOM providers: their names, and which of them are the same device.
 
 use capdump_sys::geom::{
     g_device_path, g_providername, gclass, gconsumer, geom_deletetree, geom_gettree, ggeom, gmesh, gprovider,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! There is no renameat2(2): links do it.
+//! Renaming with links, because FreeBSD has no renameat2(2).
 
 use std::io;
 use std::path::Path;

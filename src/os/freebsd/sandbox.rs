@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Capsicum. A kernel without it (`ENOSYS`) is forgiven, as caph_enter(3) does; nothing else is.
+//! Capsicum. A kernel without it (`ENOSYS`) is accepted, as by caph_enter(3); all other errors are fatal.
 
 use crate::os::check;
 use crate::os::invalid;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What capability mode refuses, each tried in a child, and what it lets through.
+//! Tests of operations that capability mode refuses and permits, each in a child process.
 //!
 //! pdfork(2) leaves the allocator's locks as other threads hold them: run these with `--test-threads=1`.
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! mksnap_ffs(8), run by a helper process that takes the name away whatever becomes of us.
+//! mksnap_ffs(8), run by a helper process that removes the name even if its parent dies.
 
 use crate::os::freebsd::disk::is_snapshot;
 use crate::os::process::Orphan;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What Linux can do for a large shared mapping.
+//! Large shared mappings on Linux.
 
 use nix::sys::mman::{MapFlags, MmapAdvise, madvise};
 use std::ffi::c_void;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What a block device is made of, by sysfs(5): the disk of a partition, the file of a loop device, the parts of a mapped one.
+//! The components of a block device, from sysfs(5): the disk of a partition, the file of a loop device, the parts of a mapped device.
 
 use crate::os::check;
 use crate::os::identity::{Identity, Object, backing};

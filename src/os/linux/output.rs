@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What Linux has for outputs: larger pipes, block devices that are opened alone.
+//! Outputs on Linux: larger pipes, exclusive opening of block devices.
 
 use crate::os::check;
 use crate::os::disk;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! no_new_privs, Landlock without any rule, and two seccomp filters a role.
+//! no_new_privs, Landlock without any rule, and two seccomp filters per role.
 //!
 //! The first filter answers `EPERM` to calls that the C library may try by itself and that look at names only;
 //! the second kills the process for all that is not in the role's list. The kernel takes the strictest answer.

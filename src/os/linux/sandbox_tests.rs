@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What the sandbox of Linux refuses, each tried in a child, and what it lets through.
+//! Tests of operations that the sandbox of Linux refuses and permits, each in a child process.
 
 use crate::os::arena::Arena;
 use crate::os::event::{Event, Queue};

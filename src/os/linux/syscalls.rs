@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Which system calls each role keeps on Linux.
+//! The system calls permitted to each role on Linux.
 
 use crate::os::linux::output::{PIPE_BYTES_UNREAD, SOCKET_BYTES_UNREAD};
 use crate::os::linux::process::FORK_FLAGS;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! st(4)'s numbers (linux/mtio.h).
+//! The constants of st(4) (linux/mtio.h).
 
 use crate::os::check;
 use crate::os::tape::{Errors, MtOp, Status};

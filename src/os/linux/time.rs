@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Keeps glibc from looking for the time zone's file again.
+//! Prevents glibc from opening the time zone file again.
 
 /// With `TZ` unset glibc looks at `/etc/localtime` at every mktime(3), which the sandbox refuses; with `TZ` set
 /// to the same file it reads it once.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The index of a dump: one line for each name, with the place of its header; gathered, sorted, printed and parsed, pure.
+//! The index of a dump: one line for each name, with the position of its header; collected, sorted, printed and parsed. Pure.
 //!
 //! It is text of lines that end in a newline, and of fields separated by tabs. Texts are escaped ([`crate::escape`]); a reader takes any
 //! byte but tab and newline as it is as well. The first line is a header of fields `name=value`:

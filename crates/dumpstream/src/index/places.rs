@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Where the headers of a dump's inodes have gone: 12 bytes for each, and a little for each volume and each compressed frame.
+//! The positions of the headers of all inodes: 12 bytes each, and a few for each volume and each compressed frame.
 //!
 //! Places are counted in tape blocks of the whole dump without the headers of volumes, so that a file's tape blocks are the way to
 //! the next header, on whichever volume that is.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What is printed is read back; what is none is refused.
+//! Tests that printed indexes can be parsed, and that other files are refused.
 
 use super::*;
 use crate::escape::unescape;

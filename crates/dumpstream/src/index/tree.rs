@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The names of a dump's directories as they come: 5 bytes and the name for each, 8 for each directory.
+//! The names in a dump's directories in order of arrival: 5 bytes and the name each, and 8 per directory.
 
 use ufs::Ino;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The lines of an index in their order, without all paths being held at once.
+//! Produces the lines of an index in order, without holding all paths in memory.
 //!
 //! Lines are sorted by the bytes of the path as it is printed, so that `./a-b` comes between `./a` and `./a/b`. Directories are
 //! therefore two things beside their siblings: their own line, and behind a slash all that is below them.

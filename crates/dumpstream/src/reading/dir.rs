@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! A directory, entry by entry as its tape blocks come.
+//! Parses a directory entry by entry as its tape blocks arrive.
 
 use super::Fault;
 use crate::Block;

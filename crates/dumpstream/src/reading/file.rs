@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The file that is being read: which tape blocks it still announces.
+//! The file being read, and the tape blocks that it still announces.
 
 use super::Fault;
 use super::dir::Scan;

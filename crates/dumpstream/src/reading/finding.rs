@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What can be wrong with a dump, or worth saying of it.
+//! Findings: damage to a dump, and notes.
 
 use std::fmt;
 

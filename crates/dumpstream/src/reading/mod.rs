@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Reads a dump back: tape blocks in, files and findings out; pure.
+//! Reads a dump: its input is tape blocks, its output files and findings. Pure.
 //!
 //! [`Reader`] receives the tape blocks of each volume in turn and reports to a [`Sink`] what they are. The dump is not trusted:
 //! what is wrong becomes a [`Finding`], and reading goes on at the next header. What is kept in memory is bounded by the dump's

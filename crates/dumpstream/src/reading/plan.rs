@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Which inodes a dump of a few paths has, and what is left of the directories above them.
+//! Selects the inodes of a dump of some paths, and the remaining entries of the directories above them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 

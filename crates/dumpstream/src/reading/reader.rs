@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The state machine that takes a dump apart, tape block by tape block.
+//! The state machine that parses a dump, one tape block at a time.
 
 use roaring::RoaringBitmap;
 

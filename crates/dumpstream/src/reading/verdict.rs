@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The end of a dump: what is lost, what is damaged, and the sums.
+//! The end of a dump: lost and damaged inodes, and totals.
 
 use roaring::RoaringBitmap;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Where volumes begin: how the one follows the other.
+//! The start of each volume, and its continuity with the previous one.
 
 use super::Fault;
 use super::reader::{Expect, Reader, Sink, skip};
