@@ -27,12 +27,12 @@ impl EventQueue {
         Ok(EventQueue { queue: Queue::new()? })
     }
 
-    /// Tells [`Event::Readable`] when the descriptor can be read or has ended. [`EventQueue::remove`] it before it is closed.
+    /// Reports [`Event::Readable`] when the descriptor can be read or has ended. [`EventQueue::remove`] it before it is closed.
     pub fn add_readable(&mut self, fd: BorrowedFd<'_>, key: u64) -> io::Result<()> {
         self.queue.add_readable(fd, key)
     }
 
-    /// Tells [`Event::Writable`] when the descriptor can be written. [`EventQueue::remove`] it before it is closed.
+    /// Reports [`Event::Writable`] when the descriptor can be written. [`EventQueue::remove`] it before it is closed.
     pub fn add_writable(&mut self, fd: BorrowedFd<'_>, key: u64) -> io::Result<()> {
         self.queue.add_writable(fd, key)
     }
@@ -42,12 +42,12 @@ impl EventQueue {
         self.queue.remove(fd)
     }
 
-    /// Tells [`Event::ChildExited`] when the child ends, also if it has ended already.
+    /// Reports [`Event::ChildExited`] when the child ends, also if it has ended already.
     pub fn add_child(&mut self, child: &Child, key: u64) -> io::Result<()> {
         self.queue.add_child(child, key)
     }
 
-    /// Tells [`Event::Timer`] after `after`, once or every `after` again. A timer of the same key is replaced.
+    /// Reports [`Event::Timer`] after `after`, once or every `after` again. A timer of the same key is replaced.
     pub fn add_timer(&mut self, key: u64, after: Duration, repeating: bool) -> io::Result<()> {
         self.queue.add_timer(key, after, repeating)
     }
@@ -57,8 +57,8 @@ impl EventQueue {
         self.queue.cancel_timer(key)
     }
 
-    /// Tells [`Event::Signal`] for these signals, which have no other effect from now on, even after the queue is closed.
-    /// Where several queues of a process take the same signal, on Linux one of them is told, on FreeBSD all.
+    /// Reports [`Event::Signal`] for these signals, which have no other effect from now on, even after the queue is closed.
+    /// Where several queues of a process take the same signal, on Linux one of them receives it, on FreeBSD all.
     pub fn add_signals(&mut self, sigs: &[Sig]) -> io::Result<()> {
         self.queue.add_signals(sigs)
     }

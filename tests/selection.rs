@@ -159,7 +159,7 @@ fn what_is_not_there_is_named() {
     for (line, said) in [
         ("--exclude none image", "none: none is not in the file system"),
         ("--exclude dir/../.. image", "dir/../..: dir/../.. leads out of the file system"),
-        ("--exclude file/x image", "file/x: file is no directory of the file system"),
+        ("--exclude file/x image", "file/x: file is not a directory of the file system"),
         ("--exclude / image", "the root of the file system cannot be excluded"),
         ("--exclude-inode 2 image", "the root of the file system cannot be excluded"),
         ("--exclude-inode 19000 image", "inode 19000: not in use"),

@@ -265,7 +265,7 @@ impl Console {
                 Some(at) => self.say(Remark(format_args!("directory inode {ino}, byte {at}: {damage}"))),
                 None => self.say(Remark(format_args!("directory inode {ino}: {damage}"))),
             },
-            // Told by who can say which record it is in.
+            // Reported where its record is known.
             Notice::Unread { .. } => {}
             Notice::EntryType(ino) => {
                 self.say(Remark(format_args!("inode {ino}: d_type of its directory entry is wrong")))

@@ -65,7 +65,7 @@ impl std::error::Error for DumpdatesError {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Line {
     text: Vec<u8>,
-    /// `None` for a line that is none of dump's.
+    /// `None` for a malformed line.
     entry: Option<Entry>,
 }
 
@@ -93,7 +93,7 @@ impl Dumpdates {
         Ok(Dumpdates { lines: lines.collect() })
     }
 
-    /// The numbers of the lines that are none of dump's, counted from 1.
+    /// The numbers of malformed lines, counted from 1.
     pub fn unknown_lines(&self) -> impl Iterator<Item = u64> {
         (1..).zip(&self.lines).filter(|(_, line)| line.entry.is_none()).map(|(number, _)| number)
     }

@@ -303,7 +303,7 @@ impl Sink for Emit {
         let fault = match finding.fault {
             Fault::Lost | Fault::Absent | Fault::Undumped | Fault::NotSeen => Fault::Lost,
             Fault::Damaged | Fault::EndsAfter | Fault::BeginsBefore => Fault::Damaged,
-            // When the directories have been read, only what concerns the files that are wanted is said.
+            // When the directories have been read, only findings on the requested files are reported.
             _ if self.is_writing() => return,
             _ if finding.fault.is_damage() => return self.told.finding(&finding, names),
             _ => return,

@@ -67,7 +67,7 @@ pub fn list(index: Option<&mut Input>, mut told: Told) -> u8 {
 /// Writes the smaller dump: reads the directories, then only the files that are wanted, each from its place. What the index does not
 /// lead to is looked for in the whole dump, so that the result is the same as without an index.
 ///
-/// Errors: the exit code, when a volume is no dump, which is said.
+/// Errors: the exit code, if a volume is not a dump, which is reported.
 pub fn emit(reading: &Reading, inputs: &mut [Input], index: &mut Input, emit: &mut Emit) -> Result<(), u8> {
     // A pipe has no places to go to.
     emit.by_index = inputs.iter().all(Input::is_seekable);
@@ -85,7 +85,7 @@ pub fn emit(reading: &Reading, inputs: &mut [Input], index: &mut Input, emit: &m
         }
     }
     if !emit.is_writing() {
-        // A path is not there, or all was read, and there is no file after the directories.
+        // A path is not there, or all was read, and no file follows the directories.
         if !emit.is_enough() {
             reader.finish(emit);
         }

@@ -10,7 +10,7 @@ use crate::os::disk;
 use crate::os::disk::Kind;
 use crate::os::{output, tape};
 
-/// Bytes read at once of what is no tape.
+/// Bytes read at once of anything except a tape.
 const AT_ONCE: usize = 1 << 20;
 
 /// Bytes of the largest record of a tape that is expected without `-b`.

@@ -277,7 +277,7 @@ fn end_of_emit(mut emit: Emit, output: &OsStr) -> u8 {
 
 /// Reads all volumes from their beginning.
 ///
-/// Errors: the exit code, when one of them is no dump, which is said.
+/// Errors: the exit code, if one of them is not a dump, which is reported.
 fn whole<S: Sink + Enough>(
     reading: &Reading,
     inputs: &mut [Input],
@@ -303,7 +303,7 @@ fn whole<S: Sink + Enough>(
 
 /// Looks at the beginning of a volume.
 ///
-/// Errors: the exit code, when it is no dump, which is said.
+/// Errors: the exit code, if it is not a dump, which is reported.
 fn start_volume<S: Sink + Enough>(
     reading: &Reading,
     volume: u32,

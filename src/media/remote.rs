@@ -89,7 +89,7 @@ impl<'a, W: Writer> RemoteTape<'a, W> {
     }
 
     fn wait_to_send(&mut self) -> Result<(), i32> {
-        // When the peer has said already that it cannot write this record, it has nothing more to say.
+        // If the peer has already reported that it cannot write this record, no more replies follow.
         let until = if self.open == 0 { Until::Writable } else { Until::Ready };
         self.out.wait(until).map_err(|error| errno_of(&error))?;
         self.receive()?;

@@ -112,7 +112,7 @@ pub(super) fn write_whole(out: &mut impl Writer, kind: Kind, bytes: &[u8], recor
             Ok(0) => return Written::End(records),
             Ok(n) => {
                 // A file that took less is asked again, for the errno: it is full, or failed in the middle of a long write. If it
-                // goes on as if nothing had been, nobody knows what is in it.
+                // continues regardless, its contents are unknown.
                 if kind == Kind::File && short {
                     return Written::Failed(records, libc::EIO);
                 }

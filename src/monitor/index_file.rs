@@ -275,7 +275,7 @@ impl IndexNames {
         let ours = id_of(&self.unfinished)
             .is_ok_and(|id| made.is_none_or(|made| id == made) || Some(id) == self.replaced);
         if ours {
-            // What cannot be removed stays, under a name that says that it is no index yet.
+            // What cannot be removed stays, under a name that says that it is not an index yet.
             let _ = fs::remove_file(&self.unfinished);
         }
     }

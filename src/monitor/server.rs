@@ -105,7 +105,7 @@ pub fn run(mut started: Started, kept: Kept) -> u8 {
         // They end what they run.
         commands => drop(commands),
     }
-    // What the caller has left running is not ours, and could not be told from what is.
+    // Processes left by the caller could not be distinguished from ours.
     if !has_others {
         let _ = reaper::kill_descendants(LEFT);
     }
@@ -244,7 +244,7 @@ impl Monitor<'_> {
             let mut ended = None;
             for event in &events {
                 match *event {
-                    // What it asked for last comes first.
+                    // Its last request is handled first.
                     Event::ChildExited { key: PLANNER_END, status } => ended = Some(status),
                     event => self.on_event(event)?,
                 }

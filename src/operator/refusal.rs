@@ -16,7 +16,7 @@ pub enum Refusal<'a> {
     CannotStat { name: &'a OsStr, reason: &'a str },
     /// The snapshot could not be made.
     CannotCreate { name: &'a OsStr, reason: &'a str },
-    /// The operand is a directory, or fstab(5) names something that is no device.
+    /// The operand is a directory, or fstab(5) names something that is not a device.
     UnknownFileSystem(&'a OsStr),
     /// No superblock was found.
     NoSuperblock { reason: &'a str },

@@ -27,7 +27,7 @@ impl Arena {
     pub fn new(len: usize) -> io::Result<Arena> {
         let len = NonZeroUsize::new(len).ok_or_else(|| invalid("an arena of no bytes"))?;
         let flags = MapFlags::MAP_SHARED | half::arena::MAP_FLAGS;
-        // SAFETY: no address is asked for, so the new mapping replaces nothing.
+        // SAFETY: no address is requested, so the new mapping replaces nothing.
         let base = unsafe { mmap_anonymous(None, len, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, flags)? };
         let arena = Arena { base, len };
         half::arena::advise(arena.base, arena.len.get());

@@ -74,7 +74,7 @@ fn kind_of(stat: &FileStat) -> Kind {
     }
 }
 
-/// Bytes on the medium. Errors: `ENOTTY` and the like when the descriptor is no file and no disk.
+/// Bytes on the medium. Errors: `ENOTTY` and the like when the descriptor is neither a file nor a disk.
 pub fn media_size(fd: BorrowedFd<'_>) -> io::Result<u64> {
     let stat = fstat(fd)?;
     match kind_of(&stat) {

@@ -3,7 +3,7 @@
 
 use std::io;
 
-/// What gethostname(3) says. Bytes that are no UTF-8 are replaced.
+/// What gethostname(3) says. Bytes that are not UTF-8 are replaced.
 pub fn hostname() -> io::Result<String> {
     Ok(nix::unistd::gethostname()?.to_string_lossy().into_owned())
 }

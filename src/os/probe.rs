@@ -36,7 +36,7 @@ fn got_through(what: &str) -> bool {
         "look at a file" => std::fs::metadata("/etc/passwd").is_ok() || look_at_an_empty_path(),
         "hold a process" => hold(),
         "connect" => match std::net::TcpStream::connect("127.0.0.1:9") {
-            // Nobody listens there, but it was asked.
+            // There is no listener, but the kernel tried.
             Err(error) => error.kind() == io::ErrorKind::ConnectionRefused,
             Ok(_) => true,
         },
@@ -51,7 +51,7 @@ fn got_through(what: &str) -> bool {
             0 => crate::os::process::exit_now(0),
             pid => pid > 0,
         },
-        // SAFETY: see above; signal 0 is sent to nobody.
+        // SAFETY: see above; signal 0 is not delivered.
         "kill the parent" => unsafe { libc::kill(libc::getppid(), 0) == 0 },
         "ptrace" => trace(),
         "mount" => mount(),

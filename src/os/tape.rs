@@ -61,7 +61,7 @@ pub fn op(fd: BorrowedFd<'_>, op: MtOp, count: u32) -> io::Result<()> {
     half::tape::op(fd, op, count)
 }
 
-/// The position of the drive. Errors: `ENOTTY` for what is no tape.
+/// The position of the drive. Errors: `ENOTTY` for anything except a tape.
 pub fn status(fd: BorrowedFd<'_>) -> io::Result<Status> {
     half::tape::status(fd)
 }

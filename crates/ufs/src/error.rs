@@ -44,7 +44,7 @@ pub enum Error {
     },
     /// A cylinder group number past the last group.
     NoGroup {
-        /// The number asked for.
+        /// The requested number.
         cg: u32,
         /// Groups in the file system.
         ncg: u32,
@@ -69,7 +69,7 @@ pub enum Error {
     },
     /// An inode number past the last inode.
     NoInode {
-        /// The number asked for.
+        /// The requested number.
         ino: Ino,
         /// Inodes in the file system.
         inodes: u64,

@@ -14,7 +14,7 @@ use ufs::{FragAddr, Ino};
 pub enum PathFault {
     /// A directory has no such entry.
     Missing(Vec<u8>),
-    /// Something in the middle of the path is no directory. Symbolic links are not followed.
+    /// Something in the middle of the path is not a directory. Symbolic links are not followed.
     NotDirectory(Vec<u8>),
     /// `..` leads out of the root.
     Outside(Vec<u8>),
@@ -24,7 +24,7 @@ impl fmt::Display for PathFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, path) = match self {
             PathFault::Missing(path) => ("is not in the file system", path),
-            PathFault::NotDirectory(path) => ("is no directory of the file system", path),
+            PathFault::NotDirectory(path) => ("is not a directory of the file system", path),
             PathFault::Outside(path) => ("leads out of the file system", path),
         };
         write!(f, "{} {what}", String::from_utf8_lossy(path))
@@ -76,7 +76,7 @@ pub fn find<R: ReadAt>(
     Ok(Ok(way))
 }
 
-/// Gives each entry of a directory to `visit`, but not `.` and `..`, until that breaks off. False: it is no directory.
+/// Gives each entry of a directory to `visit`, but not `.` and `..`, until that breaks off. False: it is not a directory.
 ///
 /// Damage to the directory is reported. Errors: the disk cannot be read.
 pub(super) fn each_entry<R: ReadAt>(

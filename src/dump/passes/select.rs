@@ -298,8 +298,8 @@ mod tests {
         assert_eq!(case.find("a/../c/three"), case.find("c/three"));
         let fault = |path| case.find(path).unwrap_err().to_string();
         assert_eq!(fault("a/none/x"), "a/none is not in the file system");
-        assert_eq!(fault("/a/one/x"), "/a/one is no directory of the file system");
-        assert_eq!(fault("l/one"), "l is no directory of the file system");
+        assert_eq!(fault("/a/one/x"), "/a/one is not a directory of the file system");
+        assert_eq!(fault("l/one"), "l is not a directory of the file system");
         assert_eq!(fault("a/../../x"), "a/../.. leads out of the file system");
     }
 }

@@ -285,7 +285,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         if self.started.console.is_stopped() {
             return Err(Stop::Told);
         }
-        // Which pass it is can be told at once; what is wrong with a file comes with the file.
+        // The pass is reported immediately; damage to a file is reported with the file.
         let console = &self.started.console;
         chunk.notices.retain(|(_, notice)| {
             let pass = match notice {

@@ -132,7 +132,7 @@ impl Indexing {
                 *is_full |= !tree.entry(ino, name);
                 true
             };
-            // What is wrong with a directory is told by who reads the disk, and by who reads the dump.
+            // Damage to a directory is reported when the disk and when the dump is read.
             scan.block(block, &mut take, |_| (true, true));
         }
         file.advance();
@@ -143,7 +143,7 @@ impl Indexing {
         self.is_full
     }
 
-    /// Where the first file that is no directory begins: its volume, and its offset there.
+    /// Where the first file that is not a directory begins: its volume, and its offset there.
     pub fn files(&self) -> Option<(u32, u64)> {
         self.places.place(self.tree.directories()).map(|place| (place.volume, place.offset))
     }

@@ -218,7 +218,7 @@ impl Slot {
 impl AsFd for Slot {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            // SAFETY: the caller keeps the descriptor open until it removes it, as the face asks; were it closed,
+            // SAFETY: the caller keeps the descriptor open until it removes it, as the interface requires; if it were closed,
             // the number would only be refused by epoll_ctl.
             Slot::Io { number, .. } => unsafe { BorrowedFd::borrow_raw(*number) },
             Slot::Child { fd, .. } => fd.as_fd(),

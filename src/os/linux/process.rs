@@ -112,7 +112,7 @@ pub unsafe fn close_range(first: i32, last: i32) {
     // SAFETY: close_range takes two numbers and flags; the caller has given the descriptors up.
     let answer = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     if answer != 0 {
-        // A kernel before 5.9. The limit is not asked for: the sandbox refuses that.
+        // A kernel before 5.9. The limit is not queried: the sandbox refuses that.
         for fd in first..=last.min(MOST_DESCRIPTORS) {
             // SAFETY: close takes any number; the caller has given the descriptors up.
             unsafe { libc::close(fd) };

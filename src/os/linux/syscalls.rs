@@ -55,7 +55,7 @@ const UNSEEN: &[c_long] = &[
     // the allocator, for memory that grows by megabytes, and its seed
     libc::SYS_mremap,
     libc::SYS_getrandom,
-    // locks of the standard streams: nobody contends for them, but a lock that finds itself taken waits here
+    // locks of the standard streams: they are uncontended, but a lock that finds itself taken waits here
     libc::SYS_futex,
     // the clock and waiting by it, where the kernel's page of code for that (vdso) is not there
     libc::SYS_clock_gettime,

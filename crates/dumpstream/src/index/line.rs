@@ -19,7 +19,7 @@ pub enum Error {
     NotAnIndex,
     /// It is one of another version.
     Version,
-    /// The line has too few fields, or a field is no number or no path.
+    /// The line has too few fields, or a field is not a number or not a path.
     Field(&'static str),
 }
 
@@ -46,7 +46,7 @@ pub struct Head {
     pub label: Vec<u8>,
     /// `c_filesys`.
     pub filesystem: Vec<u8>,
-    /// Where the first file that is no directory begins: the volume, and the bytes before it in its uncompressed stream. What is
+    /// Where the first file that is not a directory begins: the volume, and the bytes before it in its uncompressed stream. What is
     /// before it is what restore(8) needs of a dump to find a name.
     pub files: Option<(u32, u64)>,
 }

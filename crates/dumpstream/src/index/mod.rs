@@ -8,7 +8,7 @@
 //! capdump-index<TAB>version=1<TAB>date=1700000000<TAB>level=0<TAB>label=none<TAB>filesystem=/usr<TAB>files=1:5120
 //! ```
 //!
-//! `date` is `c_date` in seconds since 1970, `filesystem` is `c_filesys`; `files` is the volume of the first file that is no directory
+//! `date` is `c_date` in seconds since 1970, `filesystem` is `c_filesys`; `files` is the volume of the first file that is not a directory
 //! and the offset, as below, of its header; it is absent if there is none. Readers ignore names that they do not know, and refuse
 //! a `version` that is not 1. The lines after it, sorted by the bytes of the path as it is printed, are
 //!

@@ -38,7 +38,7 @@ impl Scan {
 
     fn pass(&mut self, blocks: u32) {
         self.at = self.at.saturating_add(u64::from(blocks) * TP_BSIZE as u64);
-        // Where entries were left out, nobody knows which of them is the first.
+        // If entries were omitted, it is unknown which is the first.
         self.seen = self.seen.max(2);
     }
 
