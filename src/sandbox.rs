@@ -30,6 +30,7 @@ pub enum DescriptorKind {
     /// A child. Held by its parent, limited in the planner.
     ProcessDescriptor,
     /// An event queue. Held by its owner.
+    #[allow(dead_code, reason = "only FreeBSD limits it")]
     Queue,
     /// The index that is written. Held by the planner.
     Index,
