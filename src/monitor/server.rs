@@ -57,9 +57,11 @@ const LEFT: Duration = Duration::from_secs(1);
 
 /// Makes the dump that was started: forks the planner, and serves it to its end. Gives the exit code.
 pub fn run(mut started: Started, kept: Kept) -> u8 {
+    // Before there is a planner, which moves it.
+    let stdout_start = stdout_start(started.stdout_appends);
     let begun = begin(&mut started, !kept.has_others);
     // The disk is the planner's alone from here on.
-    let Started { job, mut console, index, stdout_appends, disk, uncached, .. } = started;
+    let Started { job, mut console, index, disk, uncached, .. } = started;
     drop((console.take_outside(), disk, uncached));
     let (socket, planner, queue) = match begun {
         Ok(begun) => begun,
@@ -72,7 +74,7 @@ pub fn run(mut started: Started, kept: Kept) -> u8 {
         socket: socket.as_fd(),
         access: access(&job),
         outputs: Outputs::new(&kept.table),
-        stdout_start: stdout_start(stdout_appends),
+        stdout_start,
         job: &job,
         console: &console,
         kept: &kept,

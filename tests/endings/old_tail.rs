@@ -11,6 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::Place;
+use capdump_support::program::{have, skipped};
 
 const MIB: u64 = 1 << 20;
 
@@ -152,4 +153,24 @@ fn a_remote_file_is_cut_where_the_other_side_can() {
         assert_eq!(ran.code(), 0, "{}", ran.stderr);
         assert_eq!(fs::metadata(&out).unwrap().len(), whole.len() as u64, "{name}");
     }
+}
+
+/// The planner may have written the whole dump when the monitor, its parent, next gets the processor.
+#[test]
+fn a_slow_monitor_knows_where_the_dump_begins_on_standard_output() {
+    if !have("strace") {
+        return skipped("no strace");
+    }
+    let place = Place::new();
+    // Only the process that is started is traced.
+    let slow = "strace -qq -o trace -e trace=lseek,fstat -e inject=lseek,fstat:delay_enter=100000 \"$C\" -0a --batch -f - \"$I\"";
+    let ran = place.sh(&format!("{slow} >d")).ok();
+    assert!(ran.stderr.contains("DUMP IS DONE"), "{}", ran.stderr);
+    assert_eq!(place.check("d"), 0);
+    // Behind what the caller has there, and at the end of the file wherever that is.
+    let whole = fs::metadata(place.join("d")).unwrap().len();
+    place.sh(&format!("{{ echo before; {slow}; }} >d")).ok();
+    assert_eq!(fs::metadata(place.join("d")).unwrap().len(), whole + 7);
+    place.sh(&format!("{slow} >>d")).ok();
+    assert_eq!(fs::metadata(place.join("d")).unwrap().len(), 2 * whole + 7);
 }
