@@ -3,8 +3,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 
-use crate::program;
+use crate::{procs, program};
 
 /// A mounted tmpfs; unmounted when dropped.
 #[derive(Debug)]
@@ -39,7 +41,10 @@ impl Tmpfs {
 
 impl Drop for Tmpfs {
     fn drop(&mut self) {
-        // A mount that can't be undone is left; the test has had its answer.
-        let _ = program::command(Path::new("umount")).arg(&self.0).status();
+        // A child that another test starts may have a file here open for a moment. A mount that can't be undone is left; the test has had
+        // its answer.
+        let mut umount = program::command(Path::new("umount"));
+        umount.arg(&self.0).stderr(Stdio::null());
+        procs::until(Duration::from_secs(5), || !umount.status().is_ok_and(|status| !status.success()));
     }
 }

@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -76,10 +75,14 @@ impl Peer {
 
 /// A program of sh(1).
 ///
+/// A child writes it: a descriptor of this process that is open for writing is for a moment also in the children that other tests start,
+/// and a file that is open for writing is not executed (`ETXTBSY`).
+///
 /// Panics if it can't be written.
 pub fn script(path: &Path, text: &str) -> PathBuf {
-    std::fs::write(path, format!("#!/bin/sh\n{text}\n")).expect("a script");
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("a script's mode");
+    let mut writer = std::process::Command::new("sh");
+    writer.args(["-c", r##"printf '#!/bin/sh\n%s\n' "$1" >"$0" && chmod 755 "$0""##]).arg(path).arg(text);
+    assert!(writer.status().expect("sh(1)").success(), "a script at {}", path.display());
     path.to_owned()
 }
 
