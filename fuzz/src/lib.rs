@@ -13,5 +13,5 @@ pub mod input;
 pub mod rmt;
 pub mod stream;
 
-#[path = "../../tests/sink/mod.rs"]
+#[path = "../../tests/it/sink.rs"]
 pub mod sink;

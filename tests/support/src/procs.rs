@@ -121,7 +121,7 @@ pub fn until(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
     true
 }
 
-/// How long what is about to end may take beside other work; `tests/kills.rs` holds it to a second.
+/// How long what is about to end may take beside other work; `tests/it/kills.rs` holds it to a second.
 pub const GRACE: Duration = Duration::from_secs(15);
 
 /// Waits until no process of a session is left; whether that came within [`GRACE`].

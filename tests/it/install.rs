@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! `make install` of what is built: without cargo, stripped, and `make uninstall` leaves nothing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use capdump_support::program::{Ran, TempDir, have, run, skipped, without_tty};
+use capdump_support::tree;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A folder with what `make` builds, and one to install to.
+struct Place {
+    dir: TempDir,
+    built: PathBuf,
+}
+
+impl Place {
+    fn new() -> Option<Place> {
+        if !have("make") {
+            skipped("make(1) is not there");
+            return None;
+        }
+        let dir = TempDir::new("capdump-install");
+        let built = dir.join("target/release/capdump");
+        fs::create_dir_all(built.parent().unwrap()).unwrap();
+        fs::create_dir(dir.join("to")).unwrap();
+        fs::copy(env!("CARGO_BIN_EXE_capdump"), &built).unwrap();
+        Some(Place { dir, built })
+    }
+
+    /// make where there is no cargo.
+    fn make(&self, arguments: &[&str]) -> Ran {
+        let mut command = without_tty(Path::new("make"));
+        command.args(arguments).args(["CARGO=no-cargo-here", "PREFIX=/usr/local"]);
+        command.arg(format!("DESTDIR={}", self.dir.join("to").display()));
+        command.current_dir(env!("CARGO_MANIFEST_DIR")).env("CARGO_TARGET_DIR", self.dir.join("target"));
+        // This may itself be run by make.
+        for name in ["MAKEFLAGS", "MAKELEVEL", "MFLAGS"] {
+            command.env_remove(name);
+        }
+        run(&mut command, LIMIT)
+    }
+
+    fn files(&self) -> Vec<String> {
+        let listing = tree::listing(&self.dir.join("to"), &[]);
+        let files = listing.into_iter().filter(|(_, entry)| entry.content.is_some());
+        files.map(|(name, _)| String::from_utf8(name).unwrap()).collect()
+    }
+}
+
+#[test]
+fn what_is_built_is_installed_and_removed() {
+    let Some(place) = Place::new() else { return };
+    for (base, program) in [("no", "usr/local/sbin/capdump"), ("yes", "sbin/dump")] {
+        place.make(&["install", &format!("BASE={base}")]).ok();
+        let installed = place.dir.join("to").join(program);
+        let ran = run(without_tty(&installed).arg("--version"), LIMIT).ok();
+        assert!(ran.stdout.starts_with(b"capdump "), "{ran:?}");
+        // The name of the table of symbols is in a program that has one.
+        let has_symbols = |file: &Path| fs::read(file).unwrap().windows(8).any(|bytes| bytes == b".symtab\0");
+        if have("strip") {
+            assert!(has_symbols(&place.built) && !has_symbols(&installed), "{base}");
+        } else {
+            skipped("strip(1) is not there");
+        }
+        assert!(place.files().iter().any(|name| name.contains("man8/")), "{:?}", place.files());
+        place.make(&["uninstall", &format!("BASE={base}")]).ok();
+        assert_eq!(place.files(), [""; 0]);
+    }
+}
+
+#[test]
+fn what_is_not_built_is_not_installed() {
+    let Some(place) = Place::new() else { return };
+    let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    fs::File::options().write(true).open(&place.built).unwrap().set_modified(old).unwrap();
+    let ran = place.make(&["install"]);
+    assert!(ran.code() != 0 && ran.stderr.contains("is older than "), "{ran:?}");
+    fs::remove_file(&place.built).unwrap();
+    let ran = place.make(&["install"]);
+    assert!(ran.code() != 0 && ran.stderr.contains("make builds it"), "{ran:?}");
+    assert_eq!(place.files(), [""; 0]);
+}
