@@ -21,7 +21,7 @@ fn capdump() -> &'static Path {
 
 /// The cells of the table's rows.
 fn rows() -> Vec<Vec<String>> {
-    let text = include_str!("../SECURITY.md");
+    let text = include_str!("../../SECURITY.md");
     let start = text.find("| process | parent | sandbox |").expect("the table");
     let lines = text[start..].lines().take_while(|line| line.starts_with('|')).skip(2);
     lines.map(|line| line.split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
