@@ -2,7 +2,6 @@
 //! Each row of SECURITY.md's table of processes, compared with what runs: parent, sandbox, who holds the disk, who holds the terminal.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
