@@ -30,11 +30,13 @@ pub fn create(directory: &Path, name: &Path) -> Result<OwnedFd, Failure> {
     let helper = spawn(&keep, Orphan::CleansUp, || i32::from(help(directory, name, theirs.as_fd()).is_err()));
     let _helper = helper.map_err(Failure::Create)?;
     drop(theirs);
-    take(ours.as_fd()).unwrap_or_else(|error| {
+    let mut bytes: Answer = [0; 8];
+    let received = recv_frame(ours.as_fd(), &mut bytes).map_err(|error| {
         // The helper was killed, and could not do it; mksnap_ffs has ended too, or the socket would still be open.
         let _ = remove_file(name);
-        Err(Failure::Create(error))
-    })
+        Failure::Create(error)
+    })?;
+    taken(bytes, received.and_then(|received| received.fd))
 }
 
 /// The helper's answer: a step, an errno or exit status, and the descriptor if all went well.
@@ -49,13 +51,11 @@ fn answer(step: u32, number: i32) -> Answer {
     (u64::from(step) << 32 | u64::from(number as u32)).to_ne_bytes()
 }
 
-/// Takes the answer. The outer error: there is none.
-fn take(socket: BorrowedFd<'_>) -> io::Result<Result<OwnedFd, Failure>> {
-    let mut bytes: Answer = [0; 8];
-    let received = recv_frame(socket, &mut bytes)?;
-    let answer = u64::from_ne_bytes(bytes);
+/// What an answer means.
+fn taken(answer: Answer, fd: Option<OwnedFd>) -> Result<OwnedFd, Failure> {
+    let answer = u64::from_ne_bytes(answer);
     let number = answer as u32 as i32;
-    Ok(match ((answer >> 32) as u32, received.and_then(|received| received.fd)) {
+    match ((answer >> 32) as u32, fd) {
         (OPENED, Some(fd)) => Ok(fd),
         (NOT_RUN, _) => Err(Failure::Create(io::Error::from_raw_os_error(number))),
         (REFUSED, _) => {
@@ -63,7 +63,7 @@ fn take(socket: BorrowedFd<'_>) -> io::Result<Result<OwnedFd, Failure>> {
         }
         (NOT_OPENED, _) => Err(Failure::Open(io::Error::from_raw_os_error(number))),
         _ => Err(Failure::Create(io::ErrorKind::InvalidData.into())),
-    })
+    }
 }
 
 /// The helper's whole life.

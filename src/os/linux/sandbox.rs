@@ -40,17 +40,17 @@ pub fn enter(role: Role) -> io::Result<Entered> {
         let probes = syscalls::probes().map_err(io::Error::other)?;
         let filter =
             SeccompFilter::new(probes, SeccompAction::Allow, SeccompAction::Errno(libc::EPERM as u32), arch);
-        if let Err(reason) = install(filter)? {
-            return Ok(Entered::Unavailable(reason));
+        if !install(filter)? {
+            return Ok(Entered::Unavailable(String::from(NO_SECCOMP)));
         }
         WALLED.store(true, Ordering::Relaxed);
     }
     let allowed = syscalls::allowed(role).map_err(io::Error::other)?;
     let filter = SeccompFilter::new(allowed, SeccompAction::KillProcess, SeccompAction::Allow, arch);
     Ok(match (install(filter)?, missing) {
-        (Err(reason), _) => Entered::Unavailable(reason),
-        (Ok(()), Some(reason)) => Entered::Partial(reason),
-        (Ok(()), None) => Entered::Full,
+        (false, _) => Entered::Unavailable(String::from(NO_SECCOMP)),
+        (true, Some(reason)) => Entered::Partial(reason),
+        (true, None) => Entered::Full,
     })
 }
 
@@ -63,15 +63,18 @@ fn hide_memory() -> io::Result<()> {
     check(unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) }).map(drop)
 }
 
-/// Installs one filter; Err is a kernel without seccomp.
-fn install(filter: Result<SeccompFilter, seccompiler::BackendError>) -> io::Result<Result<(), String>> {
+/// Why there is no sandbox.
+const NO_SECCOMP: &str = "the kernel has no seccomp filters";
+
+/// Installs one filter; false is a kernel without seccomp.
+fn install(filter: Result<SeccompFilter, seccompiler::BackendError>) -> io::Result<bool> {
     let program: BpfProgram = filter.and_then(|filter| filter.try_into()).map_err(io::Error::other)?;
     match seccompiler::apply_filter(&program) {
-        Ok(()) => Ok(Ok(())),
+        Ok(()) => Ok(true),
         Err(seccompiler::Error::Prctl(err) | seccompiler::Error::Seccomp(err))
             if matches!(err.raw_os_error(), Some(libc::ENOSYS | libc::EINVAL)) =>
         {
-            Ok(Err(String::from("the kernel has no seccomp filters")))
+            Ok(false)
         }
         Err(err) => Err(io::Error::other(err)),
     }
