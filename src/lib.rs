@@ -76,7 +76,7 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use cli::Request;
-use dump::clock::Clock;
+use dump::clock::{Clock, NotSeconds};
 use dump::{last_dumps, prepare};
 use monitor::server;
 use operator::{Operator, Refusal};
@@ -138,7 +138,7 @@ fn print(text: &str, operator: &mut Operator) -> ExitCode {
 fn clock(operator: &mut Operator) -> Option<Clock> {
     match Clock::from_environment(std::env::var("SOURCE_DATE_EPOCH").ok()) {
         Ok(clock) => Some(clock),
-        Err(value) => {
+        Err(NotSeconds(value)) => {
             operator.print(&format!(
                 "capdump: SOURCE_DATE_EPOCH is {}, should be a number of seconds\n",
                 dumpstream::escape::line(&value)

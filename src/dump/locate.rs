@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The file system on the disk: its superblock, possibly in a partition or a copy. If there is none, the format found instead.
 
+use std::fmt;
+
 use crate::disk::Disk;
 use crate::dump::partition;
 use crate::dump::partition::Tables;
@@ -30,9 +32,9 @@ pub(super) fn open<'a>(
     };
     let name = &started.disk_name;
     if let Some(partition) = &started.job.partition
-        && let Err(reason) = enter(&source, partition)
+        && let Err(absent) = enter(&source, partition)
     {
-        return Err(refuse(Refusal::CannotDump { name, reason: &reason }));
+        return Err(refuse(Refusal::CannotDump { name, reason: &absent.to_string() }));
     }
     let cut = |error| match error {
         // Places past the end of a short image are not unreadable: nothing is there.
@@ -71,18 +73,32 @@ pub(super) fn open<'a>(
     Ok((fs, disk))
 }
 
+/// Why a partition cannot be dumped.
+enum Absent {
+    /// The disk has no partitions.
+    NoTable,
+    /// None of this name has a UFS.
+    NotUfs(Tables),
+}
+
+impl fmt::Display for Absent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Absent::NoTable => f.write_str("the disk has no partitions"),
+            Absent::NotUfs(tables) => write!(f, "no UFS in this partition; {}", listed(tables)),
+        }
+    }
+}
+
 /// Restricts the source to a partition.
-///
-/// Errors: why there is no such partition.
-fn enter(source: &Source<'_>, name: &str) -> Result<(), String> {
-    let tables = partition::find(source, source.media());
-    let tables = tables.ok_or("the disk has no partitions")?;
+fn enter(source: &Source<'_>, name: &str) -> Result<(), Absent> {
+    let tables = partition::find(source, source.media()).ok_or(Absent::NoTable)?;
     match tables.partitions.iter().find(|partition| partition.name == name) {
         Some(partition) => {
             source.restrict(partition.start, partition.bytes);
             Ok(())
         }
-        None => Err(format!("no UFS in this partition; {}", listed(&tables))),
+        None => Err(Absent::NotUfs(tables)),
     }
 }
 
