@@ -10,15 +10,16 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::disk::Fault;
-use crate::dump::Stop;
 use crate::dump::clock::Clock;
 use crate::dump::losses::Losses;
 use crate::dump::passes::Notice;
-use crate::event::{Child, Event, EventQueue, ExitStatus, Sig};
+use crate::dump::stop::Stop;
+use crate::event::{Child, Event, EventQueue, Sig};
 use crate::job::Job;
 use crate::media::patience;
-use crate::monitor::client::Outside;
+use crate::monitor::client::{NoReply, Outside};
 use crate::monitor::protocol::{Reply, Request};
+use crate::monitor::refusal::Unrecorded;
 use crate::operator;
 use crate::operator::{
     Action, Attention, DiskMessage, Line, Operator, Query, Question, REMIND_AFTER, Remark, StopMessage,
@@ -354,7 +355,7 @@ impl Console {
                     }
                     Event::Readable { .. } => query.input(&self.read_tty(tty)),
                     Event::Timer { .. } => query.remind(),
-                    Event::ChildExited { status, .. } => return Err(ended(*status)),
+                    Event::ChildExited { status, .. } => return Err((*status).into()),
                     Event::Signal(_) | Event::Writable { .. } => continue,
                 };
                 answer = answer.or(self.act(&mut queue, actions)?);
@@ -367,18 +368,18 @@ impl Console {
     ///
     /// Errors: it is gone; a worker has ended; a signal that ends the dump came.
     pub fn ask_outside(&self, request: &Request) -> Result<(Reply, Option<OwnedFd>), Stop> {
-        let Some(outside) = &self.outside else { return Err(Stop::because("there is no monitor")) };
+        let Some(outside) = &self.outside else { return Err(NoReply::Gone.into()) };
         outside.ask(request)?;
         self.wait_readable(outside.socket().as_fd(), None)?;
-        outside.reply()
+        Ok(outside.reply()?)
     }
 
     /// As [`Console::ask_outside`], when what the monitor does depends on a remote tape: the operator is asked whether to wait for that.
     pub fn ask_outside_for_tape(&self, request: &Request) -> Result<(Reply, Option<OwnedFd>), Stop> {
-        let Some(outside) = &self.outside else { return Err(Stop::because("there is no monitor")) };
+        let Some(outside) = &self.outside else { return Err(NoReply::Gone.into()) };
         outside.ask(request)?;
         self.wait_for_tape(outside.socket().as_fd())?;
-        outside.reply()
+        Ok(outside.reply()?)
     }
 
     /// Waits until `fd` can be read, which depends on a remote tape. Errors: as [`Console::ask_outside`], or it is not to be waited for.
@@ -389,12 +390,12 @@ impl Console {
         Ok(())
     }
 
-    /// Has the monitor record the dump, and waits for its reply. The inner error says in one line why it is not recorded.
+    /// Has the monitor record the dump, and waits for its reply. Gives why it is not recorded, if it is not.
     ///
     /// Errors: as [`Console::ask_outside`]; the dump is not recorded then. While nothing has to be waited for, no signal comes between the
     /// request and the reply, so that what is recorded is also reported.
-    pub fn ask_to_record(&self, dumpdates: &Path) -> Result<Result<(), String>, Stop> {
-        let Some(outside) = &self.outside else { return Err(Stop::because("there is no monitor")) };
+    pub fn ask_to_record(&self, dumpdates: &Path) -> Result<Option<Unrecorded>, Stop> {
+        let Some(outside) = &self.outside else { return Err(NoReply::Gone.into()) };
         outside.ask(&Request::Record)?;
         let mut canceled = None;
         loop {
@@ -402,8 +403,8 @@ impl Console {
             queue.add_readable(outside.socket().as_fd(), READABLE)?;
             queue.wait(&mut Vec::new(), None)?;
             match outside.reply()?.0 {
-                Reply::Recorded => return Ok(Ok(())),
-                Reply::Refused(why) => return Ok(Err(why)),
+                Reply::Recorded => return Ok(None),
+                Reply::Unrecorded(unrecorded) => return Ok(Some(unrecorded)),
                 Reply::Canceled => return Err(canceled.unwrap_or(Stop::Told)),
                 Reply::Waiting => {
                     if let Err(stop) = self.wait_for_lock(outside, dumpdates) {
@@ -411,9 +412,7 @@ impl Console {
                         canceled = Some(stop);
                     }
                 }
-                reply => {
-                    return Err(Stop::because(format_args!("unexpected reply {reply:?} of the monitor")));
-                }
+                reply => return Err(NoReply::Unknown(reply).into()),
             }
         }
     }
@@ -428,7 +427,7 @@ impl Console {
             queue.wait(&mut events, None)?;
             for event in &events {
                 match event {
-                    Event::ChildExited { status, .. } => return Err(ended(*status)),
+                    Event::ChildExited { status, .. } => return Err((*status).into()),
                     Event::Readable { key: SIGNALS } => self.take_signals()?,
                     Event::Readable { .. } => return Ok(()),
                     Event::Timer { .. } => {
@@ -453,7 +452,7 @@ impl Console {
             // What ends the dump comes before what there is to read.
             for event in &events {
                 match event {
-                    Event::ChildExited { status, .. } => return Err(ended(*status)),
+                    Event::ChildExited { status, .. } => return Err((*status).into()),
                     Event::Readable { key: SIGNALS } => self.take_signals()?,
                     _ => {}
                 }
@@ -516,8 +515,4 @@ impl Console {
         }
         Ok(None)
     }
-}
-
-fn ended(status: ExitStatus) -> Stop {
-    Stop::because(format_args!("a process of this dump {status}"))
 }

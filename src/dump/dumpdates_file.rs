@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::dump::console::Console;
 use crate::dump::prepare::Refused;
@@ -30,10 +30,28 @@ pub struct Base {
     pub date: i64,
 }
 
+/// Why a dump was not entered.
+#[derive(Debug)]
+pub enum Unwritten {
+    /// A system call failed.
+    System(io::Error),
+    /// The file was removed or replaced while the dump ran.
+    Removed,
+    /// It has become larger than [`MAX_FILE`].
+    TooLarge,
+    /// The first error was met in changing it, the second in putting back what was there.
+    Damaged(io::Error, io::Error),
+}
+
+impl From<io::Error> for Unwritten {
+    fn from(error: io::Error) -> Unwritten {
+        Unwritten::System(error)
+    }
+}
+
 /// The dumpdates file, open, and what will be written to it.
 pub struct Record {
     fd: OwnedFd,
-    path: PathBuf,
     /// Not so for `/dev/null` and the like: they are neither cut nor synced.
     regular: bool,
     entry: Entry,
@@ -84,7 +102,7 @@ pub fn open(
     });
     let entry = Entry { name: name.to_owned(), level: job.level, date };
     let regular = matches!(disk::kind(fd.as_fd()), Ok(disk::Kind::Regular));
-    let record = update.then(|| Record { fd, path: path.clone(), regular, entry });
+    let record = update.then(|| Record { fd, regular, entry });
     Ok((base, record))
 }
 
@@ -180,12 +198,12 @@ impl Record {
     /// Writes the dump to the file, which is locked, and unlocks it. To be called when it is safe on its media and no sooner: the next
     /// dump leaves out what this one has.
     ///
-    /// Errors, one line: the file is as it was before.
-    pub fn write(&self) -> Result<(), String> {
+    /// Errors: the file is as it was before, unless [`Unwritten::Damaged`].
+    pub fn write(&self) -> Result<(), Unwritten> {
         let written = self.write_locked();
         // The lock goes with the process, if not now.
         _ = shared::unlock(self.fd.as_fd());
-        written.map_err(|error| format!("{}: {}", self.path.display(), strerror(&error)))
+        written
     }
 
     /// Locks the file if no other program has locked it; returns whether it did.
@@ -193,24 +211,24 @@ impl Record {
         shared::try_lock(self.fd.as_fd(), Lock::Exclusive).unwrap_or(true)
     }
 
-    fn write_locked(&self) -> io::Result<()> {
+    fn write_locked(&self) -> Result<(), Unwritten> {
         let fd = self.fd.as_fd();
         if !shared::has_name(fd)? {
-            return Err(io::Error::other("it was removed or replaced while the dump ran"));
+            return Err(Unwritten::Removed);
         }
         // Others may have written since the start.
         let old = read(fd)?;
-        let mut dumpdates = parse(&old)?;
+        let mut dumpdates = Dumpdates::parse(&old, time::parse_ctime).map_err(|_| Unwritten::TooLarge)?;
         dumpdates.record(self.entry.clone(), time::ctime).map_err(io::Error::other)?;
         let change = dumpdates::change(&old, &dumpdates.text());
         self.apply(&old, &change)
     }
 
     /// Makes the change, or leaves `old`.
-    fn apply(&self, old: &[u8], change: &Change) -> io::Result<()> {
+    fn apply(&self, old: &[u8], change: &Change) -> Result<(), Unwritten> {
         let fd = self.fd.as_fd();
         if !self.regular {
-            return write_at(fd, change.at, &change.bytes);
+            return Ok(write_at(fd, change.at, &change.bytes)?);
         }
         let changed = write_at(fd, change.at, &change.bytes).and_then(|()| output::fsync(fd));
         let Err(error) = changed else { return Ok(()) };
@@ -218,11 +236,10 @@ impl Record {
         let restored = write_at(fd, change.at, &old[change.at..end])
             .and_then(|()| output::ftruncate(fd, old.len() as u64))
             .and_then(|()| output::fsync(fd));
-        restored.map_err(|second| {
-            let reason = format!("{}; not put back: {}", strerror(&error), strerror(&second));
-            io::Error::other(reason)
-        })?;
-        Err(error)
+        Err(match restored {
+            Ok(()) => Unwritten::System(error),
+            Err(second) => Unwritten::Damaged(error, second),
+        })
     }
 }
 

@@ -17,34 +17,6 @@ mod selection;
 mod signature;
 mod snapshot;
 mod source;
+mod stop;
 pub mod volumes;
 pub mod write;
-
-use std::fmt;
-
-/// Why a dump is aborted; the workers are then killed, and the exit code is 3.
-#[derive(Debug)]
-pub enum Stop {
-    /// The reason has been reported.
-    Told,
-    /// The reason, one line, has not been reported yet.
-    Because(String),
-}
-
-impl Stop {
-    pub fn because(reason: impl fmt::Display) -> Stop {
-        Stop::Because(reason.to_string())
-    }
-}
-
-impl From<std::io::Error> for Stop {
-    fn from(error: std::io::Error) -> Stop {
-        Stop::because(crate::os::errno::strerror(&error))
-    }
-}
-
-impl From<crate::workers::pool::Broken> for Stop {
-    fn from(error: crate::workers::pool::Broken) -> Stop {
-        Stop::because(error)
-    }
-}

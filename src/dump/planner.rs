@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The planner: from the superblock through the four passes to the last record, in the sandbox.
 
-use std::io;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::compress;
-use crate::dump::Stop;
 use crate::dump::limits::limit_planner;
 use crate::dump::locate;
 use crate::dump::passes;
@@ -15,6 +13,7 @@ use crate::dump::passes::{Criteria, Maps, MarkDirs, MarkFiles, Notice, Select, S
 use crate::dump::prepare::{Refused, Started};
 use crate::dump::selection::find_wanted;
 use crate::dump::source::Source;
+use crate::dump::stop::Stop;
 use crate::dump::volumes::outputs::{Unfit, Volumes};
 use crate::dump::volumes::{Filler, Limit, Shape};
 use crate::dump::write::Writing;
@@ -24,7 +23,6 @@ use crate::exit;
 use crate::job::estimate;
 use crate::operator;
 use crate::operator::{Message, Refusal, Remark, StopMessage, pass_title};
-use crate::os::errno::strerror;
 use crate::os::process::set_title;
 use crate::os::signals::already_taken;
 use crate::sandbox;
@@ -78,7 +76,7 @@ fn dump(started: &Started) -> Result<u8, Stop> {
         volumes.examine()?;
     }
     if started.device
-        && let Err(unfit) = volumes.open_ahead()?
+        && let Some(unfit) = volumes.open_ahead()?
     {
         console.operator().refuse(match &unfit {
             Unfit::TooLong { record, most, name } => {
@@ -123,9 +121,9 @@ fn dump(started: &Started) -> Result<u8, Stop> {
 /// Limits what the planner holds, and enters the sandbox.
 fn enter_sandbox(started: &Started) -> Result<(), Stop> {
     let console = &started.console;
-    limit_planner(started).map_err(Stop::because)?;
-    let entered = sandbox::enter(Role::PlannerForking).map_err(Stop::because)?;
-    sandbox::assert_entered(&entered).map_err(Stop::because)?;
+    limit_planner(started)?;
+    let entered = sandbox::enter(Role::PlannerForking)?;
+    sandbox::assert_entered(&entered)?;
     if let Some(lack) = entered.lack() {
         console.say(Remark(format_args!("WARNING: {lack}")));
     }
@@ -188,7 +186,7 @@ fn map(
 
 /// Why a pass stopped; nothing more to report if the operator chose to abort.
 pub(super) fn stopped(started: &Started, error: passes::Error) -> Stop {
-    if started.console.is_stopped() { Stop::Told } else { Stop::because(error) }
+    if started.console.is_stopped() { Stop::Told } else { error.into() }
 }
 
 /// Takes the signals that came meanwhile.
@@ -196,9 +194,4 @@ fn look_at_signals(started: &Started, queue: &mut EventQueue) -> Result<(), Stop
     let mut events = Vec::new();
     queue.wait(&mut events, Some(Duration::ZERO))?;
     if events.contains(&Event::Readable { key: SIGNALS }) { started.console.take_signals() } else { Ok(()) }
-}
-
-/// The text of a system error, as dump gives it.
-pub(super) fn reason(errno: i32) -> String {
-    strerror(&io::Error::from_raw_os_error(errno))
 }

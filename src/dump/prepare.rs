@@ -16,7 +16,7 @@ use crate::dump::operand::Target;
 use crate::exit;
 use crate::job::{BadLine, Job, Output, ProgressStyle, inode_list};
 use crate::monitor::commands::Commands;
-use crate::monitor::index_file::{IndexFile, IndexPlan};
+use crate::monitor::index_file::{IndexFile, IndexPlan, Unmade};
 use crate::objects::gather;
 use crate::objects::identity::{Role, Table};
 use crate::operator::{Bar, Display, Event, FilesMessage, Message, Operator, Refusal, Remark, Report};
@@ -124,10 +124,13 @@ pub fn start(
     // An estimate writes nothing.
     let table = match job.estimate_only {
         true => Table::default(),
-        false => gather::of_dump(&job, &target, report.as_ref().map(AsFd::as_fd)).map_err(|refused| {
-            operator.refuse(Refusal::SameObject(&refused.0));
-            Refused(exit::STARTUP)
-        })?,
+        false => {
+            let disk = (target.fd.as_fd(), target.disk.as_os_str());
+            gather::of_dump(&job, disk, report.as_ref().map(AsFd::as_fd)).map_err(|refused| {
+                operator.refuse(Refusal::SameObject(&refused.to_string()));
+                Refused(exit::STARTUP)
+            })?
+        }
     };
     job.partition.iter().for_each(|name| target.add_partition(name));
     let tty = tty::open_tty();
@@ -144,7 +147,7 @@ pub fn start(
     let mut claimed = None;
     if matches!(job.output, Output::Stdout) && !job.estimate_only {
         output::widen(io::stdout().as_fd());
-        claimed = gather::claim_standard_output().map_err(|reason| refuse(&console, &reason))?;
+        claimed = gather::claim_standard_output().map_err(|unfit| refuse(&console, &unfit.to_string()))?;
     }
     let device = is_device(&job.output);
     let Target { fd, sector, media, live, device: provider, disk: disk_name, mount_point, .. } = target;
@@ -189,7 +192,7 @@ fn with_opened(
         let object = of_descriptor(index.descriptor()).unwrap_or_default();
         more.push((Role::Index, index.names().unfinished.clone().into_os_string(), object));
     }
-    gather::for_outputs(table, more).map_err(|refused| refuse(console, &refused.0))
+    gather::for_outputs(table, more).map_err(|refused| refuse(console, &refused.to_string()))
 }
 
 fn refuse(console: &Console, reason: &str) -> Refused {
@@ -202,14 +205,15 @@ fn make_index(job: &Job, console: &Console) -> Result<(Option<Commands>, Option<
     if job.estimate_only {
         return Ok((None, None));
     }
-    let cannot = |name: &Path, reason: &str| {
+    let cannot = |name: &Path, unmade: &Unmade| {
+        let reason = &unmade.to_string();
         console.operator().refuse(Refusal::CannotIndex { name: name.as_os_str(), reason });
         Refused(exit::STARTUP)
     };
     let plan = job
         .index
         .as_deref()
-        .map(|name| IndexPlan::new(name, &job.output).map_err(|reason| cannot(name, &reason)));
+        .map(|name| IndexPlan::new(name, &job.output).map_err(|unmade| cannot(name, &unmade)));
     let plan = plan.transpose()?;
     let programs = matches!(job.output, Output::Command(_) | Output::Remote(_));
     if !programs && !job.notify && job.volume_script.is_none() && plan.is_none() {
@@ -221,7 +225,7 @@ fn make_index(job: &Job, console: &Console) -> Result<(Option<Commands>, Option<
     })?;
     let index = plan.map(|plan| {
         let name = plan.names().name.clone();
-        plan.make(&commands).map_err(|reason| cannot(&name, &reason))
+        plan.make(&commands).map_err(|unmade| cannot(&name, &unmade))
     });
     Ok((Some(commands), index.transpose()?))
 }

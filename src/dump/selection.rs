@@ -4,11 +4,11 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use crate::dump::Stop;
 use crate::dump::passes::{Maps, Wanted, find};
 use crate::dump::planner::stopped;
 use crate::dump::prepare::Started;
 use crate::dump::source::Source;
+use crate::dump::stop::Stop;
 use crate::operator::Refusal;
 use ufs::FileSystem;
 use ufs::Ino;

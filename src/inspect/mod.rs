@@ -27,7 +27,7 @@ use crate::exit;
 use crate::job::{Purpose, Reading};
 use crate::objects::gather;
 use crate::objects::identity::{Clash, Entry, Role, Table};
-use crate::objects::outputs::{Outputs, Unopened};
+use crate::objects::outputs::{Outputs, UnfitOutput, Unopened};
 use crate::operator::{Operator, Refusal, Remark, Results};
 use crate::os::disk;
 use crate::os::disk::Kind;
@@ -150,7 +150,10 @@ fn open_output(
     let fd = match Outputs::new(&table).open(1, name, output::Access::Write) {
         Ok(fd) => fd,
         Err(Unopened::System(error)) => return Err(cannot_open(operator, name, &error)),
-        Err(Unopened::Refused(text)) => return Err(refuse(operator, &text)),
+        Err(Unopened::Unfit(why)) => {
+            let unfit = UnfitOutput { name: name.to_owned(), why };
+            return Err(refuse(operator, &unfit.to_string()));
+        }
     };
     EmitOutput::of(fd, false).map_err(|error| cannot_open(operator, name, &error))
 }
@@ -171,7 +174,7 @@ fn standard_output(
     if !is_emit {
         return Ok(None);
     }
-    let claimed = gather::claim_standard_output().map_err(|reason| refuse(operator, &reason))?;
+    let claimed = gather::claim_standard_output().map_err(|unfit| refuse(operator, &unfit.to_string()))?;
     // It is held to the end of the process.
     std::mem::forget(claimed);
     let output = io::stdout().as_fd().try_clone_to_owned().and_then(|fd| EmitOutput::of(fd, true));

@@ -43,27 +43,62 @@ pub struct IndexNames {
 /// File system and inode.
 pub type FileId = (u64, u64);
 
+/// Why an index cannot be made.
+#[derive(Debug)]
+pub enum Unmade {
+    /// A system call failed.
+    System(io::Error),
+    /// A volume of the dump has this name.
+    IsOutput,
+    /// Another dump writes it.
+    InUse,
+    /// What there is is no regular file.
+    NotRegular,
+    /// What there is is neither an index nor empty.
+    NotIndex,
+}
+
+impl From<io::Error> for Unmade {
+    fn from(error: io::Error) -> Unmade {
+        Unmade::System(error)
+    }
+}
+
+impl fmt::Display for Unmade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Unmade::System(error) => return f.write_str(&strerror(error)),
+            Unmade::IsOutput => "it is an output of the dump",
+            Unmade::InUse => "it is being written by another dump",
+            Unmade::NotRegular => "not a regular file",
+            Unmade::NotIndex => "exists and is not an index file",
+        })
+    }
+}
+
+/// Why an index was not written.
+#[derive(Debug)]
+pub enum Unwritten<E> {
+    /// A system call failed.
+    System(io::Error),
+    /// The caller ended the writing.
+    Ended(E),
+}
+
 /// Why an index did not get its name.
 #[derive(Debug)]
 pub enum Unkept {
     /// A system call failed.
     System(io::Error),
-    /// Another file has this name now.
-    Changed(PathBuf),
+    /// Another file has its name now.
+    Replaced,
+    /// Another file has its unfinished name now.
+    UnfinishedReplaced,
 }
 
 impl From<io::Error> for Unkept {
     fn from(error: io::Error) -> Unkept {
         Unkept::System(error)
-    }
-}
-
-impl fmt::Display for Unkept {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Unkept::System(error) => f.write_str(&strerror(error)),
-            Unkept::Changed(name) => write!(f, "{} was replaced by another file", name.display()),
-        }
     }
 }
 
@@ -85,23 +120,22 @@ pub struct IndexPlan {
 impl IndexPlan {
     /// Looks where an index goes to, and makes nothing.
     ///
-    /// Errors, one line: there is something else than an index, or it is an output of the dump, or those of open(2).
-    pub fn new(name: &Path, output: &Output) -> Result<IndexPlan, String> {
-        let told = |error: io::Error| strerror(&error);
-        let name = whole(name).map_err(told)?;
+    /// Errors: there is something else than an index, or it is an output of the dump, or those of open(2).
+    pub fn new(name: &Path, output: &Output) -> Result<IndexPlan, Unmade> {
+        let name = whole(name)?;
         if goes_to(output, &name) {
-            return Err("it is an output of the dump".to_owned());
+            return Err(Unmade::IsOutput);
         }
         let before = match File::options().read(true).custom_flags(libc::O_NONBLOCK).open(&name) {
             Ok(file) => Some(file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(told(error)),
+            Err(error) => return Err(error.into()),
         };
         let permissions = before.as_ref().map(replaceable).transpose()?;
         let mut unfinished = name.clone().into_os_string();
         unfinished.push(format!(".{}", std::process::id()));
         let id = |file: &File| disk::identity(file.as_fd());
-        let replaced = before.as_ref().map(id).transpose().map_err(told)?;
+        let replaced = before.as_ref().map(id).transpose()?;
         let names = IndexNames { name, unfinished: unfinished.into(), made: None, replaced };
         Ok(IndexPlan { names, before, permissions })
     }
@@ -114,27 +148,26 @@ impl IndexPlan {
     /// Makes the file, empty, with the permissions of the one that it will take the place of. `commands`, which was started for it, removes
     /// it when this process is killed.
     ///
-    /// Errors, one line: those of open(2), or it is being written by another dump.
-    pub fn make(self, commands: &Commands) -> Result<IndexFile, String> {
-        let told = |error: io::Error| strerror(&error);
+    /// Errors: those of open(2), or it is being written by another dump.
+    pub fn make(self, commands: &Commands) -> Result<IndexFile, Unmade> {
         let IndexPlan { mut names, before, permissions } = self;
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&names.unfinished);
         let file = match file {
             Ok(file) => file,
             Err(error) => {
-                commands.made(None).map_err(told)?;
-                return Err(told(error));
+                commands.made(None)?;
+                return Err(error.into());
             }
         };
-        let made = disk::identity(file.as_fd()).map_err(told)?;
-        commands.made(Some(made)).map_err(told)?;
+        let made = disk::identity(file.as_fd())?;
+        commands.made(Some(made))?;
         names.made = Some(made);
         if let Some(permissions) = permissions {
-            file.set_permissions(permissions).map_err(told)?;
+            file.set_permissions(permissions)?;
         }
         let index = IndexFile { fd: file.into(), names, before };
         if index.is_written_by_another() {
-            return Err("it is being written by another dump".to_owned());
+            return Err(Unmade::InUse);
         }
         Ok(index)
     }
@@ -174,26 +207,25 @@ impl IndexFile {
 
     /// Writes the index: the lines of `walk`. `look_up` is called now and then, and an error of it ends the writing.
     ///
-    /// Gives the number of lines. Errors: the outer one is that of `look_up`, the inner one that of writing.
+    /// Gives the number of lines.
     pub fn write<E>(
         &self,
         head: &index::Head,
         walk: &mut index::Walk<'_>,
         mut look_up: impl FnMut() -> Result<(), E>,
-    ) -> Result<io::Result<u64>, E> {
+    ) -> Result<u64, Unwritten<E>> {
         let mut text = head.print();
         let mut lines = 0;
         while let Some(line) = walk.next_line() {
             line.print(&mut text);
             lines += 1;
             if text.len() >= AT_ONCE {
-                look_up()?;
-                if let Err(error) = self.put(&mut text) {
-                    return Ok(Err(error));
-                }
+                look_up().map_err(Unwritten::Ended)?;
+                self.put(&mut text).map_err(Unwritten::System)?;
             }
         }
-        Ok(self.put(&mut text).and_then(|()| output::fsync(self.fd.as_fd())).map(|()| lines))
+        self.put(&mut text).and_then(|()| output::fsync(self.fd.as_fd())).map_err(Unwritten::System)?;
+        Ok(lines)
     }
 
     fn put(&self, text: &mut Vec<u8>) -> io::Result<()> {
@@ -215,28 +247,27 @@ impl IndexNames {
     /// Errors: all is as it was, or the index has its name and the folder could not be synced.
     pub fn keep(&self) -> Result<(), Unkept> {
         let IndexNames { name, unfinished, made, replaced } = self;
-        let changed = |name: &PathBuf| Err(Unkept::Changed(name.clone()));
         if Some(id_of(unfinished)?) != *made {
-            return changed(unfinished);
+            return Err(Unkept::UnfinishedReplaced);
         }
         match id_of(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => match rename::to_new(unfinished, name) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return changed(name),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(Unkept::Replaced),
                 renamed => renamed?,
             },
             Err(error) => return Err(error.into()),
-            Ok(id) if Some(id) != *replaced => return changed(name),
+            Ok(id) if Some(id) != *replaced => return Err(Unkept::Replaced),
             Ok(_) => {
                 rename::exchange(unfinished, name)?;
                 // Where it could not be exchanged, nothing has the other name.
                 if id_of(unfinished).is_ok_and(|id| Some(id) != *replaced) {
                     rename::exchange(unfinished, name)?;
-                    return changed(name);
+                    return Err(Unkept::Replaced);
                 }
             }
         }
         if Some(id_of(name)?) != *made {
-            return changed(name);
+            return Err(Unkept::Replaced);
         }
         Ok(self.sync()?)
     }
@@ -319,16 +350,15 @@ fn goes_to(output: &Output, name: &Path) -> bool {
 
 /// The permissions of a file that an index may take the place of: another index, or an empty one. A disk, a dump or any other file
 /// whose name went to the wrong option is not lost.
-fn replaceable(mut file: &File) -> Result<fs::Permissions, String> {
-    let meta = file.metadata().map_err(|error| strerror(&error))?;
+fn replaceable(mut file: &File) -> Result<fs::Permissions, Unmade> {
+    let meta = file.metadata()?;
     if !meta.is_file() {
-        return Err("not a regular file".to_owned());
+        return Err(Unmade::NotRegular);
     }
     let mut start = Vec::new();
-    let read = file.by_ref().take(index::WORD.len() as u64).read_to_end(&mut start);
-    read.map_err(|error| strerror(&error))?;
+    file.by_ref().take(index::WORD.len() as u64).read_to_end(&mut start)?;
     if start.is_empty() || start == index::WORD {
         return Ok(meta.permissions());
     }
-    Err("exists and is not an index file".to_owned())
+    Err(Unmade::NotIndex)
 }

@@ -6,4 +6,5 @@ pub mod client;
 pub mod commands;
 pub mod index_file;
 pub mod protocol;
+pub mod refusal;
 pub mod server;

@@ -6,6 +6,8 @@
 use std::fmt;
 
 use crate::media::Kind;
+use crate::monitor::refusal::{OnWire, Unrecorded, Unsound, Wire};
+use crate::objects::outputs::Unfit;
 use crate::os::socket::MAX_FRAME;
 
 /// Most bytes of a broadcast's text.
@@ -17,7 +19,7 @@ pub const KILLED: u32 = 256;
 /// What the planner asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// To open the output of a volume, from 1. Answered by [`Reply::Opened`], [`Reply::Failed`] or [`Reply::Refused`].
+    /// To open the output of a volume, from 1. Answered by [`Reply::Opened`], [`Reply::Failed`] or [`Reply::Unfit`].
     Open(u32),
     /// To look whether the output of a volume, from 1, can be written, without opening it. Answered by [`Reply::Writable`] or
     /// [`Reply::Failed`].
@@ -28,10 +30,10 @@ pub enum Request {
     Script(u32),
     /// To wait until the autoloader has loaded the medium of this volume, from 2. Answered by [`Reply::Loaded`].
     Load(u32),
-    /// The volume, from 1, is on its file, and so many bytes of it: to look at that. Answered by [`Reply::Sound`] or [`Reply::Refused`].
+    /// The volume, from 1, is on its file, and so many bytes of it: to look at that. Answered by [`Reply::Sound`] or [`Reply::Unsound`].
     Finish(u32, u64),
     /// The dump is complete: to give the index its name, and to enter the dump in the dumpdates file. Answered by [`Reply::Recorded`],
-    /// [`Reply::Refused`], or first by [`Reply::Waiting`].
+    /// [`Reply::Unrecorded`], or first by [`Reply::Waiting`].
     Record,
     /// To give that up, after [`Reply::Waiting`]. Answered by [`Reply::Canceled`], unless it is recorded already.
     CancelRecord,
@@ -51,8 +53,8 @@ pub enum Reply {
     },
     /// It could not be opened, or not be given its name (errno).
     Failed(i32),
-    /// The output must not be written, and why: one line.
-    Refused(String),
+    /// The output must not be written.
+    Unfit(Unfit),
     /// The command ended: its exit status, or [`KILLED`] and the signal that killed it.
     Closed(u32),
     /// The volume script ended: its exit status, or 128 and the signal that killed it, as a shell has it.
@@ -63,8 +65,12 @@ pub enum Reply {
     Writable,
     /// The volume is as it should be, and on its disk.
     Sound,
+    /// It is not.
+    Unsound(Unsound),
     /// The index has its name, and the dump is in the dumpdates file.
     Recorded,
+    /// Neither is done.
+    Unrecorded(Unrecorded),
     /// Another program has locked the dumpdates file.
     Waiting,
     /// The dump is not recorded.
@@ -97,12 +103,14 @@ const FINISH: u32 = 11;
 const SOUND: u32 = 12;
 const EXAMINE: u32 = 13;
 const WRITABLE: u32 = 14;
-const REFUSED: u32 = 15;
+const UNFIT: u32 = 15;
 const RECORD: u32 = 16;
 const RECORDED: u32 = 17;
 const WAITING: u32 = 18;
 const CANCEL_RECORD: u32 = 19;
 const CANCELED: u32 = 20;
+const UNSOUND: u32 = 21;
+const UNRECORDED: u32 = 22;
 
 fn pack(tag: u32, number: u32) -> Vec<u8> {
     [tag.to_ne_bytes(), number.to_ne_bytes()].concat()
@@ -115,6 +123,23 @@ fn pack_text(tag: u32, text: &str) -> Vec<u8> {
     let mut out = pack(tag, u32::try_from(text.len()).unwrap_or(0));
     out.extend_from_slice(text.as_bytes());
     out
+}
+
+/// Tag, kind, numbers and name of a refusal.
+fn pack_refusal(tag: u32, refusal: &impl OnWire) -> Vec<u8> {
+    let Wire(kind, numbers, name) = refusal.to_wire();
+    let mut out = pack(tag, kind);
+    numbers.iter().for_each(|number| out.extend_from_slice(&number.to_ne_bytes()));
+    out.extend_from_slice(name);
+    out
+}
+
+/// A refusal of this kind; `rest` is what comes after that.
+fn unpack_refusal<T: OnWire>(kind: u32, rest: &[u8]) -> Option<T> {
+    let (numbers, name) = rest.split_first_chunk::<24>()?;
+    let (numbers, _) = numbers.as_chunks();
+    let numbers = [numbers[0], numbers[1], numbers[2]].map(u64::from_ne_bytes);
+    T::from_wire(&Wire(kind, numbers, name))
 }
 
 /// Tag and number, and what comes after them.
@@ -176,7 +201,9 @@ impl Reply {
                 out
             }
             Reply::Failed(errno) => pack(FAILED, errno.cast_unsigned()),
-            Reply::Refused(text) => pack_text(REFUSED, text),
+            Reply::Unfit(unfit) => pack_refusal(UNFIT, unfit),
+            Reply::Unsound(unsound) => pack_refusal(UNSOUND, unsound),
+            Reply::Unrecorded(unrecorded) => pack_refusal(UNRECORDED, unrecorded),
             Reply::Closed(status) => pack(CLOSED, *status),
             Reply::Scripted(status) => pack(SCRIPTED, *status),
             Reply::Loaded(loaded) => pack(LOADED, (*loaded).into()),
@@ -200,9 +227,9 @@ impl Reply {
                 Ok(Reply::Opened { kind, most: (most > 0).then_some(most) })
             }
             Some((FAILED, errno, [])) => Ok(Reply::Failed(errno.cast_signed())),
-            Some((REFUSED, length, text)) if text.len() == length as usize => {
-                String::from_utf8(text.to_vec()).map(Reply::Refused).map_err(|_| bad)
-            }
+            Some((UNFIT, kind, rest)) => unpack_refusal(kind, rest).map(Reply::Unfit).ok_or(bad),
+            Some((UNSOUND, kind, rest)) => unpack_refusal(kind, rest).map(Reply::Unsound).ok_or(bad),
+            Some((UNRECORDED, kind, rest)) => unpack_refusal(kind, rest).map(Reply::Unrecorded).ok_or(bad),
             Some((CLOSED, status, [])) if status < 512 => Ok(Reply::Closed(status)),
             Some((SCRIPTED, status, [])) if status < 512 => Ok(Reply::Scripted(status)),
             Some((LOADED, loaded @ 0..=1, [])) => Ok(Reply::Loaded(loaded == 1)),
@@ -219,6 +246,8 @@ impl Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::monitor::refusal::NoRecord;
+    use crate::objects::identity::{Relation, Role};
     use proptest::prelude::*;
 
     #[test]
@@ -238,7 +267,6 @@ mod tests {
             Reply::Opened { kind: Kind::Tape, most: Some(65536) },
             Reply::Opened { kind: Kind::File, most: None },
             Reply::Failed(2),
-            Reply::Refused("output \"é\" is the disk".to_owned()),
             Reply::Closed(KILLED + 9),
             Reply::Scripted(1),
             Reply::Loaded(true),
@@ -250,6 +278,38 @@ mod tests {
         ] {
             assert_eq!(Reply::decode(&reply.encode()), Ok(reply));
         }
+    }
+
+    #[test]
+    fn refusals_come_back_as_they_were() {
+        let again = |reply: Reply| assert_eq!(Reply::decode(&reply.encode()), Ok(reply));
+        for relation in Relation::ALL {
+            Role::ALL.iter().for_each(|&role| again(Reply::Unfit(Unfit::Clash(relation, role, "é".into()))));
+        }
+        for unfit in [Unfit::Holds { held: 1, volume: 2 }, Unfit::NoDevice, Unfit::InUse, Unfit::Locked] {
+            again(Reply::Unfit(unfit));
+        }
+        for unsound in [Unsound::System(5), Unsound::Length { size: 1 << 40, end: 7 }, Unsound::Removed] {
+            again(Reply::Unsound(unsound));
+        }
+        for why in [
+            NoRecord::Volume(3),
+            NoRecord::Index(2),
+            NoRecord::IndexReplaced,
+            NoRecord::UnfinishedReplaced,
+            NoRecord::Dumpdates(28),
+            NoRecord::DumpdatesRemoved,
+            NoRecord::DumpdatesTooLarge,
+            NoRecord::DumpdatesDamaged(28, 5),
+        ] {
+            [None, Some(13)].iter().for_each(|&index_lost| {
+                again(Reply::Unrecorded(Unrecorded { why, index_lost }));
+            });
+        }
+        let long = Unfit::Clash(Relation::Same, Role::Disk, "x".repeat(100_000).into());
+        let long = Reply::Unfit(long).encode();
+        assert!(long.len() <= MAX_FRAME && Reply::decode(&long).is_ok());
+        assert!(Reply::decode(&pack(UNFIT, 3)).is_err(), "no numbers");
     }
 
     #[test]

@@ -428,7 +428,7 @@ impl Monitor<'_> {
                 match self.outputs.open(volume, &name, self.access) {
                     Ok(fd) => self.watch(volume, &fd).and_then(|()| what_it_takes(&name, fd)),
                     Err(Unopened::System(error)) => Err(error),
-                    Err(Unopened::Refused(text)) => return self.reply(&Reply::Refused(text), None),
+                    Err(Unopened::Unfit(unfit)) => return self.reply(&Reply::Unfit(unfit), None),
                 }
             }
             Output::Command(_) => self.start(Task::Command(volume), Kind::Stream),

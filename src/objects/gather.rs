@@ -2,14 +2,14 @@
 //! Collects the objects of a job for the table of identities: by name, before anything is opened for writing or created.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use crate::dump::operand::Target;
 use crate::job::{Job, Names, Output, Since};
 use crate::objects::identity::{Clash, Entry, Role, Table};
-use crate::objects::outputs::missing_device;
+use crate::objects::outputs::{Unfit, UnfitOutput, is_missing_device};
 use crate::os::identity;
 use crate::os::identity::{Object, of_descriptor};
 use crate::os::output;
@@ -18,30 +18,46 @@ use crate::os::output;
 const LOOKED_FOR: u32 = 999;
 
 /// Why a dump must not be written as the command line has it: one line.
-pub struct Refused(pub String);
+pub enum Refused {
+    /// Two objects of the job are one.
+    Clash(Clash),
+    /// An output must not be written.
+    Output(UnfitOutput),
+}
 
 impl From<Clash> for Refused {
     fn from(clash: Clash) -> Refused {
-        // An index has its own words for it.
-        match (clash.written.0, clash.other.0) {
-            (Role::Output, Role::Index) | (Role::Index, Role::Output) => {
-                let index = if clash.written.0 == Role::Index { &clash.written.1 } else { &clash.other.1 };
-                Refused(format!("Cannot write an index to {}: it is an output of the dump", index.display()))
+        Refused::Clash(clash)
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // An index has its own words for it.
+            Refused::Clash(Clash { written: (Role::Index, index), other: (Role::Output, _), .. })
+            | Refused::Clash(Clash { written: (Role::Output, _), other: (Role::Index, index), .. }) => {
+                write!(f, "Cannot write an index to {}: it is an output of the dump", index.display())
             }
-            _ => Refused(clash.to_string()),
+            Refused::Clash(clash) => clash.fmt(f),
+            Refused::Output(unfit) => unfit.fmt(f),
         }
     }
 }
 
-/// What `job` reads and writes, its outputs too. `progress` is where that is reported to.
+/// What `job` reads and writes, its outputs too. `disk` is what is dumped, and its name; `progress` is where that is reported to.
 ///
 /// Errors: something that is written is another object of the job, or an output is a device that does not exist.
-pub fn of_dump(job: &Job, target: &Target, progress: Option<BorrowedFd<'_>>) -> Result<Table, Refused> {
+pub fn of_dump(
+    job: &Job,
+    disk: (BorrowedFd<'_>, &OsStr),
+    progress: Option<BorrowedFd<'_>>,
+) -> Result<Table, Refused> {
     let mut table = Table::default();
-    let disk = of_descriptor(target.fd.as_fd()).unwrap_or_default();
-    table.add(Entry::read(Role::Disk, &target.disk, disk))?;
+    let (fd, name) = disk;
+    table.add(Entry::read(Role::Disk, name, of_descriptor(fd).unwrap_or_default()))?;
     // With a snapshot, the disk below it.
-    table.add(Entry::read(Role::Disk, &target.disk, named(&target.disk)))?;
+    table.add(Entry::read(Role::Disk, name, named(name)))?;
     for path in &job.selection.exclude_files {
         table.add(Entry::read(Role::InodeList, path.as_os_str(), named(path.as_os_str())))?;
     }
@@ -90,8 +106,8 @@ fn add_outputs(table: &mut Table, output: &Output) -> Result<(), Refused> {
         Output::Names(Names::List(list)) => {
             let others = table.clone();
             for name in list {
-                if let Some(reason) = missing_device(name) {
-                    return Err(Refused(reason));
+                if is_missing_device(name) {
+                    return Err(Refused::Output(UnfitOutput { name: name.clone(), why: Unfit::NoDevice }));
                 }
                 let entry = Entry::written(Role::Output, name, named(name));
                 // A file that does not exist may be named twice: the dump may not need the second name.
@@ -120,13 +136,13 @@ pub fn named(name: &OsStr) -> Object {
 /// A regular file is locked like one that is opened by name, so that two dumps cannot write to it concurrently. The lock ends when
 /// the last descriptor of it is closed, the caller's too.
 ///
-/// Errors: another has it, in one line.
-pub fn claim_standard_output() -> Result<Option<std::os::fd::OwnedFd>, String> {
+/// Errors: another has it.
+pub fn claim_standard_output() -> Result<Option<OwnedFd>, UnfitOutput> {
     let stdout = io::stdout();
-    let refused = |what: &str| format!("output \"standard output\" is {what}");
-    output::lock(stdout.as_fd()).map_err(|_| refused("being written by another program"))?;
+    let unfit = |why| UnfitOutput { name: "standard output".into(), why };
+    output::lock(stdout.as_fd()).map_err(|_| unfit(Unfit::Locked))?;
     output::claim(stdout.as_fd()).or_else(|error| match error.raw_os_error() {
-        Some(libc::EBUSY) => Err(refused("mounted or otherwise in use")),
+        Some(libc::EBUSY) => Err(unfit(Unfit::InUse)),
         // Without /proc it cannot be asked.
         _ => Ok(None),
     })

@@ -34,6 +34,19 @@ pub enum Role {
 }
 
 impl Role {
+    /// All of them, in the order of their codes.
+    pub const ALL: [Role; 9] = [
+        Role::Disk,
+        Role::Input,
+        Role::InodeList,
+        Role::Output,
+        Role::Index,
+        Role::IndexRead,
+        Role::Dumpdates,
+        Role::Progress,
+        Role::Messages,
+    ];
+
     /// As the subject of a message.
     fn noun(self) -> &'static str {
         match self {
@@ -91,12 +104,18 @@ impl Entry {
 
 /// How two objects lie to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Relation {
+pub enum Relation {
+    /// They are one.
     Same,
     /// The first holds the second.
     Holds,
     /// The first is within the second.
     Within,
+}
+
+impl Relation {
+    /// All of them, in the order of their codes.
+    pub const ALL: [Relation; 3] = [Relation::Same, Relation::Holds, Relation::Within];
 }
 
 /// Two objects of a job of which one must not be written.
@@ -106,7 +125,8 @@ pub struct Clash {
     pub written: (Role, OsString),
     /// What it is already.
     pub other: (Role, OsString),
-    relation: Relation,
+    /// How they lie to each other.
+    pub relation: Relation,
 }
 
 impl fmt::Display for Clash {

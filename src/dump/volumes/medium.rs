@@ -14,6 +14,7 @@ use crate::os::tape::MtOp;
 use crate::os::{disk, output};
 
 /// A medium that is being written.
+#[derive(Debug)]
 pub struct Medium {
     /// Its descriptor.
     pub fd: OwnedFd,
@@ -28,6 +29,7 @@ pub struct Medium {
 }
 
 /// Where a medium began, as far as it can be known.
+#[derive(Debug)]
 enum Start {
     /// Nothing to go by.
     Unknown,

@@ -5,6 +5,7 @@
 //! is placed, is all that is needed to write that volume again. What an end of medium left unwritten is given back to it as
 //! [`Leftover`]s, and comes out first on the next volume.
 
+pub mod fault;
 mod filler;
 mod leftover;
 pub mod medium;

@@ -5,13 +5,15 @@ use std::ffi::OsString;
 use std::os::fd::AsFd;
 
 use crate::dump::console::Console;
+use crate::dump::stop::{Reason, Stop, VolumeError};
+use crate::dump::volumes::fault::{Failure, Fault, Unopened};
 use crate::dump::volumes::medium::Medium;
 use crate::dump::volumes::remote;
-use crate::dump::{Stop, planner};
 use crate::job::{Job, Output};
 use crate::media::Kind;
-use crate::monitor::client::Opened;
-use crate::monitor::protocol::{KILLED, Reply, Request};
+use crate::monitor::client::{NoReply, Opened};
+use crate::monitor::protocol::{Reply, Request};
+use crate::objects::outputs::UnfitOutput;
 use crate::operator::{Attention, MediaMessage, Message, Question, Remark};
 use crate::sandbox;
 use crate::sandbox::DescriptorKind;
@@ -47,14 +49,6 @@ pub enum Unfit {
     NotRead(OsString),
 }
 
-/// A volume that has to be written again.
-pub struct Failure {
-    /// Why: one line.
-    pub reason: String,
-    /// Its medium, if that is still open.
-    pub medium: Option<Medium>,
-}
-
 impl<'a> Volumes<'a> {
     /// The outputs of `job`.
     pub fn new(job: &'a Job, console: &'a Console) -> Volumes<'a> {
@@ -85,40 +79,45 @@ impl<'a> Volumes<'a> {
     /// whether to try again while it cannot. A later one may still be mounted: that is a warning.
     pub fn examine(&self) -> Result<(), Stop> {
         let Some(names) = self.job.output.names() else { return Ok(()) };
-        while let Err(errno) = self.ask_examine(1)? {
-            let name = names.of(1);
-            self.cannot_open(&name, &format!("{}: {}", name.display(), planner::reason(errno)))?;
+        while let Some(unopened) = self.ask_examine(1)? {
+            self.cannot_open(unopened)?;
         }
         for volume in 2..=names.count() {
-            if let Err(errno) = self.ask_examine(volume)? {
-                let (name, reason) = (names.of(volume), planner::reason(errno));
-                self.console.say(Remark(format_args!("WARNING: {}: {reason}", name.display())));
+            if let Some(unopened) = self.ask_examine(volume)? {
+                self.console.say(Remark(format_args!("WARNING: {unopened}")));
             }
         }
         Ok(())
     }
 
-    fn ask_examine(&self, volume: u32) -> Result<Result<(), i32>, Stop> {
+    /// Why a volume could not be opened, if that is known.
+    fn ask_examine(&self, volume: u32) -> Result<Option<Unopened>, Stop> {
         match self.console.ask_outside(&Request::Examine(volume))? {
-            (Reply::Writable, _) => Ok(Ok(())),
-            (Reply::Failed(errno), _) => Ok(Err(errno)),
-            (reply, _) => Err(Stop::because(format_args!("the monitor answered {reply:?} to a look"))),
+            (Reply::Writable, _) => Ok(None),
+            (Reply::Failed(errno), _) => {
+                Ok(Some(Unopened { name: self.name(volume), fault: Fault::System(errno) }))
+            }
+            (reply, _) => Err(NoReply::Unexpected(reply, "a look").into()),
         }
     }
 
-    /// Opens the first volume before its time, to see whether it is fit. The inner error says that not.
-    pub fn open_ahead(&mut self) -> Result<Result<(), Unfit>, Stop> {
-        let Ok(opened) = self.ask_open(1)? else { return Ok(Ok(())) };
+    /// Opens the first volume before its time. Gives why it is not fit for the dump, if it is not.
+    pub fn open_ahead(&mut self) -> Result<Option<Unfit>, Stop> {
+        let opened = match self.ask_open(1) {
+            Ok(opened) => opened,
+            Err(VolumeError::Failed(_)) => return Ok(None),
+            Err(VolumeError::Stop(stop)) => return Err(stop),
+        };
         let record = self.job.ntrec * TP_BSIZE as u32;
-        match opened.most {
-            _ if self.cannot_be_verified(opened.kind) => Ok(Err(Unfit::NotRead(self.name(1)))),
-            _ if self.takes_no_frames(opened.kind) => Ok(Err(Unfit::Tape(self.name(1)))),
-            Some(most) if record > most => Ok(Err(Unfit::TooLong { record, most, name: self.name(1) })),
+        Ok(match opened.most {
+            _ if self.cannot_be_verified(opened.kind) => Some(Unfit::NotRead(self.name(1))),
+            _ if self.takes_no_frames(opened.kind) => Some(Unfit::Tape(self.name(1))),
+            Some(most) if record > most => Some(Unfit::TooLong { record, most, name: self.name(1) }),
             _ => {
                 self.ahead = Some(opened);
-                Ok(Ok(()))
+                None
             }
-        }
+        })
     }
 
     /// Opens volume `volume`. While that fails the operator is asked whether to try again.
@@ -132,59 +131,56 @@ impl<'a> Volumes<'a> {
             return Ok(Medium::standard_output()?);
         }
         loop {
-            match self.open_once(volume, &name, in_step)? {
+            match self.open_once(volume, &name, in_step) {
                 Ok(medium) => {
                     self.kind = Some(medium.kind);
                     return Ok(medium);
                 }
-                Err(reason) => self.cannot_open(&name, &reason)?,
+                Err(VolumeError::Failed(Failure { fault, .. })) => {
+                    self.cannot_open(Unopened { name: name.clone(), fault })?;
+                }
+                Err(VolumeError::Stop(stop)) => return Err(stop),
             }
         }
     }
 
-    fn cannot_open(&self, name: &OsString, reason: &str) -> Result<(), Stop> {
+    fn cannot_open(&self, unopened: Unopened) -> Result<(), Stop> {
         if let Output::Command(command) = &self.job.output {
             self.console.say(MediaMessage::CannotOpenPipeline(command));
-            return Err(Stop::because(reason));
+            return Err(Reason::Unopened(unopened).into());
         }
-        self.console.say(MediaMessage::CannotOpenOutput(name));
-        self.console.say(Remark(format_args!("{reason}")));
+        self.console.say(MediaMessage::CannotOpenOutput(&unopened.name));
+        self.console.say(Remark(format_args!("{unopened}")));
         if self.console.ask(Question::RetryOpen)? { Ok(()) } else { Err(Stop::Told) }
     }
 
-    fn open_once(
-        &mut self,
-        volume: u32,
-        name: &OsString,
-        in_step: bool,
-    ) -> Result<Result<Medium, String>, Stop> {
+    fn open_once(&mut self, volume: u32, name: &OsString, in_step: bool) -> Result<Medium, VolumeError> {
         let opened = match self.ahead.take() {
             Some(opened) => opened,
-            None => match self.ask_open(volume)? {
-                Ok(opened) => opened,
-                Err(reason) => return Ok(Err(reason)),
-            },
+            None => self.ask_open(volume)?,
         };
         if self.takes_no_frames(opened.kind) {
-            return Ok(Err(format!("{}: compressed dumps cannot be written to tape", name.display())));
+            return Err(Fault::Tape.into());
         }
         if self.cannot_be_verified(opened.kind) {
-            return Ok(Err(format!("{}: cannot be read back for --verify", name.display())));
+            return Err(Fault::CannotVerify.into());
         }
         let kind = match opened.kind {
             Kind::Remote if in_step => Kind::RemoteInStep,
             kind => kind,
         };
-        sandbox::limit(opened.fd.as_fd(), descriptor_kind(kind, self.job.verify)).map_err(Stop::because)?;
+        sandbox::limit(opened.fd.as_fd(), descriptor_kind(kind, self.job.verify))?;
         if let Kind::Remote | Kind::RemoteInStep = kind {
-            if let Err(reason) = remote::open(self.console, opened.fd.as_fd(), name)? {
+            if let Err(error) = remote::open(self.console, opened.fd.as_fd(), name) {
                 drop(opened);
-                let _ = self.wait_for_command()?;
-                return Ok(Err(format!("{}: {reason}", name.display())));
+                if let VolumeError::Failed(_) = error {
+                    self.let_command_end()?;
+                }
+                return Err(error);
             }
             self.greet();
         }
-        Ok(Ok(Medium::new(opened.fd, kind, name.clone())))
+        Ok(Medium::new(opened.fd, kind, name.clone()))
     }
 
     fn cannot_be_verified(&self, kind: Kind) -> bool {
@@ -202,24 +198,21 @@ impl<'a> Volumes<'a> {
         }
     }
 
-    /// The inner error says why it could not be opened: one line.
-    fn ask_open(&self, volume: u32) -> Result<Result<Opened, String>, Stop> {
+    fn ask_open(&self, volume: u32) -> Result<Opened, VolumeError> {
         match self.console.ask_outside(&Request::Open(volume))? {
-            (Reply::Opened { kind, most }, Some(fd)) => Ok(Ok(Opened { fd, kind, most })),
-            (Reply::Failed(errno), _) => {
-                Ok(Err(format!("{}: {}", self.name(volume).display(), planner::reason(errno))))
-            }
-            (Reply::Refused(text), _) => Ok(Err(text)),
-            (reply, _) => Err(Stop::because(format_args!("the monitor answered {reply:?} to an open"))),
+            (Reply::Opened { kind, most }, Some(fd)) => Ok(Opened { fd, kind, most }),
+            (Reply::Failed(errno), _) => Err(Fault::System(errno).into()),
+            (Reply::Unfit(why), _) => Err(Fault::Unfit(UnfitOutput { name: self.name(volume), why }).into()),
+            (reply, _) => Err(NoReply::Unexpected(reply, "an open").into()),
         }
     }
 
     /// Closes a medium on which all is safe already.
-    pub fn close_safe(&self, medium: Medium) -> Result<Result<(), Failure>, Stop> {
+    pub fn close_safe(&self, medium: Medium) -> Result<(), VolumeError> {
         if let Kind::Remote | Kind::RemoteInStep = medium.kind
-            && let Err(reason) = remote::close(self.console, medium.fd.as_fd())?
+            && let Err(error) = remote::close(self.console, medium.fd.as_fd())
         {
-            return Ok(Err(Failure { reason, medium: Some(medium) }));
+            return Err(error.with(medium));
         }
         if !self.is_stdout() {
             self.console.say(Message::Closing(&medium.name));
@@ -233,15 +226,15 @@ impl<'a> Volumes<'a> {
         self.job.output.names().is_some_and(|names| names.has_own(volume))
     }
 
-    /// Has the monitor look at a volume that is written, of so many bytes. The inner error says in one line what is wrong with it.
-    pub fn finish(&self, medium: &Medium, bytes: u64) -> Result<Result<(), String>, Stop> {
+    /// Has the monitor look at a volume that is written, of so many bytes.
+    pub fn finish(&self, medium: &Medium, bytes: u64) -> Result<(), VolumeError> {
         if medium.kind != Kind::File {
-            return Ok(Ok(()));
+            return Ok(());
         }
         match self.console.ask_outside(&Request::Finish(self.volume, bytes))? {
-            (Reply::Sound, _) => Ok(Ok(())),
-            (Reply::Refused(why), _) => Ok(Err(why)),
-            (reply, _) => Err(Stop::because(format_args!("unexpected reply {reply:?} of the monitor"))),
+            (Reply::Sound, _) => Ok(()),
+            (Reply::Unsound(unsound), _) => Err(Fault::Unsound(medium.name.clone(), unsound).into()),
+            (reply, _) => Err(NoReply::Unknown(reply).into()),
         }
     }
 
@@ -256,25 +249,32 @@ impl<'a> Volumes<'a> {
         medium.discard();
         self.console.say(Message::Closing(&medium.name));
         drop(medium);
-        // How it ended does not count any more.
-        self.wait_for_command().map(drop)
+        self.let_command_end()
     }
 
-    /// Waits until the command or the remote shell, whose volume is closed, has ended. The inner error is that it failed.
-    pub fn wait_for_command(&self) -> Result<Result<(), Failure>, Stop> {
+    /// Waits until the command or the remote shell, whose volume is closed, has ended; how does not count any more.
+    fn let_command_end(&self) -> Result<(), Stop> {
+        match self.wait_for_command() {
+            Err(VolumeError::Stop(stop)) => Err(stop),
+            Ok(()) | Err(VolumeError::Failed(_)) => Ok(()),
+        }
+    }
+
+    /// Waits until the command or the remote shell, whose volume is closed, has ended. Errors: the dump is aborted; the command failed.
+    pub fn wait_for_command(&self) -> Result<(), VolumeError> {
         if !self.are_safe_at_close() {
-            return Ok(Ok(()));
+            return Ok(());
         }
         let closed = match self.is_command() {
             true => self.console.ask_outside(&Request::Close)?,
             false => self.console.ask_outside_for_tape(&Request::Close)?,
         };
         match closed {
-            (Reply::Closed(0), _) => Ok(Ok(())),
+            (Reply::Closed(0), _) => Ok(()),
             // The device's own close was answered for already; what becomes of the connection does not matter.
-            (Reply::Closed(_), _) if !self.is_command() => Ok(Ok(())),
-            (Reply::Closed(status), _) => Ok(Err(Failure { reason: how_it_ended(status), medium: None })),
-            (reply, _) => Err(Stop::because(format_args!("the monitor answered {reply:?} to a close"))),
+            (Reply::Closed(_), _) if !self.is_command() => Ok(()),
+            (Reply::Closed(status), _) => Err(Fault::Command(status).into()),
+            (reply, _) => Err(NoReply::Unexpected(reply, "a close").into()),
         }
     }
 
@@ -289,7 +289,7 @@ impl<'a> Volumes<'a> {
                 self.console.say(MediaMessage::AbortedByScript { status });
                 Err(Stop::Told)
             }
-            (reply, _) => Err(Stop::because(format_args!("the monitor answered {reply:?} to a script"))),
+            (reply, _) => Err(NoReply::Unexpected(reply, "a script").into()),
         }
     }
 
@@ -300,7 +300,7 @@ impl<'a> Volumes<'a> {
         }
         match self.console.ask_outside(&Request::Load(volume))? {
             (Reply::Loaded(loaded), _) => Ok(loaded),
-            (reply, _) => Err(Stop::because(format_args!("the monitor answered {reply:?} to a load"))),
+            (reply, _) => Err(NoReply::Unexpected(reply, "a load").into()),
         }
     }
 
@@ -334,14 +334,6 @@ impl<'a> Volumes<'a> {
             }
         }
         Ok(())
-    }
-}
-
-/// How the command of `-P` ended, in words.
-fn how_it_ended(status: u32) -> String {
-    match status.checked_sub(KILLED) {
-        Some(signal) => format!("killed by signal {signal}"),
-        None => format!("exit status {status}"),
     }
 }
 

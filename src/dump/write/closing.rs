@@ -1,49 +1,40 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The end of a volume: its contents are made safe before success is reported or recorded.
 
-use crate::dump::Stop;
-use crate::dump::planner::reason;
+use crate::dump::stop::{Reason, Stop, VolumeError};
 use crate::dump::volumes::Ended;
+use crate::dump::volumes::fault::{Fault, RemoteFault};
 use crate::dump::volumes::medium::Medium;
-use crate::dump::volumes::outputs::Failure;
 use crate::dump::write::{VolumeEnd, Writing};
 use crate::media::Kind;
+use crate::monitor::index_file::IndexFile;
 use crate::operator;
 use crate::operator::{Attention, MediaMessage, Message, Remark, StopMessage, Sums};
 use crate::os::time;
 
 impl Writing<'_, '_> {
     /// Closes a medium that is full; there is more to come.
-    pub(super) fn close_full(&mut self, mut medium: Medium) -> Result<VolumeEnd, Stop> {
+    pub(super) fn close_full(&mut self, mut medium: Medium) -> Result<VolumeEnd, VolumeError> {
         medium.unload = self.volumes.is_to_be_unloaded();
         if self.ledger.on_volume == 0 {
-            return Err(Stop::because(format_args!("{} takes not even one chunk", medium.name.display())));
+            return Err(Reason::NoRoom(medium.name).into());
         }
-        if let Err(reason) = self.secure(&medium)? {
-            return self.name_failure(reason, medium);
+        if let Err(error) = self.secure(&medium) {
+            return Err(self.failure(error, medium));
         }
-        match self.volumes.close_safe(medium)? {
-            Ok(()) => Ok(VolumeEnd::Full),
-            Err(failure) => Ok(VolumeEnd::Failed(failure)),
-        }
+        self.volumes.close_safe(medium)?;
+        Ok(VolumeEnd::Full)
     }
 
-    /// Makes what is on the medium safe, and reads it back if that is wanted. The inner error is why it is not safe.
-    pub(super) fn secure(&mut self, medium: &Medium) -> Result<Result<(), String>, Stop> {
-        let safe = medium.make_safe(self.ledger.bytes, self.records());
-        if let Err(error) = safe {
-            return Ok(Err(error.to_string()));
-        }
-        if let Err(reason) = self.volumes.finish(medium, self.ledger.bytes)? {
-            return Ok(Err(reason));
-        }
-        if let Err(errno) = self.wait_until_read(medium)? {
-            return Ok(Err(reason(errno)));
-        }
+    /// Makes what is on the medium safe, and reads it back if that is wanted.
+    pub(super) fn secure(&mut self, medium: &Medium) -> Result<(), VolumeError> {
+        medium.make_safe(self.ledger.bytes, self.records())?;
+        self.volumes.finish(medium, self.ledger.bytes)?;
+        self.wait_until_read(medium)?;
         if self.ledger.verification.is_some() {
             self.verify(medium)?;
         }
-        Ok(medium.leave(self.ledger.verification.is_some()).map_err(|error| error.to_string()))
+        Ok(medium.leave(self.ledger.verification.is_some())?)
     }
 
     /// Records on this medium.
@@ -52,7 +43,7 @@ impl Writing<'_, '_> {
     }
 
     /// All that was to go on this medium is on it.
-    pub(super) fn close(&mut self, medium: Medium, ended: Ended) -> Result<VolumeEnd, Stop> {
+    pub(super) fn close(&mut self, medium: Medium, ended: Ended) -> Result<VolumeEnd, VolumeError> {
         if ended == Ended::Dump {
             return self.close_last(medium);
         }
@@ -60,13 +51,13 @@ impl Writing<'_, '_> {
     }
 
     /// The last volume: success is reported, and the dump recorded, only when the volume is safe.
-    pub(super) fn close_last(&mut self, medium: Medium) -> Result<VolumeEnd, Stop> {
-        if let Err(reason) = self.secure(&medium)? {
-            return self.name_failure(reason, medium);
+    pub(super) fn close_last(&mut self, medium: Medium) -> Result<VolumeEnd, VolumeError> {
+        if let Err(error) = self.secure(&medium) {
+            return Err(self.failure(error, medium));
         }
         let console = &self.started.console;
         if let Some(verification) = &mut self.ledger.verification {
-            verification.finish().map_err(Stop::because)?;
+            verification.finish()?;
             console.say(Message::Verified { volumes: self.filler.volume() });
         }
         let volumes = (!self.volumes.is_stdout()).then_some(self.filler.volume());
@@ -91,9 +82,7 @@ impl Writing<'_, '_> {
         if !safe_at_close {
             self.record()?;
         }
-        if let Err(failure) = self.volumes.close_safe(medium)? {
-            return Ok(VolumeEnd::Failed(failure));
-        }
+        self.volumes.close_safe(medium)?;
         if safe_at_close {
             self.record()?;
         }
@@ -107,8 +96,12 @@ impl Writing<'_, '_> {
     pub(super) fn record(&mut self) -> Result<(), Stop> {
         let index = self.write_index()?;
         let console = &self.started.console;
-        let recorded = console.ask_to_record(&self.started.job.dumpdates)?;
-        recorded.map_err(Stop::because)?;
+        let (dumpdates, file) = (&self.started.job.dumpdates, self.started.index.as_ref());
+        if let Some(unrecorded) = console.ask_to_record(dumpdates)? {
+            let line = unrecorded.line(dumpdates, self.index_name(), file.map(IndexFile::names));
+            console.say(Remark(format_args!("{line}")));
+            return Err(Stop::Told);
+        }
         self.report_index(index);
         if self.started.job.update_dumpdates {
             let date = self.started.identity.date;
@@ -119,13 +112,13 @@ impl Writing<'_, '_> {
     }
 
     /// The medium took `records` records of the chunk that it ended in, and no more.
-    pub(super) fn end_of_medium(&mut self, medium: Medium, records: u32) -> Result<VolumeEnd, Stop> {
+    pub(super) fn end_of_medium(&mut self, medium: Medium, records: u32) -> Result<VolumeEnd, VolumeError> {
         let console = &self.started.console;
         self.count_records(records);
         console.say(MediaMessage::EndOfTape);
-        let full = reason(libc::ENOSPC);
+        let full = Fault::System(libc::ENOSPC);
         if self.volumes.is_stdout() {
-            return Ok(VolumeEnd::Failed(Failure { reason: full, medium: Some(medium) }));
+            return Err(VolumeError::from(full).with(medium));
         }
         // Where another file has a name already the dump goes on by itself.
         if matches!(medium.kind, Kind::File | Kind::Stream)
@@ -142,21 +135,20 @@ impl Writing<'_, '_> {
                     .say(Remark(format_args!("{name} is too small for one record of {ntrec} tape blocks"))),
                 Some(_) => console.say(Remark(format_args!("{name} is too small for one compressed chunk"))),
             }
-            return Err(Stop::Told);
+            return Err(Stop::Told.into());
         }
         self.close_full(medium)
     }
 
-    pub(super) fn failed(&mut self, medium: Medium, errno: i32) -> Result<VolumeEnd, Stop> {
+    pub(super) fn failed(&mut self, medium: Medium, errno: i32) -> Result<VolumeEnd, VolumeError> {
         if errno == libc::EPIPE && medium.kind == Kind::Stream && !self.volumes.is_command() {
             self.started.console.say(StopMessage::BrokenPipe);
-            return Err(Stop::Told);
+            return Err(Stop::Told.into());
         }
-        let reason = reason(errno);
-        if errno == libc::EPROTO && medium.kind.is_remote() {
-            let reason = format!("the remote host violates the rmt protocol: {reason}");
-            return self.name_failure(reason, medium);
-        }
-        self.name_failure(reason, medium)
+        let fault = match errno == libc::EPROTO && medium.kind.is_remote() {
+            true => Fault::Remote(RemoteFault::Protocol),
+            false => Fault::System(errno),
+        };
+        Err(self.failure(fault.into(), medium))
     }
 }

@@ -4,10 +4,10 @@
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use crate::dump::Stop;
+use crate::dump::stop::{Stop, VolumeError};
+use crate::dump::volumes::fault::Fault;
 use crate::dump::volumes::medium::Medium;
-use crate::dump::volumes::outputs::Failure;
-use crate::dump::write::{VolumeEnd, Writing};
+use crate::dump::write::Writing;
 use crate::media::Kind;
 use crate::operator::StopMessage;
 use crate::os::output;
@@ -20,10 +20,10 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(2), Duration::from_mi
 impl Writing<'_, '_> {
     /// Waits until all that was written to a pipe or socket has been read, however long that takes. Signals do what they do at any time.
     ///
-    /// The outer error ends the dump: the reader has exited. For the command of `-P` that is the inner error.
-    pub(super) fn wait_until_read(&mut self, medium: &Medium) -> Result<Result<(), i32>, Stop> {
+    /// Errors: the reader has exited. That ends the dump, unless it is the command of `-P`.
+    pub(super) fn wait_until_read(&mut self, medium: &Medium) -> Result<(), VolumeError> {
         if medium.kind != Kind::Stream {
-            return Ok(Ok(()));
+            return Ok(());
         }
         // restore(8) reads records of its own length, and need not read what fills the last one behind the end of the dump.
         let padding = if self.ledger.frames.is_none() { self.filler.padding() } else { 0 };
@@ -31,12 +31,14 @@ impl Writing<'_, '_> {
         let mut pause = PAUSE.0;
         loop {
             match output::unread(medium.fd.as_fd())? {
-                Unread::Nothing => return Ok(Ok(())),
-                Unread::Lost(bytes) if bytes <= padding => return Ok(Ok(())),
-                Unread::Lost(_) if self.volumes.is_command() => return Ok(Err(libc::EPIPE)),
+                Unread::Nothing => return Ok(()),
+                Unread::Lost(bytes) if bytes <= padding => return Ok(()),
+                Unread::Lost(_) if self.volumes.is_command() => {
+                    return Err(Fault::System(libc::EPIPE).into());
+                }
                 Unread::Lost(_) => {
                     self.started.console.say(StopMessage::BrokenPipe);
-                    return Err(Stop::Told);
+                    return Err(Stop::Told.into());
                 }
                 Unread::Something => self.handle_events_within(Some(pause))?,
             }
@@ -44,17 +46,16 @@ impl Writing<'_, '_> {
         }
     }
 
-    /// A volume that has to be written again, for this reason. That of a command is how it ended, if it says that itself: then the broken
-    /// pipe comes from that.
-    pub(super) fn name_failure(&mut self, reason: String, medium: Medium) -> Result<VolumeEnd, Stop> {
+    /// Why a volume on `medium` has to be written again. That of a command is how it ended, if it says that itself: then the broken pipe
+    /// comes from that.
+    pub(super) fn failure(&mut self, error: VolumeError, medium: Medium) -> VolumeError {
         if !self.volumes.is_command() {
-            return Ok(VolumeEnd::Failed(Failure { reason, medium: Some(medium) }));
+            return error.with(medium);
         }
         drop(medium);
-        let failure = match self.volumes.wait_for_command()? {
-            Err(failure) => failure,
-            Ok(()) => Failure { reason, medium: None },
-        };
-        Ok(VolumeEnd::Failed(failure))
+        match error {
+            VolumeError::Failed(_) => self.volumes.wait_for_command().err().unwrap_or(error),
+            VolumeError::Stop(_) => error,
+        }
     }
 }

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Collects and writes the index of a running dump.
 
-use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::dump::Stop;
+use crate::dump::stop::{Reason, Stop};
 use crate::dump::volumes::Chunk;
 use crate::dump::write::Writing;
+use crate::monitor::index_file::Unwritten;
 use crate::operator::{Message, Remark};
-use crate::os::errno::strerror;
 use crate::workers::order::InFlight;
 use dumpstream::index::Head;
 
@@ -53,12 +52,13 @@ impl Writing<'_, '_> {
         let head = Head { files: indexing.files(), ..head };
         let mut walk = indexing.walk();
         let written = match indexing.is_full() {
-            true => Err(io::Error::other("too many names")),
-            false => file.write(&head, &mut walk, || self.handle_events_within(Some(Duration::ZERO)))?,
+            true => Err(Unwritten::System(io::Error::other("too many names"))),
+            false => file.write(&head, &mut walk, || self.handle_events_within(Some(Duration::ZERO))),
         };
         match written {
             Ok(lines) => Ok(Some(Index { lines, left_out: walk.left_out() })),
-            Err(error) => Err(self.no_index(&strerror(&error))),
+            Err(Unwritten::Ended(stop)) => Err(stop),
+            Err(Unwritten::System(error)) => Err(Reason::Index(self.index_name().into(), error).into()),
         }
     }
 
@@ -71,15 +71,11 @@ impl Writing<'_, '_> {
                 "{left_out} names omitted from the index: directories are nested too deeply"
             )));
         }
-        console.say(Message::Indexed { lines, name: self.index_name() });
-    }
-
-    fn no_index(&self, why: &str) -> Stop {
-        Stop::because(format_args!("the index {}: {why}", self.index_name().display()))
+        console.say(Message::Indexed { lines, name: self.index_name().as_os_str() });
     }
 
     /// As the command line has it.
-    fn index_name(&self) -> &OsStr {
-        self.started.job.index.as_deref().map(Path::as_os_str).unwrap_or_default()
+    pub(super) fn index_name(&self) -> &Path {
+        self.started.job.index.as_deref().unwrap_or(Path::new(""))
     }
 }

@@ -8,7 +8,7 @@ mod ledger;
 pub mod places;
 mod report;
 mod verify;
-mod written;
+pub mod written;
 
 use std::ffi::OsStr;
 use std::num::NonZeroU64;
@@ -16,13 +16,14 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use crate::disk::Disk;
-use crate::dump::Stop;
 use crate::dump::passes::Notice;
 use crate::dump::planner::{SIGNALS, stopped};
 use crate::dump::prepare::Started;
 use crate::dump::source::Source;
+use crate::dump::stop::{Reason, Stop, VolumeError};
+use crate::dump::volumes::fault::Failure;
 use crate::dump::volumes::medium::Medium;
-use crate::dump::volumes::outputs::{Failure, Volumes};
+use crate::dump::volumes::outputs::Volumes;
 use crate::dump::volumes::{Ended, Filler};
 use crate::dump::write::ledger::Ledger;
 use crate::dump::write::places::Indexing;
@@ -76,8 +77,6 @@ enum VolumeEnd {
     Dump,
     /// There is more, for another volume.
     Full,
-    /// It has to be written again.
-    Failed(Failure),
 }
 
 impl<'a, 'd> Writing<'a, 'd> {
@@ -95,7 +94,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         queue: &'a mut EventQueue,
     ) -> Result<Writing<'a, 'd>, Stop> {
         let crew = Crew::start(slots, started.job.compress, started.job.verify, disk, queue)?;
-        sandbox::enter(Role::Planner).map_err(Stop::because)?;
+        sandbox::enter(Role::Planner)?;
         started.console.watch(crew.children());
         let estimate = u64::try_from(estimate).unwrap_or(0);
         let progress = Progress::new(started.clock.now(), estimate);
@@ -137,14 +136,15 @@ impl<'a, 'd> Writing<'a, 'd> {
             // A volume that fails is written again from here.
             let checkpoint = self.filler.clone();
             let mark = self.ledger.mark(&self.started.console.losses());
-            match self.write_volume(in_step)? {
-                VolumeEnd::Dump => return Ok(()),
-                VolumeEnd::Full => {
+            match self.write_volume(in_step) {
+                Ok(VolumeEnd::Dump) => return Ok(()),
+                Ok(VolumeEnd::Full) => {
                     self.ledger.end_volume();
                     let volume = self.filler.volume() + 1;
                     self.change(volume, false)?;
                 }
-                VolumeEnd::Failed(failure) => {
+                Err(VolumeError::Stop(stop)) => return Err(stop),
+                Err(VolumeError::Failed(failure)) => {
                     self.ask_to_rewrite(failure)?;
                     self.filler = checkpoint;
                     self.ledger.roll_back(mark, &mut self.started.console.losses());
@@ -163,17 +163,17 @@ impl<'a, 'd> Writing<'a, 'd> {
 
     /// Reports a failed volume, and asks whether to rewrite it.
     fn ask_to_rewrite(&mut self, failure: Failure) -> Result<(), Stop> {
-        let Failure { reason, medium } = failure;
+        let Failure { fault, medium } = failure;
         let console = &self.started.console;
         let volume = self.filler.volume();
         if self.volumes.is_stdout() {
             console.say(MediaMessage::WriteErrorOn(OsStr::new("standard output")));
-            console.say(Remark(format_args!("{reason}")));
+            console.say(Remark(format_args!("{fault}")));
             console.say(MediaMessage::CannotRecover);
             return Err(Stop::Told);
         }
         console.say(MediaMessage::WriteErrorInVolume { blocks: self.ledger.on_volume, volume });
-        console.say(Remark(format_args!("{}: {reason}", self.volumes.name(volume).display())));
+        console.say(Remark(format_args!("{}: {fault}", self.volumes.name(volume).display())));
         console.broadcast(Attention::WriteError);
         if !console.ask(Question::Restart)? {
             return Err(Stop::Told);
@@ -187,7 +187,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         self.change(volume + 1, true)
     }
 
-    fn write_volume(&mut self, in_step: bool) -> Result<VolumeEnd, Stop> {
+    fn write_volume(&mut self, in_step: bool) -> Result<VolumeEnd, VolumeError> {
         let inode = self.filler.begin_volume();
         let volume = self.filler.volume();
         let medium = self.volumes.open(volume, in_step)?;
@@ -201,7 +201,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         if let Err(error) = medium.cut_old_tail(self.started.stdout_appends) {
             self.crew.release_medium()?;
             self.wait_until_ready()?;
-            return Ok(VolumeEnd::Failed(Failure { reason: error.to_string(), medium: Some(medium) }));
+            return Err(VolumeError::from(error).with(medium));
         }
         self.crew.start_writing()?;
         if volume > 1 {
@@ -215,7 +215,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         if !matches!(outcome, Some(Outcome::Failed { .. }))
             && let Some(frames) = self.ledger.frames.as_ref().filter(|frames| !frames.entries().is_empty())
         {
-            let table = frames.encode().ok_or_else(|| Stop::because("too many frames for one volume"))?;
+            let table = frames.encode().ok_or(Reason::TooManyFrames)?;
             outcome = self.write_table(&medium, &table)?.or(outcome);
         }
         self.crew.release_medium()?;

@@ -2,9 +2,9 @@
 //! Reports of a running dump: notices, read errors and the data they affect, progress.
 
 use crate::disk::Fault;
-use crate::dump::Stop;
 use crate::dump::console::Reader;
 use crate::dump::passes::Notice;
+use crate::dump::stop::Stop;
 use crate::dump::volumes::Chunk;
 use crate::dump::write::Writing;
 use crate::operator;

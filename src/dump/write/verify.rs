@@ -3,8 +3,7 @@
 
 use std::os::fd::AsFd;
 
-use crate::dump::Stop;
-use crate::dump::planner::reason;
+use crate::dump::stop::{Reason, Stop};
 use crate::dump::volumes::Chunk;
 use crate::dump::volumes::medium::Medium;
 use crate::dump::write::Writing;
@@ -23,7 +22,7 @@ impl Writing<'_, '_> {
         let total = self.ledger.verification.as_ref().map_or(0, |verification| verification.progress().1);
         self.reading_back = Some(Progress::new(now, total));
         self.show_verifying(false);
-        medium.go_to_start().map_err(Stop::because)?;
+        medium.go_to_start().map_err(Reason::NotWound)?;
         self.crew.take_medium(medium.fd.as_fd(), medium.kind, None, false)?;
         self.wait_until_ready()?;
         self.crew.start_writing()?;
@@ -40,8 +39,7 @@ impl Writing<'_, '_> {
                 None => self.handle_events()?,
             }
             if let Some(Outcome::Failed { errno, .. }) = self.stopped {
-                let volume = self.filler.volume();
-                return Err(Stop::because(format_args!("volume {volume}: not read back: {}", reason(errno))));
+                return Err(Reason::NotReadBack(self.filler.volume(), errno).into());
             }
         }
         self.reading_back = None;
@@ -79,7 +77,7 @@ impl Writing<'_, '_> {
     pub(super) fn checked(&mut self, sequence: u64, bytes: u32, digest: Digest) -> Result<(), Stop> {
         let Some(verification) = &mut self.ledger.verification else { return Ok(()) };
         let blocks = verification.awaited().map_or(0, |part| part.blocks);
-        verification.read(bytes, digest, self.crew.settled(sequence, blocks)).map_err(Stop::because)?;
+        verification.read(bytes, digest, self.crew.settled(sequence, blocks))?;
         self.show_verifying(false);
         Ok(())
     }

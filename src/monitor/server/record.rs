@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The final checks of the monitor: whether a volume is unchanged since it was written, and the record of a complete dump.
 
-use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use super::{LOCK, Monitor};
+use crate::dump::dumpdates_file::Unwritten;
 use crate::job::Output;
+use crate::monitor::index_file::Unkept;
 use crate::monitor::protocol::Reply;
-use crate::os::errno::strerror;
+use crate::monitor::refusal::{NoRecord, Unrecorded, Unsound, errno_of};
 use crate::os::{disk, output, shared};
 
 /// How often a lock that another program holds is tried.
@@ -30,11 +31,9 @@ impl Monitor<'_> {
         let looked = match (&self.job.output, &self.written) {
             (Output::Stdout, _) => {
                 let end = self.stdout_start.map(|start| start.saturating_add(bytes));
-                look(OsStr::new("standard output"), stdout.as_fd(), end)
+                look(stdout.as_fd(), end)
             }
-            (Output::Names(names), Some((open, fd))) if *open == volume => {
-                look(&names.of(volume), fd.as_fd(), Some(bytes))
-            }
+            (Output::Names(_), Some((open, fd))) if *open == volume => look(fd.as_fd(), Some(bytes)),
             _ => return Err(io::ErrorKind::InvalidInput.into()),
         };
         match looked {
@@ -42,7 +41,7 @@ impl Monitor<'_> {
                 self.written = None;
                 self.reply(&Reply::Sound, None)
             }
-            Err(why) => self.reply(&Reply::Refused(why), None),
+            Err(why) => self.reply(&Reply::Unsound(why), None),
         }
     }
 
@@ -55,7 +54,7 @@ impl Monitor<'_> {
                     self.complete = true;
                     self.reply(&Reply::Recorded, None)
                 }
-                Err(why) => self.reply(&Reply::Refused(why), None),
+                Err(why) => self.reply(&Reply::Unrecorded(why), None),
             };
         }
         self.is_locked_by_another = true;
@@ -74,52 +73,57 @@ impl Monitor<'_> {
 
     /// Gives the index its name, and enters the dump in the dumpdates file, which is locked. Between the two there is nothing to wait for.
     ///
-    /// Errors, one line: neither is done.
-    fn record(&self) -> Result<(), String> {
+    /// Errors: neither is done.
+    fn record(&self) -> Result<(), Unrecorded> {
         if let Some((volume, _)) = &self.written {
-            return Err(format!("volume {volume} is not finished"));
+            return Err(Unrecorded { why: NoRecord::Volume(*volume), index_lost: None });
         }
-        if let Some(index) = self.index
-            && let Err(error) = index.names().keep()
-        {
-            return Err(self.without_index(format!("the index {}: {error}", self.index_name().display())));
+        if let Some(index) = self.index {
+            index.names().keep().map_err(|unkept| self.without_index(unkept.into()))?;
         }
-        match self.kept.record.as_ref().map(|record| record.write()) {
-            Some(Err(why)) => Err(self.without_index(why)),
-            _ => Ok(()),
+        match &self.kept.record {
+            Some(record) => record.write().map_err(|unwritten| self.without_index(unwritten.into())),
+            None => Ok(()),
         }
     }
 
-    /// The dump is not recorded, for this reason, and so its index does not stay.
-    fn without_index(&self, why: String) -> String {
-        match self.index.map(|index| index.names().take_back()) {
-            Some(Err(error)) => {
-                let name = self.index_name().display();
-                format!("{why}; the index {name} is not put back: {}", strerror(&error))
+    /// The dump is not recorded, and so its index does not stay.
+    fn without_index(&self, why: NoRecord) -> Unrecorded {
+        let taken_back = self.index.map_or(Ok(()), |index| index.names().take_back());
+        Unrecorded { why, index_lost: taken_back.err().as_ref().map(errno_of) }
+    }
+}
+
+impl From<Unkept> for NoRecord {
+    fn from(unkept: Unkept) -> NoRecord {
+        match unkept {
+            Unkept::System(error) => NoRecord::Index(errno_of(&error)),
+            Unkept::Replaced => NoRecord::IndexReplaced,
+            Unkept::UnfinishedReplaced => NoRecord::UnfinishedReplaced,
+        }
+    }
+}
+
+impl From<Unwritten> for NoRecord {
+    fn from(unwritten: Unwritten) -> NoRecord {
+        match unwritten {
+            Unwritten::System(error) => NoRecord::Dumpdates(errno_of(&error)),
+            Unwritten::Removed => NoRecord::DumpdatesRemoved,
+            Unwritten::TooLarge => NoRecord::DumpdatesTooLarge,
+            Unwritten::Damaged(first, second) => {
+                NoRecord::DumpdatesDamaged(errno_of(&first), errno_of(&second))
             }
-            _ => why,
         }
-    }
-
-    /// As the command line has it.
-    fn index_name(&self) -> &OsStr {
-        self.job.index.as_deref().map(std::path::Path::as_os_str).unwrap_or_default()
     }
 }
 
 /// Looks at a file that a volume is written to, which ends at `end` if that is known.
-///
-/// Errors, one line: it is not safe.
-fn look(name: &OsStr, fd: BorrowedFd<'_>, end: Option<u64>) -> Result<(), String> {
-    let name = name.display();
-    let told = |error: io::Error| format!("{name}: {}", strerror(&error));
-    output::sync(fd).map_err(told)?;
-    let size = disk::media_size(fd).map_err(told)?;
-    if let Some(end) = end.filter(|end| *end != size) {
-        return Err(format!("{name} has {size} bytes, but {end} were written"));
+fn look(fd: BorrowedFd<'_>, end: Option<u64>) -> Result<(), Unsound> {
+    output::sync(fd)?;
+    let size = disk::media_size(fd)?;
+    match end.filter(|end| *end != size) {
+        Some(end) => Err(Unsound::Length { size, end }),
+        None if shared::has_name(fd)? => Ok(()),
+        None => Err(Unsound::Removed),
     }
-    if !shared::has_name(fd).map_err(told)? {
-        return Err(format!("{name} was removed while it was written"));
-    }
-    Ok(())
 }
