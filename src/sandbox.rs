@@ -3,6 +3,7 @@
 //!
 //! The order in every process: open, limit, [`enter`], [`assert_entered`], and only then look at the disk.
 
+use crate::os::sandbox::QUEUE_RIGHTS;
 pub use crate::os::sandbox::{Entered, Ioctl, Right, Role};
 use std::fmt;
 use std::io;
@@ -30,7 +31,7 @@ pub enum DescriptorKind {
     /// A child. Held by its parent, limited in the planner.
     ProcessDescriptor,
     /// An event queue. Held by its owner.
-    #[allow(dead_code, reason = "only FreeBSD limits it")]
+    #[allow(dead_code, reason = "it is limited where it is made")]
     Queue,
     /// The index that is written. Held by the planner.
     Index,
@@ -78,8 +79,7 @@ impl DescriptorKind {
             DescriptorKind::Pipe => &[Write, Event, Fsync],
             DescriptorKind::RmtSocket | DescriptorKind::RingSocket => &[Read, Write, Event],
             DescriptorKind::ProcessDescriptor => &[Event, Pdkill],
-            // One queue can be waited on in another.
-            DescriptorKind::Queue => &[Kqueue, Event],
+            DescriptorKind::Queue => QUEUE_RIGHTS,
             DescriptorKind::Index => &[Write, Fsync],
             DescriptorKind::Terminal | DescriptorKind::Stdio => &[Read, Write, Event, Fstat, Ioctl],
             DescriptorKind::StandardOutput => &[Write, Event, Fstat, Fsync],

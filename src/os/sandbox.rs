@@ -32,6 +32,9 @@ pub enum Right {
     Kqueue,
 }
 
+/// What an event queue keeps; one queue can be waited on in another. It is limited where it is made.
+pub const QUEUE_RIGHTS: &[Right] = &[Right::Kqueue, Right::Event];
+
 /// An ioctl that a descriptor keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ioctl {

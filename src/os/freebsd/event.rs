@@ -5,10 +5,10 @@ use crate::os::event::Event;
 use crate::os::freebsd::process::{error_number, exit_event, status_of};
 use crate::os::freebsd::sandbox;
 use crate::os::process::Child;
+use crate::os::sandbox::QUEUE_RIGHTS;
 use crate::os::signals;
 use crate::os::signals::Sig;
 use crate::os::{invalid, retry};
-use crate::sandbox::DescriptorKind;
 use nix::errno::Errno;
 use nix::sys::event::{EvFlags, EventFilter, FilterFlag, KEvent, Kqueue};
 use std::io;
@@ -113,7 +113,7 @@ impl Queue {
 /// A kqueue with the rights of the table from the start, wherever it is made.
 fn limited_kqueue() -> io::Result<Kqueue> {
     let kqueue = Kqueue::new()?;
-    sandbox::limit(kqueue.as_fd(), DescriptorKind::Queue.rights(), DescriptorKind::Queue.ioctls())?;
+    sandbox::limit(kqueue.as_fd(), QUEUE_RIGHTS, &[])?;
     Ok(kqueue)
 }
 
