@@ -2,7 +2,7 @@
 //! Tape blocks that were not written because of end of media.
 
 use crate::dump::passes::Notice;
-use crate::dump::volumes::filler::{Chunk, What};
+use crate::dump::volumes::chunk::{Chunk, What};
 use dumpstream::TP_BSIZE;
 use dumpstream::{Block, RecordType};
 use ufs::{ByteOffset, Ino};
@@ -49,8 +49,15 @@ impl Left {
     }
 }
 
-/// The blocks of `chunk` from tape block `from` on, and the notices of it that were not printed; `buffer` is what was filled for it.
-pub(super) fn of_chunk(chunk: &Chunk, buffer: &[u8], from: u32) -> Vec<Leftover> {
+impl Chunk {
+    /// What of the chunk, filled into `buffer`, has to be placed again when only `from` tape blocks of it are on the medium, and the
+    /// notices of it that were not printed.
+    pub fn leftovers(&self, buffer: &[u8], from: u32) -> Vec<Leftover> {
+        of_chunk(self, buffer, from)
+    }
+}
+
+fn of_chunk(chunk: &Chunk, buffer: &[u8], from: u32) -> Vec<Leftover> {
     let mut out = Vec::new();
     let mut notices = chunk.notices.iter().peekable();
     for piece in &chunk.pieces {

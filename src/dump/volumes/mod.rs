@@ -5,6 +5,7 @@
 //! is placed, is all that is needed to write that volume again. What an end of medium left unwritten is given back to it as
 //! [`Leftover`]s, and comes out first on the next volume.
 
+mod chunk;
 pub mod fault;
 mod filler;
 mod leftover;
@@ -12,7 +13,8 @@ pub mod medium;
 pub mod outputs;
 pub mod remote;
 
-pub use filler::{Chunk, Ended, Filler, Shape, What};
+pub use chunk::{Chunk, What};
+pub use filler::{Ended, Filler, Shape};
 pub use leftover::Leftover;
 
 /// How much a volume takes.
