@@ -5,6 +5,7 @@ pub mod autoloader;
 pub mod client;
 pub mod commands;
 pub mod index_file;
+mod index_names;
 pub mod protocol;
 pub mod refusal;
 pub mod server;

@@ -7,7 +7,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use crate::dumpdates::DumpdatesError;
-use crate::monitor::index_file::IndexNames;
+use crate::monitor::index_names::IndexNames;
 use crate::objects::identity::{Relation, Role};
 use crate::objects::outputs::Unfit;
 use crate::os::errno::strerror;

@@ -10,7 +10,7 @@ use crate::job::Job;
 use crate::monitor::commands::supervisor;
 use crate::monitor::commands::supervisor::Supervisor;
 use crate::monitor::commands::task::{FromRunner, Task, TaskKind, ToRunner};
-use crate::monitor::index_file::{FileId, IndexNames};
+use crate::monitor::index_names::{FileId, IndexNames};
 use crate::os::process::Orphan;
 use crate::os::socket::{MAX_FRAME, pair, recv_frame, send_frame};
 use crate::os::spawn::spawn;

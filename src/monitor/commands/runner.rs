@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::event::{Child, Event, EventQueue, ExitStatus};
 use crate::job::Job;
 use crate::monitor::commands::task::{FromRunner, Task, TaskKind, ToRunner};
-use crate::monitor::index_file::IndexNames;
+use crate::monitor::index_names::IndexNames;
 use crate::os::socket::{MAX_FRAME, recv_frame, send_frame};
 use crate::os::spawn::run;
 use crate::os::{output, process, reaper};

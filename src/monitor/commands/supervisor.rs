@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::event::{Event, EventQueue, ExitStatus};
 use crate::job::Job;
 use crate::monitor::commands::runner::Runner;
-use crate::monitor::index_file::{FileId, IndexNames};
+use crate::monitor::index_names::{FileId, IndexNames};
 use crate::os::process::Orphan;
 use crate::os::reaper;
 use crate::os::socket::{MAX_FRAME, recv_frame, send_frame};

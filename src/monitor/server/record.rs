@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{LOCK, Monitor};
 use crate::dump::dumpdates_file::Unwritten;
 use crate::job::Output;
-use crate::monitor::index_file::Unkept;
+use crate::monitor::index_names::Unkept;
 use crate::monitor::protocol::Reply;
 use crate::monitor::refusal::{NoRecord, Unrecorded, Unsound, errno_of};
 use crate::os::{disk, output, shared};
