@@ -37,9 +37,9 @@ pub mod internals {
     pub use crate::fstab::Fstab;
     pub use crate::os::time::{ctime, parse_ctime};
     pub use crate::workers::extent::EXTENT_BYTES;
-    pub use crate::workers::order::Next;
+    pub use crate::dump::ring::order::{Next, Order};
     pub use crate::workers::protocol::FRAME_BYTES;
-    pub use crate::workers::{Extent, FromWorker, Order, Slots, ToWorker};
+    pub use crate::workers::{Extent, FromWorker, Slots, ToWorker};
 
     /// Modules whose items would have names without meaning here.
     pub mod dumpdates {

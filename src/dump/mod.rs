@@ -13,6 +13,7 @@ mod partition;
 pub mod passes;
 pub mod planner;
 pub mod prepare;
+pub mod ring;
 mod selection;
 mod signature;
 mod snapshot;

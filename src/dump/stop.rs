@@ -13,7 +13,7 @@ use crate::event::ExitStatus;
 use crate::monitor::client::NoReply;
 use crate::os::errno::strerror;
 use crate::sandbox;
-use crate::workers::pool::Broken;
+use crate::dump::ring::pool::Broken;
 
 /// Why a dump is aborted; the workers are then killed, and the exit code is 3.
 #[derive(Debug)]

@@ -8,16 +8,13 @@
 pub mod arena;
 pub mod digest;
 pub mod extent;
-pub mod pool;
 pub mod protocol;
 
 pub mod merge;
-pub mod order;
 pub mod read;
 pub mod worker;
 
 pub use arena::Slots;
 pub use digest::Digest;
 pub use extent::Extent;
-pub use order::Order;
 pub use protocol::{FromWorker, OnMedium, Outcome, Placed, ToWorker, Token};

@@ -207,6 +207,11 @@ const SILENT: u32 = 14;
 /// The tag and the numbers of a frame.
 type Words = [u64; FRAME_BYTES / 8];
 
+/// Faults that a chunk of `blocks` tape blocks can have: one for each read, which is a tape block at least, and one for each sector.
+pub fn most_faults(blocks: u32) -> usize {
+    blocks as usize * 3
+}
+
 impl ToWorker {
     /// As it is sent: a tag, then its numbers in turn, 8 bytes each.
     pub fn encode(&self) -> [u8; FRAME_BYTES] {

@@ -10,7 +10,7 @@ use crate::dump::volumes::Chunk;
 use crate::dump::write::Writing;
 use crate::monitor::index_file::Unwritten;
 use crate::operator::{Message, Remark};
-use crate::workers::order::InFlight;
+use crate::dump::ring::order::InFlight;
 use dumpstream::index::Head;
 
 /// An index that is written and has no name yet.

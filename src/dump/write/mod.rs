@@ -35,8 +35,8 @@ use crate::operator::{Attention, MediaMessage, Progress, Question, Remark, pass_
 use crate::os::process::set_title;
 use crate::sandbox;
 use crate::sandbox::Role;
-use crate::workers::order::{InFlight, Next};
-use crate::workers::pool::{Crew, News};
+use crate::dump::ring::order::{InFlight, Next};
+use crate::dump::ring::pool::{Crew, News};
 use crate::workers::{Outcome, Slots};
 use dumpstream::TP_BSIZE;
 use ufs::FileSystem;
@@ -333,7 +333,7 @@ impl<'a, 'd> Writing<'a, 'd> {
                 None => Ok(()),
             },
             Event::ChildExited { key, status } => match self.crew.child_of(key) {
-                Some(worker) => Err(crate::workers::pool::Broken::Ended(worker, status).into()),
+                Some(worker) => Err(crate::dump::ring::pool::Broken::Ended(worker, status).into()),
                 None => Ok(()),
             },
             Event::Signal(Sig::Info) if self.reading_back.is_some() => {

@@ -11,7 +11,7 @@ use crate::dump::passes::Notice;
 use crate::dump::volumes::Chunk;
 use crate::workers::arena::Slots;
 use crate::workers::digest::Digest;
-use crate::workers::protocol::{Outcome, Placed};
+use crate::workers::protocol::{Outcome, Placed, most_faults};
 use dumpstream::TP_BSIZE;
 
 /// A chunk that has been given to its worker.
@@ -48,11 +48,6 @@ impl fmt::Display for Unasked {
 }
 
 impl std::error::Error for Unasked {}
-
-/// Faults that a chunk of `blocks` tape blocks can have: one for each read, which is a tape block at least, and one for each sector.
-pub fn most_faults(blocks: u32) -> usize {
-    blocks as usize * 3
-}
 
 /// What is to be done with the oldest chunk that was answered for.
 #[derive(Debug)]

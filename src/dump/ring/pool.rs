@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crate::compress::{Compressor, Level};
 use crate::disk::{Disk, Fault};
 use crate::dump::passes::Notice;
+use crate::dump::ring::order::{InFlight, Next, Order, Unasked};
 use crate::dump::volumes::{Chunk, Leftover, What};
 use crate::event::{Child, Event, EventQueue, ExitStatus};
 use crate::media::Kind;
@@ -21,10 +22,9 @@ use crate::os::spawn::spawn;
 use crate::sandbox;
 use crate::sandbox::{DescriptorKind, Role};
 use crate::workers::extent::EXTENT_BYTES;
-use crate::workers::order::{InFlight, Next, Unasked};
 use crate::workers::protocol::{BadFrame, FRAME_BYTES};
 use crate::workers::worker::{End, Worker};
-use crate::workers::{Extent, FromWorker, OnMedium, Order, Outcome, Slots, ToWorker, Token};
+use crate::workers::{Extent, FromWorker, OnMedium, Outcome, Slots, ToWorker, Token};
 use dumpstream::TP_BSIZE;
 
 /// A report of a worker.
