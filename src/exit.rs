@@ -9,3 +9,6 @@ pub const STARTUP: u8 = 1;
 pub const ABORTED: u8 = 3;
 /// All is well but for data that could not be read, and `--strict` was given.
 pub const UNREADABLE: u8 = 4;
+
+/// The program ends with this status; why has been reported.
+pub struct Refused(pub u8);

@@ -12,6 +12,7 @@ mod compress;
 mod disk;
 mod dump;
 mod dumpdates;
+mod dumpdates_file;
 mod event;
 mod exit;
 mod fstab;
@@ -32,12 +33,12 @@ pub mod internals {
     pub use crate::cli::{Request, command, parse};
     pub use crate::compress::unpacker::{Unpacker, WINDOW_LOG};
     pub use crate::dump::passes::{Criteria, Maps, MarkDirs, MarkFiles, Notice, Stream};
+    pub use crate::dump::ring::order::{Next, Order};
     pub use crate::dump::volumes::{Chunk, Ended, Filler, Limit, Shape, What};
     pub use crate::dump::write::places::Indexing;
     pub use crate::fstab::Fstab;
     pub use crate::os::time::{ctime, parse_ctime};
     pub use crate::workers::extent::EXTENT_BYTES;
-    pub use crate::dump::ring::order::{Next, Order};
     pub use crate::workers::protocol::FRAME_BYTES;
     pub use crate::workers::{Extent, FromWorker, Slots, ToWorker};
 
@@ -78,7 +79,6 @@ use std::process::ExitCode;
 use cli::Request;
 use dump::clock::{Clock, NotSeconds};
 use dump::{last_dumps, prepare};
-use monitor::server;
 use operator::{Operator, Refusal};
 
 /// Runs the program from the command line to its exit code.
@@ -164,7 +164,7 @@ fn dump(job: job::Job, mut operator: Operator) -> ExitCode {
     let Some(clock) = clock(&mut operator) else { return ExitCode::from(exit::STARTUP) };
     os::time::warm_up();
     match prepare::start(job, operator, clock, report) {
-        Ok((started, kept)) => ExitCode::from(server::run(started, kept)),
-        Err(prepare::Refused(code)) => ExitCode::from(code),
+        Ok(prepared) => ExitCode::from(dump::run::run(prepared)),
+        Err(exit::Refused(code)) => ExitCode::from(code),
     }
 }

@@ -3,8 +3,9 @@
 
 use std::path::Path;
 
-use crate::dump::{dumpdates_file, operand};
+use crate::dump::operand;
 use crate::dumpdates::last_dumps;
+use crate::dumpdates_file;
 use crate::operator::Operator;
 use crate::os::{mounts, time};
 

@@ -4,37 +4,42 @@
 use std::io;
 use std::os::fd::AsFd;
 
-use crate::dump::prepare::Started;
+use crate::dump::prepare::{OpenDisk, Started};
 use crate::job::Output;
-use crate::os::disk;
+use crate::monitor::client::Outside;
+use crate::operator::Operator;
+use crate::os::disk::{Kind, kind};
 use crate::sandbox::{DescriptorKind, Error, limit};
 
 /// Limits every descriptor of the planner that is open when it enters. Those that it makes later are limited where they are made.
-pub fn limit_planner(started: &Started) -> Result<(), Error> {
-    limit(started.disk.as_fd(), DescriptorKind::Disk)?;
-    limit(started.uncached(), DescriptorKind::Disk)?;
+pub fn limit_planner(
+    started: &Started,
+    disk: &OpenDisk,
+    operator: &Operator,
+    outside: &Outside,
+) -> Result<(), Error> {
+    limit(disk.fd.as_fd(), DescriptorKind::Disk)?;
+    limit(disk.uncached(), DescriptorKind::Disk)?;
     limit(io::stdin().as_fd(), DescriptorKind::Stdio)?;
     limit(io::stderr().as_fd(), DescriptorKind::Stdio)?;
     let stdout = match started.job.output {
-        Output::Stdout if !started.job.estimate_only => match disk::kind(io::stdout().as_fd()) {
-            Ok(disk::Kind::Regular) => DescriptorKind::OutputFile,
+        Output::Stdout if !started.job.estimate_only => match kind(io::stdout().as_fd()) {
+            Ok(Kind::Regular) => DescriptorKind::OutputFile,
             _ => DescriptorKind::StandardOutput,
         },
         _ => DescriptorKind::Stdio,
     };
     limit(io::stdout().as_fd(), stdout)?;
-    if let Some(tty) = started.console.tty() {
-        limit(tty, DescriptorKind::Terminal)?;
+    if let Ok(tty) = &started.tty {
+        limit(tty.as_fd(), DescriptorKind::Terminal)?;
     }
-    if let Some(terminal) = started.console.operator().display().terminal() {
+    if let Some(terminal) = operator.display().terminal() {
         limit(terminal, DescriptorKind::Terminal)?;
     }
-    if let Some(pipe) = started.console.operator().display().pipe() {
+    if let Some(pipe) = operator.display().pipe() {
         limit(pipe, DescriptorKind::Progress)?;
     }
-    if let Some(outside) = started.console.outside() {
-        limit(outside.socket().as_fd(), DescriptorKind::RingSocket)?;
-    }
+    limit(outside.socket().as_fd(), DescriptorKind::RingSocket)?;
     if let Some(index) = &started.index {
         limit(index.descriptor(), DescriptorKind::Index)?;
     }

@@ -4,14 +4,16 @@
 use std::fmt;
 
 use crate::disk::Disk;
+use crate::dump::console::Console;
 use crate::dump::partition;
 use crate::dump::partition::Tables;
-use crate::dump::passes::Notice;
-use crate::dump::prepare::{Refused, Started};
+use crate::dump::prepare::OpenDisk;
 use crate::dump::signature;
 use crate::dump::source::Source;
 use crate::exit;
-use crate::operator::Refusal;
+use crate::exit::Refused;
+use crate::job::Job;
+use crate::operator::{Refusal, Remark};
 use ufs::ByteOffset;
 use ufs::{self, COPY_UNIT, FileSystem, Superblock, Warning};
 
@@ -22,16 +24,17 @@ const MOST_NAMED: usize = 16;
 ///
 /// Errors: none can be dumped; this has been reported.
 pub(super) fn open<'a>(
-    started: &'a Started,
+    job: &Job,
+    opened: &OpenDisk,
+    console: &Console<'_>,
     source: Source<'a>,
 ) -> Result<(FileSystem<Source<'a>>, Disk<'a>), Refused> {
-    let console = &started.console;
     let refuse = |refusal: Refusal<'_>| {
         console.operator().refuse(refusal);
         Refused(exit::STARTUP)
     };
-    let name = &started.disk_name;
-    if let Some(partition) = &started.job.partition
+    let name = &opened.name;
+    if let Some(partition) = &job.partition
         && let Err(absent) = enter(&source, partition)
     {
         return Err(refuse(Refusal::CannotDump { name, reason: &absent.to_string() }));
@@ -41,7 +44,7 @@ pub(super) fn open<'a>(
         ufs::Error::Read(error) if error.offset.0 >= source.media() => ufs::Error::NotUfs,
         error => error,
     };
-    let found = match started.job.superblock {
+    let found = match job.superblock {
         Some(sector) => Superblock::copy_at(&source, ByteOffset(sector.saturating_mul(COPY_UNIT)))
             .map(|superblock| (superblock, Vec::new())),
         None => Superblock::find(&source),
@@ -53,17 +56,17 @@ pub(super) fn open<'a>(
         refuse(if is_ufs { Refusal::BadSuperblock { reason } } else { Refusal::NoSuperblock { reason } })
     })?;
     let (size, media) = (sb.offset_of(sb.size).0, source.media());
-    if started.provider && size > media {
+    if opened.provider && size > media {
         return Err(refuse(Refusal::LargerThanProvider { name, size, media }));
     }
     if size > media {
         warnings.push(Warning::Cut { size, media });
     }
     // Before 4.4BSD there was no such flag, and copies are not kept up to date.
-    if !sb.clean && sb.new_inodes && !started.live && started.job.superblock.is_none() {
+    if !sb.clean && sb.new_inodes && !opened.live && job.superblock.is_none() {
         warnings.push(Warning::NotClean);
     }
-    warnings.into_iter().for_each(|warning| console.notice(Notice::Warning(warning)));
+    warnings.into_iter().for_each(|warning| console.say(Remark(format_args!("WARNING: {warning}"))));
     let disk = source.set_superblock(&sb);
     let mut fs = FileSystem::with_superblock(sb, source);
     fs.settle_directories().map_err(|error| {

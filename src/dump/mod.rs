@@ -2,8 +2,7 @@
 //! A dump: its preparation outside the sandbox, and the planner inside, from the superblock to the last record.
 
 pub mod clock;
-pub mod console;
-pub mod dumpdates_file;
+mod console;
 pub mod last_dumps;
 pub mod limits;
 mod locate;
@@ -13,11 +12,16 @@ mod partition;
 pub mod passes;
 pub mod planner;
 pub mod prepare;
+mod questions;
+mod read_errors;
+mod requests;
 pub mod ring;
+pub mod run;
 mod selection;
 mod signature;
 mod snapshot;
 mod source;
 mod stop;
 pub mod volumes;
+mod waits;
 pub mod write;

@@ -8,15 +8,16 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::dump::clock::Clock;
-use crate::dump::console::Console;
-use crate::dump::dumpdates_file;
-use crate::dump::dumpdates_file::Record;
 use crate::dump::operand;
 use crate::dump::operand::Target;
+use crate::dumpdates_file;
+use crate::dumpdates_file::Record;
 use crate::exit;
+use crate::exit::Refused;
 use crate::job::{BadLine, Job, Output, ProgressStyle, inode_list};
 use crate::monitor::commands::Commands;
 use crate::monitor::index_file::{IndexFile, IndexPlan, Unmade};
+use crate::monitor::server::Kept;
 use crate::objects::gather;
 use crate::objects::identity::{Role, Table};
 use crate::operator::{Bar, Display, Event, FilesMessage, Message, Operator, Refusal, Remark, Report};
@@ -25,32 +26,28 @@ use crate::os::identity::of_descriptor;
 use crate::os::{disk, host, output, reaper, standard, time, tty};
 use dumpstream::Identity;
 
-/// Everything that was opened.
+/// What a dump was prepared with.
+pub struct Prepared {
+    /// For the planner.
+    pub started: Started,
+    /// For the planner: the disk, which no other process but its workers has.
+    pub disk: OpenDisk,
+    /// For the monitor.
+    pub kept: Kept,
+    /// For both.
+    pub operator: Operator,
+}
+
+/// What is to be done, and what was opened for it.
 pub struct Started {
     /// What is to be done.
     pub job: Job,
     /// Processes that read the disk.
     pub workers: u8,
-    /// The way to the operator.
-    pub console: Console,
     /// The clock.
     pub clock: Clock,
-    /// The disk.
-    pub disk: OwnedFd,
-    /// A descriptor of it past the cache.
-    pub uncached: Option<OwnedFd>,
-    /// Its sectors, in bytes.
-    pub sector: u32,
-    /// Its size in bytes, if that can be known.
-    pub media: u64,
-    /// Whether the file system is mounted for writing, or this is a snapshot of one.
-    pub live: bool,
-    /// Whether it is a device: then a file system cannot be larger.
-    pub provider: bool,
-    /// Its name in messages.
-    pub disk_name: OsString,
-    /// Where it is mounted, or fstab(5) puts it.
-    pub mount_point: Option<OsString>,
+    /// The terminal, or why there is none.
+    pub tty: io::Result<OwnedFd>,
     /// Inodes that files of the command line leave out.
     pub excluded_inodes: Vec<u32>,
     /// What all headers say.
@@ -63,42 +60,38 @@ pub struct Started {
     pub device: bool,
 }
 
-/// What the monitor keeps for itself.
-pub struct Kept {
-    /// Where the dump is entered when it is done; none without `-u`.
-    pub record: Option<Record>,
-    /// What runs programs, and removes an index that is not finished; none if there is neither.
-    pub commands: Option<Commands>,
-    /// What an output must not be.
-    pub table: Table,
-    /// Whether the process had children when it was started; they are its caller's.
-    pub has_others: bool,
-    /// Keeps the block device that is standard output from being mounted.
-    _claimed: Option<OwnedFd>,
+/// The disk, as it was opened.
+pub struct OpenDisk {
+    /// Its descriptor.
+    pub fd: OwnedFd,
+    /// A descriptor of it past the cache.
+    pub uncached: Option<OwnedFd>,
+    /// Its sectors, in bytes.
+    pub sector: u32,
+    /// Its size in bytes, if that can be known.
+    pub media: u64,
+    /// Whether the file system is mounted for writing, or this is a snapshot of one.
+    pub live: bool,
+    /// Whether it is a device: then a file system cannot be larger.
+    pub provider: bool,
+    /// Its name in messages.
+    pub name: OsString,
+    /// Where it is mounted, or fstab(5) puts it.
+    pub mount_point: Option<OsString>,
 }
 
-impl Started {
+impl OpenDisk {
+    fn new(target: Target) -> OpenDisk {
+        let Target { fd, sector, media, live, device: provider, disk: name, mount_point, .. } = target;
+        let uncached = disk::open_uncached(fd.as_fd());
+        OpenDisk { fd, uncached, sector, media, live, provider, name, mount_point }
+    }
+
     /// The descriptor that workers read by.
     pub fn uncached(&self) -> BorrowedFd<'_> {
-        self.uncached.as_ref().unwrap_or(&self.disk).as_fd()
-    }
-
-    /// Prints what the completed dump has lost. Returns the exit status.
-    pub fn tell_losses(&self) -> u8 {
-        let lines = self.console.losses().lines();
-        if !lines.is_empty() {
-            let things = self.console.losses().things();
-            self.console.show(Event::Lost { things });
-        }
-        for line in &lines {
-            self.console.say(Remark(format_args!("{line}")));
-        }
-        if self.job.strict && !lines.is_empty() { exit::UNREADABLE } else { exit::DONE }
+        self.uncached.as_ref().unwrap_or(&self.fd).as_fd()
     }
 }
-
-/// Why the dump was not started; this has been reported.
-pub struct Refused(pub u8);
 
 /// Opens what `job` needs, and says what will be done.
 ///
@@ -108,7 +101,7 @@ pub fn start(
     mut operator: Operator,
     clock: Clock,
     report: Option<OwnedFd>,
-) -> Result<(Started, Kept), Refused> {
+) -> Result<Prepared, Refused> {
     let has_others = reaper::has_children();
     if matches!(job.output, Output::Stdout)
         && !job.estimate_only
@@ -135,44 +128,33 @@ pub fn start(
     job.partition.iter().for_each(|name| target.add_partition(name));
     let tty = tty::open_tty();
     operator.set_display(display(job.progress, report, tty.as_ref().ok()));
-    let console = Console::new(operator, tty, clock, &job, target.disk.clone());
-    limit_subset(&mut job, &console, &target);
+    limit_subset(&mut job, &mut operator, &target);
     let mut identity = identity(&job, clock, &target);
-    say_date(&job, &console, &identity);
-    let (base, record) = dumpdates_file::open(&job, &target.disk, identity.date, &console)?;
+    say_date(&job, &mut operator, &identity);
+    let (base, record) = dumpdates_file::open(&job, &target.disk, identity.date, &mut operator)?;
     identity.ddate = if job.rsync_friendly > 0 { 0 } else { base.date };
-    announce(&job, &console, &identity, base.level, &target);
-    let (commands, index) = make_index(&job, &console)?;
-    let table = with_opened(table, &job, record.as_ref(), index.as_ref(), &console)?;
+    announce(&job, &mut operator, clock, &identity, base.level, &target);
+    let (commands, index) = make_index(&job, &mut operator)?;
+    let table = with_opened(table, &job, record.as_ref(), index.as_ref(), &mut operator)?;
     let mut claimed = None;
     if matches!(job.output, Output::Stdout) && !job.estimate_only {
         output::widen(io::stdout().as_fd());
-        claimed = gather::claim_standard_output().map_err(|unfit| refuse(&console, &unfit.to_string()))?;
+        claimed =
+            gather::claim_standard_output().map_err(|unfit| refuse(&mut operator, &unfit.to_string()))?;
     }
-    let device = is_device(&job.output);
-    let Target { fd, sector, media, live, device: provider, disk: disk_name, mount_point, .. } = target;
-    let uncached = disk::open_uncached(fd.as_fd());
-    let kept = Kept { record, commands, table, has_others, _claimed: claimed };
     let started = Started {
         workers: job.workers(host::processors()),
-        job,
-        console,
         clock,
-        disk: fd,
-        uncached,
-        sector,
-        media,
-        live,
-        provider,
-        disk_name,
-        mount_point,
+        tty,
         excluded_inodes,
         identity,
         index,
         stdout_appends: output::appends(io::stdout().as_fd()).unwrap_or(false),
-        device,
+        device: is_device(&job.output),
+        job,
     };
-    Ok((started, kept))
+    let kept = Kept { record, commands, table, has_others, claimed };
+    Ok(Prepared { started, disk: OpenDisk::new(target), kept, operator })
 }
 
 /// The table for the process that opens outputs, with what was opened or made.
@@ -181,7 +163,7 @@ fn with_opened(
     job: &Job,
     record: Option<&Record>,
     index: Option<&IndexFile>,
-    console: &Console,
+    operator: &mut Operator,
 ) -> Result<Table, Refused> {
     let mut more = Vec::new();
     if let Some(record) = record {
@@ -192,22 +174,22 @@ fn with_opened(
         let object = of_descriptor(index.descriptor()).unwrap_or_default();
         more.push((Role::Index, index.names().unfinished.clone().into_os_string(), object));
     }
-    gather::for_outputs(table, more).map_err(|refused| refuse(console, &refused.to_string()))
+    gather::for_outputs(table, more).map_err(|refused| refuse(operator, &refused.to_string()))
 }
 
-fn refuse(console: &Console, reason: &str) -> Refused {
-    console.operator().refuse(Refusal::SameObject(reason));
+fn refuse(operator: &mut Operator, reason: &str) -> Refused {
+    operator.refuse(Refusal::SameObject(reason));
     Refused(exit::STARTUP)
 }
 
 /// Makes the file of the index, behind the processes that remove it if it is not finished; they run programs, too.
-fn make_index(job: &Job, console: &Console) -> Result<(Option<Commands>, Option<IndexFile>), Refused> {
+fn make_index(job: &Job, operator: &mut Operator) -> Result<(Option<Commands>, Option<IndexFile>), Refused> {
     if job.estimate_only {
         return Ok((None, None));
     }
-    let cannot = |name: &Path, unmade: &Unmade| {
+    let mut cannot = |name: &Path, unmade: &Unmade| {
         let reason = &unmade.to_string();
-        console.operator().refuse(Refusal::CannotIndex { name: name.as_os_str(), reason });
+        operator.refuse(Refusal::CannotIndex { name: name.as_os_str(), reason });
         Refused(exit::STARTUP)
     };
     let plan = job
@@ -219,10 +201,13 @@ fn make_index(job: &Job, console: &Console) -> Result<(Option<Commands>, Option<
     if !programs && !job.notify && job.volume_script.is_none() && plan.is_none() {
         return Ok((None, None));
     }
-    let commands = Commands::start(job, plan.as_ref().map(IndexPlan::names)).map_err(|error| {
-        console.say(Remark(format_args!("the command runner: {}", strerror(&error))));
-        Refused(exit::STARTUP)
-    })?;
+    let commands = match Commands::start(job, plan.as_ref().map(IndexPlan::names)) {
+        Ok(commands) => commands,
+        Err(error) => {
+            operator.say(Remark(format_args!("the command runner: {}", strerror(&error))));
+            return Err(Refused(exit::STARTUP));
+        }
+    };
     let index = plan.map(|plan| {
         let name = plan.names().name.clone();
         plan.make(&commands).map_err(|unmade| cannot(&name, &unmade))
@@ -259,18 +244,18 @@ fn filesys(job: &Job, target: &Target) -> Vec<u8> {
 }
 
 /// A part of a file system is dumped in full and not recorded: no incremental dump can build on it (as in NetBSD's dump).
-fn limit_subset(job: &mut Job, console: &Console, target: &Target) {
+fn limit_subset(job: &mut Job, operator: &mut Operator, target: &Target) {
     if job.selection.paths.is_empty() {
         return;
     }
     if std::mem::take(&mut job.update_dumpdates) {
-        console.say(FilesMessage::IgnoringUpdate);
+        operator.say(FilesMessage::IgnoringUpdate);
     }
     if std::mem::take(&mut job.level) > 0 {
-        console.say(FilesMessage::SubsetAtLevel0);
+        operator.say(FilesMessage::SubsetAtLevel0);
     }
-    console.say(FilesMessage::DumpingSubset(target.mount_point.as_deref().unwrap_or(&target.disk)));
-    job.selection.paths.iter().for_each(|path| console.say(FilesMessage::DumpingPath(path)));
+    operator.say(FilesMessage::DumpingSubset(target.mount_point.as_deref().unwrap_or(&target.disk)));
+    job.selection.paths.iter().for_each(|path| operator.say(FilesMessage::DumpingPath(path)));
 }
 
 /// Reads the files of inode numbers.
@@ -297,28 +282,36 @@ fn read_inode_lists(job: &Job, operator: &mut Operator) -> Result<Vec<u32>, Refu
     Ok(inodes)
 }
 
-fn say_date(job: &Job, console: &Console, identity: &Identity) {
+fn say_date(job: &Job, operator: &mut Operator, identity: &Identity) {
     let date = (identity.date != 0).then(|| time::ctime(identity.date));
-    console.say(Message::DateOfThis { level: job.level, date: date.as_deref() });
+    operator.say(Message::DateOfThis { level: job.level, date: date.as_deref() });
 }
 
-fn announce(job: &Job, console: &Console, identity: &Identity, level: Option<i32>, target: &Target) {
+fn announce(
+    job: &Job,
+    operator: &mut Operator,
+    clock: Clock,
+    identity: &Identity,
+    level: Option<i32>,
+    target: &Target,
+) {
     let date = (identity.ddate != 0).then(|| time::ctime(identity.ddate));
-    console.say(Message::DateOfLast { level, date: date.as_deref() });
-    console.say(Message::Dumping {
+    operator.say(Message::DateOfLast { level, date: date.as_deref() });
+    operator.say(Message::Dumping {
         snapshot: target.snapshot.is_some(),
         disk: &target.disk,
         mount_point: target.mount_point.as_deref(),
         output: &job.output.name(),
         host: job.output.host().as_deref(),
     });
-    console.show(Event::Start {
+    let start = Event::Start {
         level: job.level,
         disk: &target.disk,
         output: &job.output.name(),
         date: identity.date,
         base: identity.ddate,
-    });
+    };
+    operator.show(start, clock.now());
 }
 
 /// How progress is shown. A bar needs a terminal, and by default one that can move its cursor.

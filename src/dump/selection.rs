@@ -4,11 +4,12 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
+use crate::dump::console::Console;
 use crate::dump::passes::{Maps, Wanted, find};
-use crate::dump::planner::stopped;
-use crate::dump::prepare::Started;
+use crate::dump::read_errors::ReadErrors;
 use crate::dump::source::Source;
 use crate::dump::stop::Stop;
+use crate::job::Selection;
 use crate::operator::Refusal;
 use ufs::FileSystem;
 use ufs::Ino;
@@ -17,24 +18,26 @@ use ufs::Ino;
 ///
 /// Errors: the disk cannot be read.
 pub fn find_wanted(
-    started: &Started,
+    (selection, more_excluded): (&Selection, &[u32]),
+    mount_point: Option<&OsStr>,
+    console: &Console<'_>,
+    errors: &ReadErrors<'_>,
     fs: &FileSystem<Source<'_>>,
     maps: &Maps,
 ) -> Result<Option<Wanted>, Stop> {
-    let selection = &started.job.selection;
     let mut wanted = Wanted::default();
     let refuse = |refusal: Refusal<'_>| {
-        started.console.operator().refuse(refusal);
+        console.operator().refuse(refusal);
         Ok(None)
     };
     for path in &selection.excluded {
-        let Some(way) = follow(started, fs, path)? else { return Ok(None) };
+        let Some(way) = follow(mount_point, console, errors, fs, path)? else { return Ok(None) };
         match way.last() {
             Some(&ino) if ino != Ino::ROOT => _ = wanted.excluded.insert(ino),
             _ => return refuse(Refusal::ExcludedRoot),
         }
     }
-    for &ino in selection.excluded_inodes.iter().chain(&started.excluded_inodes) {
+    for &ino in selection.excluded_inodes.iter().chain(more_excluded) {
         let max_inodes = fs.superblock().max_inodes();
         let ino = Ino(ino);
         if ino == Ino::ROOT {
@@ -49,7 +52,7 @@ pub fn find_wanted(
         wanted.excluded.insert(ino);
     }
     for path in &selection.paths {
-        let Some(way) = follow(started, fs, path)? else { return Ok(None) };
+        let Some(way) = follow(mount_point, console, errors, fs, path)? else { return Ok(None) };
         if let Some(excluded) = way.iter().find(|ino| wanted.excluded.contains(ino)) {
             return refuse(Refusal::IncludedAndExcluded { path, inode: excluded.0 });
         }
@@ -59,17 +62,23 @@ pub fn find_wanted(
 }
 
 /// The inodes from the root to what `path` names; none if there is no such path, which has been reported.
-fn follow(started: &Started, fs: &FileSystem<Source<'_>>, path: &OsString) -> Result<Option<Vec<Ino>>, Stop> {
+fn follow(
+    mount_point: Option<&OsStr>,
+    console: &Console<'_>,
+    errors: &ReadErrors<'_>,
+    fs: &FileSystem<Source<'_>>,
+    path: &OsString,
+) -> Result<Option<Vec<Ino>>, Stop> {
     let refuse = |reason: &str| {
-        started.console.operator().refuse(Refusal::NoSuchPath { path, reason });
+        console.operator().refuse(Refusal::NoSuchPath { path, reason });
         Ok(None)
     };
-    let Some(inside) = inside(path.as_bytes(), started.mount_point.as_deref()) else {
-        let on = started.mount_point.as_deref().unwrap_or_default();
+    let Some(inside) = inside(path.as_bytes(), mount_point) else {
+        let on = mount_point.unwrap_or_default();
         return refuse(&format!("is not below {}", on.display()));
     };
-    let found = find(fs, inside, &mut |notice| started.console.notice(notice));
-    match found.map_err(|error| stopped(started, error))? {
+    let found = find(fs, inside, &mut |notice| errors.notice(notice));
+    match found.map_err(|error| errors.stop(error))? {
         Ok(way) => Ok(Some(way)),
         Err(fault) => refuse(&fault.to_string()),
     }

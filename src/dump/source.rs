@@ -1,20 +1,31 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! How the planner reads the disk: unreadable data is reported and replaced by zeros.
 
-use std::cell::{Cell, OnceCell};
-use std::os::fd::BorrowedFd;
+use std::cell::{Cell, OnceCell, RefMut};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::disk::{Disk, Fault, Geometry};
-use crate::dump::console::{Console, Reader};
+use crate::dump::losses::Losses;
+use crate::dump::prepare::OpenDisk;
 use crate::os::disk::pread;
 use ufs::{ByteOffset, Ino};
 use ufs::{Part, ReadAt, ReadError, Superblock};
+
+/// What becomes of data that cannot be read.
+pub trait Faults {
+    /// Reports what the planner could not read.
+    fn report(&self, fault: Fault);
+    /// What has been lost so far; what is lost now is added.
+    fn losses(&self) -> RefMut<'_, Losses>;
+    /// Whether the operator chose to abort because of read errors: nothing more is to be read.
+    fn is_stopped(&self) -> bool;
+}
 
 /// The disk as the planner reads it.
 pub struct Source<'a> {
     fd: BorrowedFd<'a>,
     uncached: BorrowedFd<'a>,
-    console: &'a Console,
+    faults: &'a dyn Faults,
     sector: u32,
     /// The offset of the file system, and the number of bytes available from there.
     base: Cell<u64>,
@@ -27,17 +38,12 @@ pub struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// Reads `fd`, a disk of `media` bytes with sectors of `sector` bytes, which workers read by `uncached`.
-    pub fn new(
-        fd: BorrowedFd<'a>,
-        uncached: BorrowedFd<'a>,
-        sector: u32,
-        media: u64,
-        console: &'a Console,
-    ) -> Source<'a> {
+    /// Reads `disk`, whose size is known. `faults` takes what cannot be read.
+    pub fn new(disk: &'a OpenDisk, faults: &'a dyn Faults) -> Source<'a> {
         let (geometry, superblock, reading) = (Cell::new(None), OnceCell::new(), Cell::new(None));
-        let (base, media) = (Cell::new(0), Cell::new(media));
-        Source { fd, uncached, console, sector, base, media, geometry, superblock, reading }
+        let (base, media) = (Cell::new(0), Cell::new(disk.media));
+        let (fd, uncached, sector) = (disk.fd.as_fd(), disk.uncached(), disk.sector);
+        Source { fd, uncached, faults, sector, base, media, geometry, superblock, reading }
     }
 
     /// Available bytes, of the disk or of the partition.
@@ -75,7 +81,7 @@ impl<'a> Source<'a> {
     fn note_loss(&self, fault: Fault) {
         let (true, Some(sb)) = (fault.sector, self.superblock.get()) else { return };
         let offset = ByteOffset(fault.block.saturating_mul(sb.dev_bsize()));
-        let mut losses = self.console.losses();
+        let mut losses = self.faults.losses();
         match (sb.part_at(offset, fault.count), self.reading.get()) {
             (Part::Group(cg), _) => losses.group(cg),
             (Part::Inodes(first, last), _) => losses.inodes(first, last),
@@ -116,10 +122,10 @@ impl ReadAt for Source<'_> {
         let disk = self.disk(geometry);
         disk.will_read(offset, buf.len());
         disk.read(offset, buf, &mut |fault| {
-            self.console.fault(Reader::Planner, fault);
+            self.faults.report(fault);
             self.note_loss(fault);
         });
-        if self.console.is_stopped() {
+        if self.faults.is_stopped() {
             return Err(ReadError { offset, reason: "the operator said stop".to_owned() });
         }
         Ok(())

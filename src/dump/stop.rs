@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 
 use crate::dump::passes;
+use crate::dump::ring::pool::Broken;
 use crate::dump::volumes::fault::{Failure, Fault, RemoteFault, Unopened};
 use crate::dump::volumes::medium::{Medium, Unsafe};
 use crate::dump::write::written::Difference;
@@ -13,7 +14,6 @@ use crate::event::ExitStatus;
 use crate::monitor::client::NoReply;
 use crate::os::errno::strerror;
 use crate::sandbox;
-use crate::dump::ring::pool::Broken;
 
 /// Why a dump is aborted; the workers are then killed, and the exit code is 3.
 #[derive(Debug)]

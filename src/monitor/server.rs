@@ -6,15 +6,15 @@
 
 mod record;
 
+use std::cell::RefCell;
 use std::ffi::OsString;
+use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::dump::console::Console;
-use crate::dump::planner;
-use crate::dump::prepare::{Kept, Started};
+use crate::dumpdates_file::Record;
 use crate::event::{Child, Event, EventQueue, ExitStatus, Sig};
 use crate::exit;
 use crate::job::{Job, Output};
@@ -22,16 +22,17 @@ use crate::media::Kind;
 use crate::monitor::autoloader;
 use crate::monitor::autoloader::Loader;
 use crate::monitor::client::Outside;
-use crate::monitor::commands::{FromRunner, Happened, Task, TaskKind};
+use crate::monitor::commands::{Commands, FromRunner, Happened, Task, TaskKind};
 use crate::monitor::index_file::IndexFile;
 use crate::monitor::protocol::{KILLED, Reply, Request};
+use crate::objects::identity::Table;
 use crate::objects::outputs::{Outputs, Unopened};
-use crate::operator::{Remark, StopMessage};
+use crate::operator::{Operator, Remark, StopMessage};
 use crate::os::errno::strerror;
 use crate::os::output::Access;
 use crate::os::signals::heeded;
 use crate::os::socket::{MAX_FRAME, pair, recv_frame, send_frame, set_nonblocking, stream_pair};
-use crate::os::spawn::{Program, spawn_heeding};
+use crate::os::spawn::Program;
 use crate::os::{disk, output, reaper, tape};
 
 const PLANNER: u64 = 0;
@@ -55,30 +56,53 @@ const PLANNER_GRACE: Duration = Duration::from_millis(700);
 /// How long killed processes may take to go: they may be waiting for a disk.
 const LEFT: Duration = Duration::from_secs(1);
 
-/// Makes the dump that was started: forks the planner, and serves it to its end. Gives the exit code.
-pub fn run(mut started: Started, kept: Kept) -> u8 {
+/// What the monitor keeps for itself.
+pub struct Kept {
+    /// Where the dump is entered when it is done; none without `-u`.
+    pub record: Option<Record>,
+    /// What runs programs, and removes an index that is not finished; none if there is neither.
+    pub commands: Option<Commands>,
+    /// What an output must not be.
+    pub table: Table,
+    /// Whether the process had children when it was started; they are its caller's.
+    pub has_others: bool,
+    /// Keeps the block device that is standard output from being mounted.
+    pub claimed: Option<OwnedFd>,
+}
+
+/// What the monitor shares with the planner.
+pub struct Serving<'a> {
+    /// What is to be done, with the names and commands of the command line.
+    pub job: &'a Job,
+    /// The index that is written.
+    pub index: Option<&'a IndexFile>,
+    /// Whom messages go to.
+    pub operator: &'a RefCell<Operator>,
+    /// Whether the planner can ask the operator.
+    pub can_ask: bool,
+    /// Whether standard output is a file that all is appended to.
+    pub stdout_appends: bool,
+}
+
+/// Makes a dump: forks the planner by `fork`, which is given the planner's end of the socket, and serves it to its end. Gives the exit code.
+pub fn run(serving: &Serving<'_>, kept: Kept, fork: impl FnOnce(Outside) -> io::Result<Child>) -> u8 {
     // Before there is a planner, which moves it.
-    let stdout_start = stdout_start(started.stdout_appends);
-    let begun = begin(&mut started, !kept.has_others);
-    // The disk is the planner's alone from here on.
-    let Started { job, mut console, index, disk, uncached, .. } = started;
-    drop((console.take_outside(), disk, uncached));
-    let (socket, planner, queue) = match begun {
+    let stdout_start = stdout_start(serving.stdout_appends);
+    let say = |line: fmt::Arguments<'_>| serving.operator.borrow_mut().say(Remark(line));
+    let (socket, planner, queue) = match begin(fork, !kept.has_others) {
         Ok(begun) => begun,
         Err(error) => {
-            console.say(Remark(format_args!("the planner: {}", strerror(&error))));
+            say(format_args!("the planner: {}", strerror(&error)));
             return exit::STARTUP;
         }
     };
     let mut monitor = Monitor {
         socket: socket.as_fd(),
-        access: access(&job),
+        access: access(serving.job),
         outputs: Outputs::new(&kept.table),
         stdout_start,
-        job: &job,
-        console: &console,
+        serving,
         kept: &kept,
-        index: index.as_ref(),
         queue,
         planner: &planner,
         command: Command::None,
@@ -92,16 +116,16 @@ pub fn run(mut started: Started, kept: Kept) -> u8 {
     };
     let ended = monitor.serve();
     let (complete, walls) = (monitor.complete, monitor.walls);
-    let code = exit_code(ended, complete || job.estimate_only, &console);
+    let code = exit_code(ended, complete || serving.job.estimate_only, &mut serving.operator.borrow_mut());
     if !complete && walls > 0 {
         monitor.let_walls_end();
     }
     drop(planner);
-    let Kept { commands, has_others, .. } = kept;
+    let Kept { commands, has_others, claimed, .. } = kept;
     match commands {
         Some(commands) if complete => {
             if commands.leave() == Happened::Killed {
-                console.say(Remark(format_args!("WARNING: a command left processes running; killing them")));
+                say(format_args!("WARNING: a command left processes running; killing them"));
             }
         }
         // They end what they run.
@@ -111,14 +135,18 @@ pub fn run(mut started: Started, kept: Kept) -> u8 {
     if !has_others {
         let _ = reaper::kill_descendants(LEFT);
     }
-    if let Some(index) = &index {
+    if let Some(index) = serving.index {
         index.names().discard();
     }
+    drop(claimed);
     code
 }
 
 /// Becomes the reaper of all others, if it is `alone`, handles the signals, and forks the planner. Signals then reach both or are forwarded.
-fn begin(started: &mut Started, alone: bool) -> io::Result<(OwnedFd, Child, EventQueue)> {
+fn begin(
+    fork: impl FnOnce(Outside) -> io::Result<Child>,
+    alone: bool,
+) -> io::Result<(OwnedFd, Child, EventQueue)> {
     if alone {
         reaper::acquire()?;
     }
@@ -127,26 +155,10 @@ fn begin(started: &mut Started, alone: bool) -> io::Result<(OwnedFd, Child, Even
     queue.add_signals(&heeded(&[Sig::Int, Sig::Term, Sig::Hup]))?;
     queue.add_signals(&[Sig::Info])?;
     let (ours, theirs) = pair()?;
-    started.console.set_outside(Outside::new(theirs));
-    let planner = fork_planner(started)?;
+    let planner = fork(Outside::new(theirs))?;
     queue.add_readable(ours.as_fd(), PLANNER)?;
     queue.add_child(&planner, PLANNER_END)?;
     Ok((ours, planner, queue))
-}
-
-/// Forks the planner, with what it needs and no more.
-fn fork_planner(started: &Started) -> io::Result<Child> {
-    let mut keep = vec![0, 1, 2];
-    let mut add = |fd: BorrowedFd<'_>| keep.push(fd.as_raw_fd());
-    let console = &started.console;
-    add(started.disk.as_fd());
-    add(started.uncached());
-    console.outside().iter().for_each(|outside| add(outside.socket().as_fd()));
-    console.tty().into_iter().for_each(&mut add);
-    started.index.iter().for_each(|index| add(index.descriptor()));
-    console.operator().display().terminal().into_iter().for_each(&mut add);
-    console.operator().display().pipe().into_iter().for_each(&mut add);
-    spawn_heeding(keep, || planner::run(started).into())
 }
 
 fn access(job: &Job) -> Access {
@@ -164,22 +176,22 @@ fn stdout_start(appends: bool) -> Option<u64> {
 }
 
 /// The exit code, by how the planner ended. Success is what was recorded here, and nothing else.
-fn exit_code(ended: io::Result<ExitStatus>, complete: bool, console: &Console) -> u8 {
+fn exit_code(ended: io::Result<ExitStatus>, complete: bool, operator: &mut Operator) -> u8 {
     match ended {
         Ok(ExitStatus::Exited(code)) => match u8::try_from(code) {
             Ok(code @ (exit::DONE | exit::UNREADABLE)) if complete => return code,
             Ok(code @ (exit::STARTUP | exit::ABORTED)) => return code,
             Ok(exit::DONE | exit::UNREADABLE) => {
-                console.say(Remark(format_args!("the planner ended before the dump was complete")));
+                operator.say(Remark(format_args!("the planner ended before the dump was complete")));
             }
-            _ => console.say(Remark(format_args!("the planner {}", ExitStatus::Exited(code)))),
+            _ => operator.say(Remark(format_args!("the planner {}", ExitStatus::Exited(code)))),
         },
-        Ok(status) => console.say(Remark(format_args!("the planner {status}"))),
-        Err(error) => console.say(Remark(format_args!("the monitor: {}", strerror(&error)))),
+        Ok(status) => operator.say(Remark(format_args!("the planner {status}"))),
+        Err(error) => operator.say(Remark(format_args!("the monitor: {}", strerror(&error)))),
     }
     // One that is complete is recorded, and not aborted by what came behind that.
     if !complete {
-        console.say(StopMessage::Aborted);
+        operator.say(StopMessage::Aborted);
     }
     exit::ABORTED
 }
@@ -195,11 +207,8 @@ struct Monitor<'a> {
     /// The planner's socket.
     socket: BorrowedFd<'a>,
     planner: &'a Child,
-    /// What is to be done, with the names and commands of the command line.
-    job: &'a Job,
-    console: &'a Console,
+    serving: &'a Serving<'a>,
     kept: &'a Kept,
-    index: Option<&'a IndexFile>,
     /// Whether outputs are also read.
     access: Access,
     queue: EventQueue,
@@ -314,7 +323,7 @@ impl Monitor<'_> {
         let ends = match signal {
             Sig::Term | Sig::Hup => true,
             // Without a terminal it is not asked.
-            Sig::Int => !self.console.can_ask(),
+            Sig::Int => !self.serving.can_ask,
             Sig::Info => false,
         };
         if ends {
@@ -342,15 +351,15 @@ impl Monitor<'_> {
             }
             Request::Script(volume) => self.run(Task::Script(volume), None),
             Request::Load(volume) => {
-                let name = self.job.output.names().map(|names| names.of(volume)).unwrap_or_default();
-                self.loader.wait_for(volume, name, self.job.autoload.unwrap_or(0));
+                let name = self.serving.job.output.names().map(|names| names.of(volume)).unwrap_or_default();
+                self.loader.wait_for(volume, name, self.serving.job.autoload.unwrap_or(0));
                 self.look_for_medium()
             }
             Request::Record => self.try_to_record(),
             Request::CancelRecord => self.cancel_record(),
             Request::Broadcast(text) => {
                 // One that cannot be made is no reason to stop.
-                if Task::Wall(String::new()).program(self.job).is_ok() {
+                if Task::Wall(String::new()).program(self.serving.job).is_ok() {
                     self.run(Task::Wall(text), None)?;
                     self.walls += 1;
                 }
@@ -418,7 +427,7 @@ impl Monitor<'_> {
     fn open(&mut self, volume: u32) -> io::Result<()> {
         // What it was is closed: the file is unlocked, and may be opened again.
         self.written = None;
-        let opened = match &self.job.output {
+        let opened = match &self.serving.job.output {
             Output::Stdout => Err(io::ErrorKind::InvalidInput.into()),
             Output::Names(names) => {
                 let name = names.of(volume);
@@ -438,7 +447,7 @@ impl Monitor<'_> {
     }
 
     fn examine(&self, volume: u32) -> io::Result<()> {
-        let examined = match &self.job.output {
+        let examined = match &self.serving.job.output {
             Output::Names(names) => output::examine(Path::new(&names.of(volume)), self.access),
             _ => Ok(()),
         };
@@ -476,7 +485,7 @@ impl Monitor<'_> {
         if matches!(self.command, Command::Running) {
             return Err(io::Error::from_raw_os_error(libc::EBUSY));
         }
-        let _: Program = task.program(self.job)?;
+        let _: Program = task.program(self.serving.job)?;
         let (theirs, ours) = if kind == Kind::Remote { stream_pair()? } else { output::pipe()? };
         output::widen(ours.as_fd());
         if kind == Kind::Remote {

@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::os::fd::AsFd;
 
 use crate::dump::console::Console;
+use crate::dump::questions::Questions;
+use crate::dump::requests::Requests;
 use crate::dump::stop::{Reason, Stop, VolumeError};
 use crate::dump::volumes::fault::{Failure, Fault, Unopened};
 use crate::dump::volumes::medium::Medium;
@@ -22,7 +24,9 @@ use dumpstream::TP_BSIZE;
 /// The outputs of the command line.
 pub struct Volumes<'a> {
     job: &'a Job,
-    console: &'a Console,
+    console: &'a Console<'a>,
+    questions: &'a Questions<'a>,
+    requests: &'a Requests<'a>,
     /// A device that was opened before its time, to be asked what it takes.
     ahead: Option<Opened>,
     connected: bool,
@@ -51,8 +55,14 @@ pub enum Unfit {
 
 impl<'a> Volumes<'a> {
     /// The outputs of `job`.
-    pub fn new(job: &'a Job, console: &'a Console) -> Volumes<'a> {
-        Volumes { job, console, ahead: None, connected: false, volume: 0, kind: None }
+    pub fn new(
+        job: &'a Job,
+        console: &'a Console<'a>,
+        questions: &'a Questions<'a>,
+        requests: &'a Requests<'a>,
+    ) -> Volumes<'a> {
+        let (ahead, connected, volume, kind) = (None, false, 0, None);
+        Volumes { job, console, questions, requests, ahead, connected, volume, kind }
     }
 
     /// Whether all goes to standard output: then there is one volume, and no way back.
@@ -92,7 +102,7 @@ impl<'a> Volumes<'a> {
 
     /// Why a volume could not be opened, if that is known.
     fn ask_examine(&self, volume: u32) -> Result<Option<Unopened>, Stop> {
-        match self.console.ask_outside(&Request::Examine(volume))? {
+        match self.requests.ask(&Request::Examine(volume))? {
             (Reply::Writable, _) => Ok(None),
             (Reply::Failed(errno), _) => {
                 Ok(Some(Unopened { name: self.name(volume), fault: Fault::System(errno) }))
@@ -151,7 +161,7 @@ impl<'a> Volumes<'a> {
         }
         self.console.say(MediaMessage::CannotOpenOutput(&unopened.name));
         self.console.say(Remark(format_args!("{unopened}")));
-        if self.console.ask(Question::RetryOpen)? { Ok(()) } else { Err(Stop::Told) }
+        if self.questions.ask(Question::RetryOpen)? { Ok(()) } else { Err(Stop::Told) }
     }
 
     fn open_once(&mut self, volume: u32, name: &OsString, in_step: bool) -> Result<Medium, VolumeError> {
@@ -171,7 +181,7 @@ impl<'a> Volumes<'a> {
         };
         sandbox::limit(opened.fd.as_fd(), descriptor_kind(kind, self.job.verify))?;
         if let Kind::Remote | Kind::RemoteInStep = kind {
-            if let Err(error) = remote::open(self.console, opened.fd.as_fd(), name) {
+            if let Err(error) = remote::open(self.questions, opened.fd.as_fd(), name) {
                 drop(opened);
                 if let VolumeError::Failed(_) = error {
                     self.let_command_end()?;
@@ -199,7 +209,7 @@ impl<'a> Volumes<'a> {
     }
 
     fn ask_open(&self, volume: u32) -> Result<Opened, VolumeError> {
-        match self.console.ask_outside(&Request::Open(volume))? {
+        match self.requests.ask(&Request::Open(volume))? {
             (Reply::Opened { kind, most }, Some(fd)) => Ok(Opened { fd, kind, most }),
             (Reply::Failed(errno), _) => Err(Fault::System(errno).into()),
             (Reply::Unfit(why), _) => Err(Fault::Unfit(UnfitOutput { name: self.name(volume), why }).into()),
@@ -210,7 +220,7 @@ impl<'a> Volumes<'a> {
     /// Closes a medium on which all is safe already.
     pub fn close_safe(&self, medium: Medium) -> Result<(), VolumeError> {
         if let Kind::Remote | Kind::RemoteInStep = medium.kind
-            && let Err(error) = remote::close(self.console, medium.fd.as_fd())
+            && let Err(error) = remote::close(self.questions, medium.fd.as_fd())
         {
             return Err(error.with(medium));
         }
@@ -231,7 +241,7 @@ impl<'a> Volumes<'a> {
         if medium.kind != Kind::File {
             return Ok(());
         }
-        match self.console.ask_outside(&Request::Finish(self.volume, bytes))? {
+        match self.requests.ask(&Request::Finish(self.volume, bytes))? {
             (Reply::Sound, _) => Ok(()),
             (Reply::Unsound(unsound), _) => Err(Fault::Unsound(medium.name.clone(), unsound).into()),
             (reply, _) => Err(NoReply::Unknown(reply).into()),
@@ -266,8 +276,8 @@ impl<'a> Volumes<'a> {
             return Ok(());
         }
         let closed = match self.is_command() {
-            true => self.console.ask_outside(&Request::Close)?,
-            false => self.console.ask_outside_for_tape(&Request::Close)?,
+            true => self.requests.ask(&Request::Close)?,
+            false => self.requests.ask_for_tape(&Request::Close)?,
         };
         match closed {
             (Reply::Closed(0), _) => Ok(()),
@@ -282,7 +292,7 @@ impl<'a> Volumes<'a> {
     fn script_changed(&self, volume: u32) -> Result<bool, Stop> {
         let Some(script) = &self.job.volume_script else { return Ok(false) };
         self.console.say(MediaMessage::Launching(script));
-        match self.console.ask_outside(&Request::Script(volume - 1))? {
+        match self.requests.ask(&Request::Script(volume - 1))? {
             (Reply::Scripted(0), _) => Ok(true),
             (Reply::Scripted(1), _) => Ok(false),
             (Reply::Scripted(status), _) => {
@@ -298,7 +308,7 @@ impl<'a> Volumes<'a> {
         if self.job.autoload.is_none() {
             return Ok(false);
         }
-        match self.console.ask_outside(&Request::Load(volume))? {
+        match self.requests.ask(&Request::Load(volume))? {
             (Reply::Loaded(loaded), _) => Ok(loaded),
             (reply, _) => Err(NoReply::Unexpected(reply, "a load").into()),
         }
@@ -322,14 +332,14 @@ impl<'a> Volumes<'a> {
         }
         if !quiet {
             self.console.say(MediaMessage::ChangeVolumes { volume });
-            self.console.broadcast(Attention::ChangeVolumes);
+            self.questions.broadcast(Attention::ChangeVolumes);
             self.ask_for_another_file(volume);
         }
         if self.script_changed(volume)? || self.loader_changed(volume)? {
             return Ok(());
         }
-        while !self.console.ask(Question::VolumeReady)? {
-            if self.console.ask(Question::Abort)? {
+        while !self.questions.ask(Question::VolumeReady)? {
+            if self.questions.ask(Question::Abort)? {
                 return Err(Stop::Told);
             }
         }

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::dump::console::Console;
+use crate::dump::questions::Questions;
 use crate::dump::stop::VolumeError;
 use crate::dump::volumes::fault::RemoteFault;
 use crate::media::rmt;
@@ -16,16 +16,16 @@ use crate::os::output;
 /// Opens `name` on the remote host; a file that does not exist is created if the remote rmt(8) supports it.
 ///
 /// Errors: the dump is aborted; the reply of the remote host, or the loss of its connection.
-pub fn open(console: &Console, fd: BorrowedFd<'_>, name: &OsStr) -> Result<(), VolumeError> {
-    match talk(console, fd, &rmt::open(name.as_bytes(), false))? {
-        Reply::Failed(libc::ENOENT, _) => done(talk(console, fd, &rmt::open(name.as_bytes(), true))?),
+pub fn open(questions: &Questions<'_>, fd: BorrowedFd<'_>, name: &OsStr) -> Result<(), VolumeError> {
+    match talk(questions, fd, &rmt::open(name.as_bytes(), false))? {
+        Reply::Failed(libc::ENOENT, _) => done(talk(questions, fd, &rmt::open(name.as_bytes(), true))?),
         reply => done(reply),
     }
 }
 
 /// Closes the device on the other side. Errors: as [`open`].
-pub fn close(console: &Console, fd: BorrowedFd<'_>) -> Result<(), VolumeError> {
-    done(talk(console, fd, &rmt::close())?)
+pub fn close(questions: &Questions<'_>, fd: BorrowedFd<'_>) -> Result<(), VolumeError> {
+    done(talk(questions, fd, &rmt::close())?)
 }
 
 fn done(reply: Reply) -> Result<(), VolumeError> {
@@ -36,7 +36,7 @@ fn done(reply: Reply) -> Result<(), VolumeError> {
 }
 
 /// Sends a command and waits for its answer.
-fn talk(console: &Console, fd: BorrowedFd<'_>, command: &[u8]) -> Result<Reply, VolumeError> {
+fn talk(questions: &Questions<'_>, fd: BorrowedFd<'_>, command: &[u8]) -> Result<Reply, VolumeError> {
     let mut replies = Replies::default();
     // What came before the command is no answer to it.
     receive(fd, &mut replies)?;
@@ -54,7 +54,7 @@ fn talk(console: &Console, fd: BorrowedFd<'_>, command: &[u8]) -> Result<Reply, 
             Some(_) => return Err(RemoteFault::Unasked.into()),
             None => {}
         }
-        console.wait_for_tape(fd)?;
+        questions.wait_for_tape(fd)?;
         receive(fd, &mut replies)?;
     }
 }

@@ -55,7 +55,7 @@ impl Writing<'_, '_> {
         if let Err(error) = self.secure(&medium) {
             return Err(self.failure(error, medium));
         }
-        let console = &self.started.console;
+        let console = self.console;
         if let Some(verification) = &mut self.ledger.verification {
             verification.finish()?;
             console.say(Message::Verified { volumes: self.filler.volume() });
@@ -86,7 +86,7 @@ impl Writing<'_, '_> {
         if safe_at_close {
             self.record()?;
         }
-        console.broadcast(Attention::Done);
+        self.questions.broadcast(Attention::Done);
         console.say(Message::Done);
         Ok(VolumeEnd::Dump)
     }
@@ -95,9 +95,9 @@ impl Writing<'_, '_> {
     /// `-u`. Without either it is for the monitor to know that the dump is complete.
     pub(super) fn record(&mut self) -> Result<(), Stop> {
         let index = self.write_index()?;
-        let console = &self.started.console;
+        let console = self.console;
         let (dumpdates, file) = (&self.started.job.dumpdates, self.started.index.as_ref());
-        if let Some(unrecorded) = console.ask_to_record(dumpdates)? {
+        if let Some(unrecorded) = self.requests.ask_to_record(dumpdates)? {
             let line = unrecorded.line(dumpdates, self.index_name(), file.map(IndexFile::names));
             console.say(Remark(format_args!("{line}")));
             return Err(Stop::Told);
@@ -113,7 +113,7 @@ impl Writing<'_, '_> {
 
     /// The medium took `records` records of the chunk that it ended in, and no more.
     pub(super) fn end_of_medium(&mut self, medium: Medium, records: u32) -> Result<VolumeEnd, VolumeError> {
-        let console = &self.started.console;
+        let console = self.console;
         self.count_records(records);
         console.say(MediaMessage::EndOfTape);
         let full = Fault::System(libc::ENOSPC);
@@ -142,7 +142,7 @@ impl Writing<'_, '_> {
 
     pub(super) fn failed(&mut self, medium: Medium, errno: i32) -> Result<VolumeEnd, VolumeError> {
         if errno == libc::EPIPE && medium.kind == Kind::Stream && !self.volumes.is_command() {
-            self.started.console.say(StopMessage::BrokenPipe);
+            self.console.say(StopMessage::BrokenPipe);
             return Err(Stop::Told.into());
         }
         let fault = match errno == libc::EPROTO && medium.kind.is_remote() {

@@ -37,7 +37,7 @@ impl Writing<'_, '_> {
                     return Err(Fault::System(libc::EPIPE).into());
                 }
                 Unread::Lost(_) => {
-                    self.started.console.say(StopMessage::BrokenPipe);
+                    self.console.say(StopMessage::BrokenPipe);
                     return Err(Stop::Told.into());
                 }
                 Unread::Something => self.handle_events_within(Some(pause))?,

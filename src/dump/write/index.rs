@@ -5,12 +5,12 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::dump::ring::order::InFlight;
 use crate::dump::stop::{Reason, Stop};
 use crate::dump::volumes::Chunk;
 use crate::dump::write::Writing;
 use crate::monitor::index_file::Unwritten;
 use crate::operator::{Message, Remark};
-use crate::dump::ring::order::InFlight;
 use dumpstream::index::Head;
 
 /// An index that is written and has no name yet.
@@ -65,7 +65,7 @@ impl Writing<'_, '_> {
     /// Reports an index that has its name.
     pub(super) fn report_index(&self, index: Option<Index>) {
         let Some(Index { lines, left_out }) = index else { return };
-        let console = &self.started.console;
+        let console = self.console;
         if left_out > 0 {
             console.say(Remark(format_args!(
                 "{left_out} names omitted from the index: directories are nested too deeply"

@@ -16,10 +16,15 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use crate::disk::Disk;
+use crate::dump::console::Console;
 use crate::dump::passes::Notice;
-use crate::dump::planner::{SIGNALS, stopped};
 use crate::dump::prepare::Started;
-use crate::dump::source::Source;
+use crate::dump::questions::Questions;
+use crate::dump::read_errors::ReadErrors;
+use crate::dump::requests::Requests;
+use crate::dump::ring::order::{InFlight, Next};
+use crate::dump::ring::pool::{Crew, News};
+use crate::dump::source::{Faults, Source};
 use crate::dump::stop::{Reason, Stop, VolumeError};
 use crate::dump::volumes::fault::Failure;
 use crate::dump::volumes::medium::Medium;
@@ -29,14 +34,13 @@ use crate::dump::write::ledger::Ledger;
 use crate::dump::write::places::Indexing;
 use crate::dump::write::written::Part;
 use crate::event::{Event, EventQueue, Sig};
+use crate::exit;
 use crate::media::patience;
 use crate::operator;
 use crate::operator::{Attention, MediaMessage, Progress, Question, Remark, pass_title};
 use crate::os::process::set_title;
 use crate::sandbox;
 use crate::sandbox::Role;
-use crate::dump::ring::order::{InFlight, Next};
-use crate::dump::ring::pool::{Crew, News};
 use crate::workers::{Outcome, Slots};
 use dumpstream::TP_BSIZE;
 use ufs::FileSystem;
@@ -44,9 +48,18 @@ use ufs::FileSystem;
 /// How long workers may take to go when all is done.
 const LEAVE: Duration = Duration::from_secs(2);
 
+/// The key of signals in the planner's queue.
+pub(super) const SIGNALS: u64 = 0x300;
+
 /// The writing of a dump.
 pub struct Writing<'a, 'd> {
     started: &'a Started,
+    /// The disk's name in the process's title.
+    disk: &'a OsStr,
+    console: &'a Console<'a>,
+    questions: &'a Questions<'a>,
+    requests: &'a Requests<'a>,
+    errors: &'a ReadErrors<'a>,
     volumes: Volumes<'a>,
     fs: &'a FileSystem<Source<'d>>,
     queue: &'a mut EventQueue,
@@ -80,26 +93,34 @@ enum VolumeEnd {
 }
 
 impl<'a, 'd> Writing<'a, 'd> {
-    /// Forks the workers.
+    /// Forks the workers, which read `source`.
     #[expect(clippy::too_many_arguments, reason = "called once, with what the passes left")]
     pub fn start(
         started: &'a Started,
+        (disk, source): (&'a OsStr, &Disk<'_>),
+        console: &'a Console<'a>,
+        questions: &'a Questions<'a>,
+        requests: &'a Requests<'a>,
+        errors: &'a ReadErrors<'a>,
         volumes: Volumes<'a>,
         fs: &'a FileSystem<Source<'d>>,
-        disk: &Disk<'_>,
         slots: Slots,
-        filler: Filler,
-        indexing: Option<Indexing>,
+        (filler, indexing): (Filler, Option<Indexing>),
         estimate: i64,
         queue: &'a mut EventQueue,
     ) -> Result<Writing<'a, 'd>, Stop> {
-        let crew = Crew::start(slots, started.job.compress, started.job.verify, disk, queue)?;
+        let crew = Crew::start(slots, started.job.compress, started.job.verify, source, queue)?;
         sandbox::enter(Role::Planner)?;
-        started.console.watch(crew.children());
+        questions.waits.watch(crew.children());
         let estimate = u64::try_from(estimate).unwrap_or(0);
         let progress = Progress::new(started.clock.now(), estimate);
         Ok(Writing {
             started,
+            disk,
+            console,
+            questions,
+            requests,
+            errors,
             volumes,
             fs,
             queue,
@@ -124,9 +145,11 @@ impl<'a, 'd> Writing<'a, 'd> {
     pub fn run(mut self) -> Result<u8, Stop> {
         let result = self.write();
         let patience = if result.is_ok() { LEAVE } else { Duration::ZERO };
-        self.started.console.watch(Vec::new());
+        self.questions.waits.watch(Vec::new());
         self.crew.dismiss(self.queue, patience)?;
-        result.map(|()| self.started.tell_losses())
+        result?;
+        let lossy = self.errors.tell_losses();
+        Ok(if self.started.job.strict && lossy { exit::UNREADABLE } else { exit::DONE })
     }
 
     /// Writes one volume after the other.
@@ -135,7 +158,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         loop {
             // A volume that fails is written again from here.
             let checkpoint = self.filler.clone();
-            let mark = self.ledger.mark(&self.started.console.losses());
+            let mark = self.ledger.mark(&self.errors.losses());
             match self.write_volume(in_step) {
                 Ok(VolumeEnd::Dump) => return Ok(()),
                 Ok(VolumeEnd::Full) => {
@@ -147,7 +170,7 @@ impl<'a, 'd> Writing<'a, 'd> {
                 Err(VolumeError::Failed(failure)) => {
                     self.ask_to_rewrite(failure)?;
                     self.filler = checkpoint;
-                    self.ledger.roll_back(mark, &mut self.started.console.losses());
+                    self.ledger.roll_back(mark, &mut self.errors.losses());
                     in_step = true;
                 }
             }
@@ -164,7 +187,7 @@ impl<'a, 'd> Writing<'a, 'd> {
     /// Reports a failed volume, and asks whether to rewrite it.
     fn ask_to_rewrite(&mut self, failure: Failure) -> Result<(), Stop> {
         let Failure { fault, medium } = failure;
-        let console = &self.started.console;
+        let console = self.console;
         let volume = self.filler.volume();
         if self.volumes.is_stdout() {
             console.say(MediaMessage::WriteErrorOn(OsStr::new("standard output")));
@@ -174,8 +197,8 @@ impl<'a, 'd> Writing<'a, 'd> {
         }
         console.say(MediaMessage::WriteErrorInVolume { blocks: self.ledger.on_volume, volume });
         console.say(Remark(format_args!("{}: {fault}", self.volumes.name(volume).display())));
-        console.broadcast(Attention::WriteError);
-        if !console.ask(Question::Restart)? {
+        self.questions.broadcast(Attention::WriteError);
+        if !self.questions.ask(Question::Restart)? {
             return Err(Stop::Told);
         }
         console.say(MediaMessage::ClosingVolume);
@@ -191,7 +214,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         let inode = self.filler.begin_volume();
         let volume = self.filler.volume();
         let medium = self.volumes.open(volume, in_step)?;
-        self.started.console.show(operator::Event::Volume { volume, output: &medium.name });
+        self.console.show(operator::Event::Volume { volume, output: &medium.name });
         self.stopped = None;
         self.ledger.begin_volume(volume);
         let job = &self.started.job;
@@ -205,7 +228,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         }
         self.crew.start_writing()?;
         if volume > 1 {
-            self.started.console.say(MediaMessage::VolumeBegins { volume, inode: inode.0.into() });
+            self.console.say(MediaMessage::VolumeBegins { volume, inode: inode.0.into() });
         }
         let ended = self.fill_volume()?;
         let mut outcome = self.stopped.take();
@@ -280,21 +303,20 @@ impl<'a, 'd> Writing<'a, 'd> {
     fn fill_chunk(&mut self) -> Result<Ended, Stop> {
         let (buffer, mut chunk) = self.crew.next_chunk();
         chunk.notices.clear();
-        let ended =
-            self.filler.fill(self.fs, buffer, &mut chunk).map_err(|error| stopped(self.started, error))?;
-        if self.started.console.is_stopped() {
+        let ended = self.filler.fill(self.fs, buffer, &mut chunk).map_err(|error| self.errors.stop(error))?;
+        if self.errors.is_stopped() {
             return Err(Stop::Told);
         }
         // The pass is reported immediately; damage to a file is reported with the file.
-        let console = &self.started.console;
+        let console = self.console;
         chunk.notices.retain(|(_, notice)| {
             let pass = match notice {
                 Notice::DumpingDirectories => 3,
                 Notice::DumpingFiles => 4,
                 _ => return true,
             };
-            console.notice(notice.clone());
-            set_title(&pass_title(&self.started.disk_name, pass));
+            self.errors.notice(notice.clone());
+            set_title(&pass_title(self.disk, pass));
             console.show(operator::Event::Pass { pass });
             self.pass = pass;
             false
@@ -327,7 +349,7 @@ impl<'a, 'd> Writing<'a, 'd> {
 
     fn handle(&mut self, event: Event) -> Result<(), Stop> {
         match event {
-            Event::Readable { key: SIGNALS } => self.started.console.take_signals(),
+            Event::Readable { key: SIGNALS } => self.questions.take_signals(),
             Event::Readable { key } => match self.crew.socket_of(key) {
                 Some(worker) => self.receive(worker),
                 None => Ok(()),
@@ -362,7 +384,7 @@ impl<'a, 'd> Writing<'a, 'd> {
     /// The remote tape does not answer.
     fn ask_to_wait(&mut self) -> Result<(), Stop> {
         let asked = self.started.clock.now();
-        self.started.console.ask_to_wait(patience::record())?;
+        self.questions.ask_to_wait(patience::record())?;
         self.progress.leave_out(self.started.clock.now() - asked);
         Ok(())
     }

@@ -2,8 +2,9 @@
 //! Reports of a running dump: notices, read errors and the data they affect, progress.
 
 use crate::disk::Fault;
-use crate::dump::console::Reader;
 use crate::dump::passes::Notice;
+use crate::dump::read_errors::Reader;
+use crate::dump::source::Faults;
 use crate::dump::stop::Stop;
 use crate::dump::volumes::Chunk;
 use crate::dump::write::Writing;
@@ -21,20 +22,19 @@ impl Writing<'_, '_> {
             let record = first_record + u64::from(at / self.started.job.ntrec);
             match notice {
                 Notice::Unread { ino, offset, bytes } => self.tell_unread(record, ino, offset, bytes),
-                notice => self.started.console.notice(notice),
+                notice => self.errors.notice(notice),
             }
         }
     }
 
     /// Reports unreadable parts of a directory, in order with the read errors of workers.
     fn tell_unread(&self, record: u64, ino: Ino, offset: ByteOffset, bytes: u32) {
-        let console = &self.started.console;
         let mut buffer = Buffer::default();
         buffer.set_length(bytes as usize);
         self.fs.disk().read_telling(offset, &mut buffer, &mut |fault| {
-            console.fault(Reader::Record(record), fault);
+            self.errors.fault(Reader::Record(record), fault);
             if fault.sector {
-                console.losses().data(ino, fault.count.into());
+                self.errors.losses().data(ino, fault.count.into());
             }
         });
     }
@@ -47,17 +47,16 @@ impl Writing<'_, '_> {
             let first = within.saturating_mul(record_blocks);
             let offset = ByteOffset(fault.block.saturating_mul(unit));
             let blocks = first..first.saturating_add(record_blocks);
-            let mut losses = self.started.console.losses();
+            let mut losses = self.errors.losses();
             chunk.readers_of(blocks, offset, fault.count).for_each(|(ino, bytes)| losses.data(ino, bytes));
         }
     }
 
     pub(super) fn tell_faults(&self, faults: &[(u64, Fault)]) -> Result<(), Stop> {
-        let console = &self.started.console;
         for &(record, fault) in faults {
-            console.fault(Reader::Record(record), fault);
+            self.errors.fault(Reader::Record(record), fault);
         }
-        if console.is_stopped() { Err(Stop::Told) } else { Ok(()) }
+        if self.errors.is_stopped() { Err(Stop::Told) } else { Ok(()) }
     }
 
     /// The first line of progress comes a step after the first record.
@@ -72,7 +71,7 @@ impl Writing<'_, '_> {
     pub(super) fn tell_progress(&mut self) {
         let now = self.started.clock.now();
         let (state, due) = self.progress.report(now, self.ledger.written, time::ctime);
-        let console = &self.started.console;
+        let console = self.console;
         let wanted = std::mem::take(&mut self.asked) || console.operator().display().has_lines();
         if due && wanted {
             console.say(Message::Progress(&state));
@@ -86,7 +85,7 @@ impl Writing<'_, '_> {
         console.show(operator::Event::Progress { pass, volume, blocks, estimate, left });
         if now != self.titled {
             self.titled = now;
-            set_title(&title(&self.started.disk_name, self.pass, &state));
+            set_title(&title(self.disk, self.pass, &state));
         }
     }
 }

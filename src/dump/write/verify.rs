@@ -17,7 +17,7 @@ use crate::workers::{Digest, Outcome, Placed};
 impl Writing<'_, '_> {
     /// Reads back what is on the medium, with all workers at once. A difference ends the dump.
     pub(super) fn verify(&mut self, medium: &Medium) -> Result<(), Stop> {
-        self.started.console.say(Message::Verifying { volume: self.filler.volume() });
+        self.console.say(Message::Verifying { volume: self.filler.volume() });
         let now = self.started.clock.now();
         let total = self.ledger.verification.as_ref().map_or(0, |verification| verification.progress().1);
         self.reading_back = Some(Progress::new(now, total));
@@ -59,7 +59,7 @@ impl Writing<'_, '_> {
             State::Percent { seconds, .. } if bytes > 0 => Some(*seconds),
             _ => None,
         };
-        let console = &self.started.console;
+        let console = self.console;
         if asked {
             // At the start there is no speed to tell the end from.
             let state = (bytes > 0).then_some(&state);
@@ -69,7 +69,7 @@ impl Writing<'_, '_> {
         console.show(operator::Event::Verify { volume, bytes, total, left });
         if now != self.titled || bytes == 0 {
             self.titled = now;
-            set_title(&verify_title(&self.started.disk_name, volume, &state));
+            set_title(&verify_title(self.disk, volume, &state));
         }
     }
 

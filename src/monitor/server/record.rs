@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use super::{LOCK, Monitor};
-use crate::dump::dumpdates_file::Unwritten;
+use crate::dumpdates_file::Unwritten;
 use crate::job::Output;
 use crate::monitor::index_names::Unkept;
 use crate::monitor::protocol::Reply;
@@ -28,7 +28,7 @@ impl Monitor<'_> {
     /// The planner says that a volume is written: looks at it.
     pub(super) fn finish(&mut self, volume: u32, bytes: u64) -> io::Result<()> {
         let stdout = io::stdout();
-        let looked = match (&self.job.output, &self.written) {
+        let looked = match (&self.serving.job.output, &self.written) {
             (Output::Stdout, _) => {
                 let end = self.stdout_start.map(|start| start.saturating_add(bytes));
                 look(stdout.as_fd(), end)
@@ -78,7 +78,7 @@ impl Monitor<'_> {
         if let Some((volume, _)) = &self.written {
             return Err(Unrecorded { why: NoRecord::Volume(*volume), index_lost: None });
         }
-        if let Some(index) = self.index {
+        if let Some(index) = self.serving.index {
             index.names().keep().map_err(|unkept| self.without_index(unkept.into()))?;
         }
         match &self.kept.record {
@@ -89,7 +89,7 @@ impl Monitor<'_> {
 
     /// The dump is not recorded, and so its index does not stay.
     fn without_index(&self, why: NoRecord) -> Unrecorded {
-        let taken_back = self.index.map_or(Ok(()), |index| index.names().take_back());
+        let taken_back = self.serving.index.map_or(Ok(()), |index| index.names().take_back());
         Unrecorded { why, index_lost: taken_back.err().as_ref().map(errno_of) }
     }
 }

@@ -6,11 +6,10 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use crate::dump::console::Console;
-use crate::dump::prepare::Refused;
 use crate::dumpdates;
 use crate::dumpdates::{Change, Dumpdates, Entry, MAX_FILE};
 use crate::exit;
+use crate::exit::Refused;
 use crate::job::{Job, Since};
 use crate::operator::{FilesMessage, Operator, Remark, StopMessage};
 use crate::os::errno::strerror;
@@ -63,22 +62,21 @@ pub fn open(
     job: &Job,
     name: &OsStr,
     date: i64,
-    console: &Console,
+    operator: &mut Operator,
 ) -> Result<(Base, Option<Record>), Refused> {
-    let (path, mut operator) = (&job.dumpdates, console.operator());
+    let path = &job.dumpdates;
     let update = job.update_dumpdates && !job.estimate_only;
     let base = match job.since {
         Since::Date(date) => Some(Base { level: None, date }),
         Since::Dumpdates => (job.rsync_friendly > 0).then_some(Base { level: Some(0), date: 0 }),
     };
     if update {
-        dumpdates::check_name(name)
-            .map_err(|error| refuse(&mut operator, FilesMessage::CannotRecord(&error)))?;
+        dumpdates::check_name(name).map_err(|error| refuse(operator, FilesMessage::CannotRecord(&error)))?;
     } else if let Some(base) = base {
         return Ok((base, None));
     }
     let access = if update { Access::ReadAndWrite } else { Access::Read };
-    let opened = open_or_make(path, access, &mut operator).and_then(|fd| {
+    let opened = open_or_make(path, access, operator).and_then(|fd| {
         let text = read_locked(fd.as_fd())?;
         let dumpdates = parse(&text)?;
         Ok((fd, dumpdates))
@@ -89,14 +87,14 @@ pub fn open(
             let reason = &strerror(&error);
             if update {
                 let path = path.as_os_str();
-                return Err(refuse(&mut operator, FilesMessage::CannotRewriteDumpdates { path, reason }));
+                return Err(refuse(operator, FilesMessage::CannotRewriteDumpdates { path, reason }));
             }
             operator.say(FilesMessage::CannotReadDumpdates { path: path.as_os_str(), reason });
             return Ok((Base { level: Some(0), date: 0 }, None));
         }
     };
     let base = base.unwrap_or_else(|| {
-        tell_unknown_lines(&dumpdates, path, &mut operator);
+        tell_unknown_lines(&dumpdates, path, operator);
         let newest = dumpdates.newest_below(name, job.level);
         newest.map_or(Base { level: Some(0), date: 0 }, |e| Base { level: Some(e.level), date: e.date })
     });
