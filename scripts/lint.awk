@@ -8,9 +8,13 @@ BEGIN {
 	for (i = 1; i <= count; i++) {
 		if (split(row[i], side, ":") < 2) continue
 		gsub(/[ \t]/, "", side[1])
-		known[side[1]] = 1
 		n = split(side[2], use, /[ \t]+/)
-		for (j = 1; j <= n; j++) if (use[j] != "") may[side[1], use[j]] = 1
+		for (j = 1; j <= n; j++) {
+			if (use[j] == "") continue
+			may[side[1], use[j]] = 1
+			if (use[j] != "*" && !(use[j] in known)) print "scripts/lint:1: layers: " use[j] " is not above " side[1]
+		}
+		known[side[1]] = i
 	}
 }
 
@@ -86,7 +90,7 @@ function used(target) {
 	if (index(" " module_list " ", " " target " ") == 0) return # an item of lib.rs, not a module
 	if (!(module in known)) { fail("layers", "module " module " has no row in the table of scripts/lint"); return }
 	if ((module, target) in may) return
-	if ((module, "*") in may && (module ~ /^(lib|main)$/ || target != "cli")) return
+	if ((module, "*") in may && known[target] < known[module] && (module ~ /^(lib|main)$/ || target != "cli")) return
 	fail("layers", module " must not use " target)
 }
 
