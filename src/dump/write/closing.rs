@@ -67,7 +67,7 @@ impl Writing<'_, '_> {
             let bytes = self.ledger.all_bytes();
             console.say(Message::Compressed { blocks: self.ledger.written, bytes });
         }
-        let seconds = self.started.clock.now() - self.progress.started();
+        let seconds = self.course.seconds();
         console.say(Message::Finished { seconds, blocks });
         let volumes = self.filler.volume();
         let place = match medium.kind {

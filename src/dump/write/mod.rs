@@ -2,6 +2,7 @@
 //! Passes III and IV: supplies the ring with chunks, and completes the volumes.
 
 mod closing;
+mod course;
 mod drain;
 mod index;
 mod ledger;
@@ -30,6 +31,7 @@ use crate::dump::volumes::fault::Failure;
 use crate::dump::volumes::medium::Medium;
 use crate::dump::volumes::outputs::Volumes;
 use crate::dump::volumes::{Ended, Filler};
+use crate::dump::write::course::Course;
 use crate::dump::write::ledger::Ledger;
 use crate::dump::write::places::Indexing;
 use crate::dump::write::written::Part;
@@ -37,8 +39,7 @@ use crate::event::{Event, EventQueue, Sig};
 use crate::exit;
 use crate::media::patience;
 use crate::operator;
-use crate::operator::{Attention, MediaMessage, Progress, Question, Remark, pass_title};
-use crate::os::process::set_title;
+use crate::operator::{Attention, MediaMessage, Question, Remark};
 use crate::sandbox;
 use crate::sandbox::Role;
 use crate::workers::{Outcome, Slots};
@@ -54,8 +55,6 @@ pub(super) const SIGNALS: u64 = 0x300;
 /// The writing of a dump.
 pub struct Writing<'a, 'd> {
     started: &'a Started,
-    /// The disk's name in the process's title.
-    disk: &'a OsStr,
     console: &'a Console<'a>,
     questions: &'a Questions<'a>,
     requests: &'a Requests<'a>,
@@ -68,19 +67,7 @@ pub struct Writing<'a, 'd> {
     ledger: Ledger,
     /// Why the ring stopped writing to this medium.
     stopped: Option<Outcome>,
-    /// Whether dump would have looked at the clock: it does after each record.
-    clock_started: bool,
-    progress: Progress,
-    /// SIGINFO came: the next line of progress is wanted, however it is shown.
-    asked: bool,
-    /// While a volume is read back, since when, and how many bytes it has.
-    reading_back: Option<Progress>,
-    /// Tape blocks expected.
-    estimate: u64,
-    /// The pass that chunks are filled from.
-    pass: u8,
-    /// When the process's title was last set, seconds since 1970: dump sets it after each record, here once a second does.
-    titled: i64,
+    course: Course<'a>,
     events: Vec<Event>,
 }
 
@@ -113,10 +100,8 @@ impl<'a, 'd> Writing<'a, 'd> {
         sandbox::enter(Role::Planner)?;
         questions.waits.watch(crew.children());
         let estimate = u64::try_from(estimate).unwrap_or(0);
-        let progress = Progress::new(started.clock.now(), estimate);
         Ok(Writing {
             started,
-            disk,
             console,
             questions,
             requests,
@@ -128,13 +113,7 @@ impl<'a, 'd> Writing<'a, 'd> {
             filler,
             ledger: Ledger::new(&started.job, indexing),
             stopped: None,
-            clock_started: false,
-            progress,
-            asked: false,
-            reading_back: None,
-            estimate,
-            pass: 3,
-            titled: 0,
+            course: Course::new(console, started.clock, disk, estimate),
             events: Vec::new(),
         })
     }
@@ -178,10 +157,7 @@ impl<'a, 'd> Writing<'a, 'd> {
     }
 
     fn change(&mut self, volume: u32, quiet: bool) -> Result<(), Stop> {
-        let asked = self.started.clock.now();
-        self.volumes.change(volume, quiet)?;
-        self.progress.leave_out(self.started.clock.now() - asked);
-        Ok(())
+        self.course.leave_out(|| self.volumes.change(volume, quiet))
     }
 
     /// Reports a failed volume, and asks whether to rewrite it.
@@ -308,7 +284,6 @@ impl<'a, 'd> Writing<'a, 'd> {
             return Err(Stop::Told);
         }
         // The pass is reported immediately; damage to a file is reported with the file.
-        let console = self.console;
         chunk.notices.retain(|(_, notice)| {
             let pass = match notice {
                 Notice::DumpingDirectories => 3,
@@ -316,9 +291,7 @@ impl<'a, 'd> Writing<'a, 'd> {
                 _ => return true,
             };
             self.errors.notice(notice.clone());
-            set_title(&pass_title(self.disk, pass));
-            console.show(operator::Event::Pass { pass });
-            self.pass = pass;
+            self.course.begin_pass(pass);
             false
         });
         self.crew.assign(chunk)?;
@@ -358,13 +331,12 @@ impl<'a, 'd> Writing<'a, 'd> {
                 Some(worker) => Err(crate::dump::ring::pool::Broken::Ended(worker, status).into()),
                 None => Ok(()),
             },
-            Event::Signal(Sig::Info) if self.reading_back.is_some() => {
+            Event::Signal(Sig::Info) if self.course.is_reading_back() => {
                 self.show_verifying(true);
                 Ok(())
             }
             Event::Signal(Sig::Info) => {
-                self.progress.ask();
-                self.asked = true;
+                self.course.ask();
                 self.tell_progress();
                 Ok(())
             }
@@ -383,10 +355,7 @@ impl<'a, 'd> Writing<'a, 'd> {
 
     /// The remote tape does not answer.
     fn ask_to_wait(&mut self) -> Result<(), Stop> {
-        let asked = self.started.clock.now();
-        self.questions.ask_to_wait(patience::record())?;
-        self.progress.leave_out(self.started.clock.now() - asked);
-        Ok(())
+        self.course.leave_out(|| self.questions.ask_to_wait(patience::record()))
     }
 
     fn settle(&mut self) -> Result<(), Stop> {
@@ -395,7 +364,7 @@ impl<'a, 'd> Writing<'a, 'd> {
                 None => break,
                 Some(Next::Written(InFlight { sequence, mut chunk, faults, first_record, .. }, placed)) => {
                     self.tell_notices(first_record, std::mem::take(&mut chunk.notices));
-                    self.start_clock();
+                    self.course.start(self.filler.volume(), self.started.job.ntrec);
                     self.note_losses(&chunk, first_record, &faults);
                     self.tell_faults(&faults)?;
                     self.note_indexed(sequence, &chunk);
@@ -414,7 +383,7 @@ impl<'a, 'd> Writing<'a, 'd> {
                     let told = self.crew.take_notices(records * self.started.job.ntrec);
                     let first_record = self.crew.stopped_in().map_or(0, |chunk| chunk.first_record);
                     self.tell_notices(first_record, told);
-                    self.start_clock();
+                    self.course.start(self.filler.volume(), self.started.job.ntrec);
                     if let Some((oldest, faults)) = self.crew.faults_of_oldest(records) {
                         self.note_losses(&oldest.chunk, oldest.first_record, &faults);
                         self.tell_faults(&faults)?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Reports of a running dump: notices, read errors and the data they affect, progress.
+//! Reports of a running dump: notices, read errors and the data they affect.
 
 use crate::disk::Fault;
 use crate::dump::passes::Notice;
@@ -8,10 +8,6 @@ use crate::dump::source::Faults;
 use crate::dump::stop::Stop;
 use crate::dump::volumes::Chunk;
 use crate::dump::write::Writing;
-use crate::operator;
-use crate::operator::{Message, State, title};
-use crate::os::process::set_title;
-use crate::os::time;
 use ufs::Buffer;
 use ufs::{ByteOffset, Ino};
 
@@ -59,33 +55,7 @@ impl Writing<'_, '_> {
         if self.errors.is_stopped() { Err(Stop::Told) } else { Ok(()) }
     }
 
-    /// The first line of progress comes a step after the first record.
-    pub(super) fn start_clock(&mut self) {
-        if !std::mem::replace(&mut self.clock_started, true) {
-            let written = std::mem::replace(&mut self.ledger.written, self.started.job.ntrec.into());
-            self.tell_progress();
-            self.ledger.written = written;
-        }
-    }
-
     pub(super) fn tell_progress(&mut self) {
-        let now = self.started.clock.now();
-        let (state, due) = self.progress.report(now, self.ledger.written, time::ctime);
-        let console = self.console;
-        let wanted = std::mem::take(&mut self.asked) || console.operator().display().has_lines();
-        if due && wanted {
-            console.say(Message::Progress(&state));
-        }
-        let left = match &state {
-            State::Percent { seconds, .. } => Some(*seconds),
-            State::Soon => None,
-        };
-        let (pass, volume, blocks) = (self.pass, self.filler.volume(), self.ledger.written);
-        let estimate = self.estimate;
-        console.show(operator::Event::Progress { pass, volume, blocks, estimate, left });
-        if now != self.titled {
-            self.titled = now;
-            set_title(&title(self.disk, self.pass, &state));
-        }
+        self.course.tell(self.filler.volume(), self.ledger.written);
     }
 }

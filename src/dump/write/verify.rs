@@ -8,19 +8,15 @@ use crate::dump::volumes::Chunk;
 use crate::dump::volumes::medium::Medium;
 use crate::dump::write::Writing;
 use crate::dump::write::written::Part;
-use crate::operator;
-use crate::operator::{Message, Progress, State, verify_title};
-use crate::os::process::set_title;
-use crate::os::time;
+use crate::operator::Message;
 use crate::workers::{Digest, Outcome, Placed};
 
 impl Writing<'_, '_> {
     /// Reads back what is on the medium, with all workers at once. A difference ends the dump.
     pub(super) fn verify(&mut self, medium: &Medium) -> Result<(), Stop> {
         self.console.say(Message::Verifying { volume: self.filler.volume() });
-        let now = self.started.clock.now();
         let total = self.ledger.verification.as_ref().map_or(0, |verification| verification.progress().1);
-        self.reading_back = Some(Progress::new(now, total));
+        self.course.begin_reading_back(total);
         self.show_verifying(false);
         medium.go_to_start().map_err(Reason::NotWound)?;
         self.crew.take_medium(medium.fd.as_fd(), medium.kind, None, false)?;
@@ -42,34 +38,15 @@ impl Writing<'_, '_> {
                 return Err(Reason::NotReadBack(self.filler.volume(), errno).into());
             }
         }
-        self.reading_back = None;
+        self.course.end_reading_back();
         self.crew.release_medium()?;
         self.wait_until_ready()
     }
 
     /// Shows how much of the volume was read back; prints it only when that is `asked` for. Does nothing when no volume is read back.
     pub(super) fn show_verifying(&mut self, asked: bool) {
-        let (Some(progress), Some(verification)) = (&mut self.reading_back, &self.ledger.verification) else {
-            return;
-        };
-        let (now, volume) = (self.started.clock.now(), self.filler.volume());
-        let (bytes, total) = verification.progress();
-        let (state, _) = progress.report(now, bytes, time::ctime);
-        let left = match &state {
-            State::Percent { seconds, .. } if bytes > 0 => Some(*seconds),
-            _ => None,
-        };
-        let console = self.console;
-        if asked {
-            // At the start there is no speed to tell the end from.
-            let state = (bytes > 0).then_some(&state);
-            console
-                .say(state.map_or(Message::Verifying { volume }, |state| Message::Checked { volume, state }));
-        }
-        console.show(operator::Event::Verify { volume, bytes, total, left });
-        if now != self.titled || bytes == 0 {
-            self.titled = now;
-            set_title(&verify_title(self.disk, volume, &state));
+        if let Some(verification) = &self.ledger.verification {
+            self.course.show_reading_back(self.filler.volume(), verification.progress(), asked);
         }
     }
 
