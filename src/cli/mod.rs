@@ -42,7 +42,7 @@ pub enum Request {
         /// The dumpdates file.
         dumpdates: PathBuf,
     },
-    /// Print [`help`].
+    /// Print `help`.
     Help,
     /// Print this text (`--version`).
     Print(String),

@@ -10,7 +10,7 @@ pub struct Change {
     pub bytes: Vec<u8>,
 }
 
-/// The smallest [`Change`] that makes `new` of `old`. `new` is as long as `old` or longer, which
+/// The smallest change that makes `new` of `old`. `new` is as long as `old` or longer, which
 /// [`Dumpdates::record`](crate::dumpdates::Dumpdates::record) sees to; the file need not be cut.
 ///
 /// The sandbox has no names, so the file cannot be replaced by rename(2): it is changed in place, by one write(2).

@@ -78,7 +78,7 @@ pub struct Dumpdates {
 impl Dumpdates {
     /// Reads the text of the file. `parse_date` is given the rest of a line after the level.
     ///
-    /// Errors: [`DumpdatesError::TooLarge`].
+    /// Errors: `DumpdatesError::TooLarge`.
     pub fn parse(text: &[u8], parse_date: impl Fn(&str) -> Option<i64>) -> Result<Dumpdates, DumpdatesError> {
         if text.len() > MAX_FILE {
             return Err(DumpdatesError::TooLarge);
@@ -145,7 +145,7 @@ impl Dumpdates {
 
 /// Whether a dump of this device can be recorded.
 ///
-/// Errors: [`DumpdatesError::NameTooLong`], [`DumpdatesError::NameNotAWord`].
+/// Errors: `DumpdatesError::NameTooLong`, `DumpdatesError::NameNotAWord`.
 pub fn check_name(name: &OsStr) -> Result<(), DumpdatesError> {
     let bytes = name.as_bytes();
     if bytes.len() > NAME_WIDTH {

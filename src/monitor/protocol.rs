@@ -55,7 +55,7 @@ pub enum Reply {
     Failed(i32),
     /// The output must not be written.
     Unfit(Unfit),
-    /// The command ended: its exit status, or [`KILLED`] and the signal that killed it.
+    /// The command ended: its exit status, or `KILLED` and the signal that killed it.
     Closed(u32),
     /// The volume script ended: its exit status, or 128 and the signal that killed it, as a shell has it.
     Scripted(u32),
