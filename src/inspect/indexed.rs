@@ -2,6 +2,8 @@
 //! With an index: lists files without the dump, or reads them from their positions.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
 
 use crate::exit;
 use crate::inspect::emit::Emit;
@@ -20,23 +22,50 @@ use ufs::Ino;
 /// Most bytes of a line: a path of 64 KiB, escaped, and some numbers.
 const MOST_LINE: usize = (4 << 16) + 256;
 
+/// Why an index is of no use: one line.
+enum BadIndex {
+    /// It cannot be read.
+    System(io::Error),
+    /// It has no head.
+    NotAnIndex,
+    /// This line of it is too long.
+    TooLong(u64),
+    /// This line of it, the last, has no end.
+    NoEnd(u64),
+    /// This line of it is invalid.
+    Line(u64, Error),
+    /// It is of another dump.
+    OtherDump,
+}
+
+impl fmt::Display for BadIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BadIndex::System(error) => f.write_str(&strerror(error)),
+            BadIndex::NotAnIndex => Error::NotAnIndex.fmt(f),
+            BadIndex::TooLong(line) => write!(f, "line {line}: too long"),
+            BadIndex::NoEnd(line) => write!(f, "line {line}: it has no end"),
+            BadIndex::Line(line, error) => write!(f, "line {line}: {error}"),
+            BadIndex::OtherDump => f.write_str("an index of another dump"),
+        }
+    }
+}
+
 /// Gives the lines of an index to `line`, and returns its head.
-///
-/// Errors: the text for the operator, with the number of the line.
-fn read(index: &mut Input, mut line: impl FnMut(Line)) -> Result<Head, String> {
+fn read(index: &mut Input, mut line: impl FnMut(Line)) -> Result<Head, BadIndex> {
     let (mut head, mut number, mut seen) = (None, 0_u64, 0);
     loop {
         let end = index.bytes()[seen..].iter().position(|&byte| byte == b'\n');
         let Some(end) = end.map(|end| seen + end) else {
             seen = index.bytes().len();
             if seen > MOST_LINE {
-                return Err(format!("line {}: too long", number + 1));
+                return Err(BadIndex::TooLong(number + 1));
             }
             match index.fill(seen + 1) {
                 Ok(got) if got > seen => continue,
-                Ok(0) => return head.ok_or_else(|| Error::NotAnIndex.to_string()),
-                Ok(_) => return Err(format!("line {}: it has no end", number + 1)),
-                Err(error) => return Err(strerror(&error)),
+                Ok(0) => return head.ok_or(BadIndex::NotAnIndex),
+                Ok(_) => return Err(BadIndex::NoEnd(number + 1)),
+                Err(error) => return Err(BadIndex::System(error)),
             }
         };
         number += 1;
@@ -45,7 +74,7 @@ fn read(index: &mut Input, mut line: impl FnMut(Line)) -> Result<Head, String> {
             None => Head::parse(text).map(|parsed| head = Some(parsed)),
             Some(_) => Line::parse(text).map(&mut line),
         };
-        parsed.map_err(|error| format!("line {number}: {error}"))?;
+        parsed.map_err(|error| BadIndex::Line(number, error))?;
         index.consume(end + 1);
         seen = 0;
     }
@@ -113,9 +142,7 @@ pub fn emit(reading: &Reading, inputs: &mut [Input], index: &mut Input, emit: &m
 }
 
 /// Where the files that are wanted are.
-///
-/// Errors: the text for the operator.
-fn places(index: &mut Input, emit: &Emit) -> Result<BTreeMap<Ino, Line>, String> {
+fn places(index: &mut Input, emit: &Emit) -> Result<BTreeMap<Ino, Line>, BadIndex> {
     let wanted = emit.missing();
     let mut places: BTreeMap<Ino, Line> = BTreeMap::new();
     let head = read(index, |line| {
@@ -125,7 +152,7 @@ fn places(index: &mut Input, emit: &Emit) -> Result<BTreeMap<Ino, Line>, String>
     })?;
     match Some(head.date) == emit.date() {
         true => Ok(places),
-        false => Err("an index of another dump".to_owned()),
+        false => Err(BadIndex::OtherDump),
     }
 }
 
