@@ -190,7 +190,7 @@ fn places(image: &Path) -> Places {
     use ufs::{FragAddr, Ino};
     let fs = FileSystem::open(std::fs::read(image).unwrap()).unwrap().0;
     let sb = fs.superblock();
-    let mut inos = (3..sb.ipg).map(Ino).filter(|&ino| fs.inode(ino).unwrap().size == 6_000_000);
+    let mut inos = (3..sb.ipg).map(Ino).filter(|&ino| fs.inode(ino).unwrap().raw_size() == 6_000_000);
     let ino = inos.next().unwrap();
     let at = |address| sb.offset_of(FragAddr(address)).0;
     let (block, within) = sb.inode_block(ino).unwrap();

@@ -8,7 +8,7 @@ use super::filesystem::FileSystem;
 use super::read::ReadAt;
 use super::superblock::Superblock;
 use super::{NDADDR, NIADDR};
-use crate::{FileBlock, FragAddr, Ino};
+use crate::{FileBlock, FileSize, FragAddr, Ino};
 use std::rc::Rc;
 
 /// A stretch of a file's blocks: all of them holes, or one after the other on the disk.
@@ -31,7 +31,7 @@ pub struct Run {
 #[derive(Clone, Debug)]
 pub struct BlockMap {
     ino: Ino,
-    size: u64,
+    size: FileSize,
     /// Blocks in the file.
     blocks: u64,
     /// The next block to map.
@@ -51,34 +51,18 @@ struct Found {
 }
 
 impl BlockMap {
-    /// Whether the size of `dinode` is one that a file can have.
-    ///
-    /// Errors: [`Error::Inode`] if not.
-    pub fn check_size(superblock: &Superblock, dinode: &Dinode) -> Result<(), Error> {
-        let room = superblock.mappable_blocks().saturating_mul(superblock.bsize.into());
-        let most = room.min(superblock.maxfilesize);
-        if dinode.size > most {
-            let (ino, value, wanted) = (dinode.ino, dinode.size, format!("at most {most}"));
-            return Err(Error::Inode { ino, field: "di_size", value, wanted });
-        }
-        Ok(())
-    }
-
-    /// The map of `dinode`, which is a regular file, a directory or a long symbolic link.
-    ///
-    /// Errors: [`Error::Inode`] when its size is more than a file can have.
-    pub fn new(superblock: &Superblock, dinode: &Dinode) -> Result<BlockMap, Error> {
-        BlockMap::check_size(superblock, dinode)?;
-        Ok(BlockMap {
+    /// The map of `dinode`, which is a regular file, a directory or a long symbolic link of `size` bytes.
+    pub fn new(superblock: &Superblock, dinode: &Dinode, size: FileSize) -> BlockMap {
+        BlockMap {
             ino: dinode.ino,
-            size: dinode.size,
-            blocks: superblock.file_blocks(dinode.size),
+            size,
+            blocks: superblock.file_blocks(size),
             next: 0,
             taken: 0,
             db: dinode.db,
             ib: dinode.ib,
             path: [const { None }; NIADDR],
-        })
+        }
     }
 
     /// The block that the next run begins with; past the last one at the end.
@@ -385,26 +369,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_size_that_no_file_can_have_is_refused() {
-        let mut sample = Sample::new(Version::Ufs2, ByteOrder::Little);
-        let most = (12 + 512 + 512 * 512 + 512 * 512 * 512) * BLOCK;
-        let refused = |sample: &Sample| {
-            let fs = sample.open();
-            BlockMap::new(fs.superblock(), &fs.inode(Ino(3)).unwrap()).err()
-        };
-        sample.file(3, most, &[], [0; 3]);
-        assert_eq!(refused(&sample), None);
-        for bad in [most + 1, 1 << 63, u64::MAX] {
-            sample.file(3, bad, &[], [0; 3]);
-            let message = format!("inode 3: di_size is {bad}, should be at most {most}");
-            assert_eq!(refused(&sample).unwrap().to_string(), message);
-        }
-        sample.sb(1328, 8, 10_000); // fs_maxfilesize
-        sample.file(3, 10_001, &[], [0; 3]);
-        assert!(matches!(refused(&sample), Some(Error::Inode { value: 10_001, .. })));
-    }
-
     /// Notes where it is read.
     struct Noted<'a>(&'a [u8], &'a RefCell<Vec<u64>>);
 
@@ -429,7 +393,7 @@ mod tests {
         let reads = RefCell::default();
         let (fs, _) = FileSystem::open(Noted(&sample.bytes, &reads)).unwrap();
         let inode = fs.inode(Ino(3)).unwrap();
-        let mut map = BlockMap::new(fs.superblock(), &inode).unwrap();
+        let mut map = BlockMap::new(fs.superblock(), &inode, inode.size(fs.superblock()).unwrap());
         reads.borrow_mut().clear();
         let mut blocks = 0;
         while map.position() < FileBlock(12 + 512 + 15) {

@@ -108,7 +108,7 @@ pub(super) fn validate(raw: &RawSuperblock<'_>) -> Result<Superblock, Error> {
     // fs_maxsymlinklen; 0 or less before 4.4BSD
     let links = if is_sun { 0 } else { fields.i32::<1320>() };
     let area = if is_ufs1 { 60 } else { 120 };
-    Ok(Superblock {
+    let mut superblock = Superblock {
         version: raw.version,
         order: fields.order,
         location: raw.location,
@@ -139,7 +139,9 @@ pub(super) fn validate(raw: &RawSuperblock<'_>) -> Result<Superblock, Error> {
         old_inodes,
         new_inodes,
         old_directories: is_ufs1 && links <= 0,
-    })
+    };
+    superblock.maxfilesize = superblock.maxfilesize.min(superblock.mappable_bytes());
+    Ok(superblock)
 }
 
 /// Whether SunOS or Solaris wrote it: `fs_qbmask` and `fs_qfmask` are 4 bytes behind where BSD has them. Other fields that 4.4BSD
@@ -343,11 +345,16 @@ mod tests {
 
     #[test]
     fn ufs1_is_limited_to_what_the_kernel_limits_it_to() {
-        let (sb, _) = Sample::new(Version::Ufs1, ByteOrder::Little).find().unwrap();
-        assert_eq!(sb.maxfilesize, 0x8000_0000 * 4096 - 1);
         let mut sample = Sample::new(Version::Ufs1, ByteOrder::Little);
         sample.sb(24, 4, 257); // fs_old_cgoffset
         let error = sample.find().unwrap_err();
         assert!(matches!(error, Error::Superblock { field: "fs_old_cgoffset", .. }), "{error}");
+        let sample = Sample::new(Version::Ufs1, ByteOrder::Little);
+        let fields = Fields::new(&sample.bytes[sample.location..], sample.order).unwrap();
+        let (version, location) = (sample.version, ByteOffset(8192));
+        let raw = RawSuperblock { fields, version, location, updated: true };
+        for new_inodes in [true, false] {
+            assert_eq!(max_file_size(&raw, 65536, new_inodes), Ok(0x8000_0000 * 65536 - 1));
+        }
     }
 }

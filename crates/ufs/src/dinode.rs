@@ -6,7 +6,7 @@ use super::error::Error;
 use super::fields::{ByteOrder, Fields};
 use super::superblock::{Superblock, Version};
 use super::{NDADDR, NIADDR, NXADDR};
-use crate::{FileBlock, FragAddr, Ino};
+use crate::{FileSize, FragAddr, Ino};
 
 /// Offset of `di_ckhash` in a UFS2 inode.
 const CKHASH: usize = 244;
@@ -64,8 +64,8 @@ pub struct Dinode {
     pub mode: u16,
     /// Links to it (`di_nlink`).
     pub nlink: i16,
-    /// Bytes in the file (`di_size`).
-    pub size: u64,
+    /// `di_size`, not checked: [`Dinode::size`].
+    raw_size: u64,
     /// Disk space held, in units of 512 bytes (`di_blocks`).
     pub blocks: u64,
     /// Owner (`di_uid`).
@@ -113,13 +113,30 @@ impl Dinode {
         FileType::of(self.mode)
     }
 
+    /// Bytes in the file (`di_size`).
+    ///
+    /// Errors: [`Error::Inode`] when they are more than a file can have.
+    pub fn size(&self, superblock: &Superblock) -> Result<FileSize, Error> {
+        let (ino, value) = (self.ino, self.raw_size);
+        superblock.file_size(value).ok_or_else(|| {
+            let wanted = format!("at most {}", superblock.maxfilesize);
+            Error::Inode { ino, field: "di_size", value, wanted }
+        })
+    }
+
+    /// `di_size` as it is on the disk: any number, to be shown and not to be counted with.
+    pub fn raw_size(&self) -> u64 {
+        self.raw_size
+    }
+
     /// The text of a symbolic link that is short enough to be in the inode; else `None`.
     pub fn link_text(&self, superblock: &Superblock) -> Option<&[u8]> {
         // SunOS and Solaris say nothing of a length: a link without blocks has its text in the inode.
-        let without_blocks = superblock.old_inodes && self.blocks == 0 && self.size < 60;
-        let short = self.size > 0 && (self.size < superblock.maxsymlinklen.into() || without_blocks);
+        let size = superblock.file_size(self.raw_size)?.bytes();
+        let without_blocks = superblock.old_inodes && self.blocks == 0 && size < 60;
+        let short = size > 0 && (size < superblock.maxsymlinklen.into() || without_blocks);
         let is_link = self.file_type() == FileType::Link;
-        let text = self.short_link.get(..usize::try_from(self.size).ok()?);
+        let text = self.short_link.get(..usize::try_from(size).ok()?);
         text.filter(|_| short && is_link)
     }
 
@@ -147,11 +164,6 @@ impl Dinode {
         }
         Ok(found)
     }
-
-    /// How many fragments block `block` of the file has.
-    pub fn frags(&self, superblock: &Superblock, block: FileBlock) -> u32 {
-        superblock.frags_of(superblock.block_size(self.size, block))
-    }
 }
 
 #[derive(Clone, Copy)]
@@ -171,10 +183,10 @@ pub struct RawDinode<'a> {
 
 /// Reads a field that both versions have, of the same type, at two offsets.
 macro_rules! field {
-    ($(#[$doc:meta])* $name:ident: $type:ty = $kind1:ident $ufs1:literal, $kind2:ident $ufs2:literal) => {
+    ($(#[$doc:meta])* $vis:vis $name:ident: $type:ty = $kind1:ident $ufs1:literal, $kind2:ident $ufs2:literal) => {
         $(#[$doc])*
         #[inline(always)]
-        pub fn $name(&self) -> $type {
+        $vis fn $name(&self) -> $type {
             match &self.raw {
                 Raw::Ufs1(fields) => <$type>::from(fields.$kind1::<$ufs1>()),
                 Raw::Ufs2(fields) => <$type>::from(fields.$kind2::<$ufs2>()),
@@ -206,32 +218,34 @@ impl<'a> RawDinode<'a> {
 
     field!(
         /// Type and permissions (`di_mode`).
-        mode: u16 = u16 0, u16 0
+        pub mode: u16 = u16 0, u16 0
     );
     field!(
-        /// Links to it (`di_nlink`).
-        nlink: i16 = i16 2, i16 2
-    );
-    field!(
-        /// Bytes in the file (`di_size`), not checked.
-        size: u64 = u64 8, u64 16
+        /// `di_size`, not checked.
+        raw_size: u64 = u64 8, u64 16
     );
     field!(
         /// Disk space held, in units of 512 bytes (`di_blocks`), not checked.
-        blocks: u64 = u32 104, u64 24
+        pub blocks: u64 = u32 104, u64 24
     );
     field!(
         /// Last change of the data, seconds since 1970 (`di_mtime`).
-        mtime: i64 = u32 24, i64 40
+        pub mtime: i64 = u32 24, i64 40
     );
     field!(
         /// Last change of the inode, seconds since 1970 (`di_ctime`).
-        ctime: i64 = u32 32, i64 48
+        pub ctime: i64 = u32 32, i64 48
     );
     field!(
         /// Address of the first indirect block (`di_ib[0]`), not checked; 0 for none. In a short symbolic link it is text.
-        first_indirect: u64 = u32 88, u64 208
+        pub(super) first_indirect: u64 = u32 88, u64 208
     );
+    /// Bytes in the file; `None`: more than a file can have.
+    #[inline(always)]
+    pub fn size(&self, superblock: &Superblock) -> Option<FileSize> {
+        superblock.file_size(self.raw_size())
+    }
+
     /// File flags (`di_flags`, chflags(2)): none before 4.4BSD, where that field had other uses.
     #[inline(always)]
     pub fn flags(&self) -> u32 {
@@ -285,7 +299,7 @@ fn ufs1(ino: Ino, fields: &Fields<'_, 128>, old_inodes: bool) -> Dinode {
         ino,
         mode: fields.u16::<0>(),
         nlink: fields.i16::<2>(),
-        size: fields.u64::<8>(),
+        raw_size: fields.u64::<8>(),
         blocks: fields.u32::<104>().into(),
         uid,
         gid,
@@ -325,7 +339,7 @@ fn ufs2(ino: Ino, fields: &Fields<'_, 256>) -> Dinode {
         ino,
         mode: fields.u16::<0>(),
         nlink: fields.i16::<2>(),
-        size: fields.u64::<16>(),
+        raw_size: fields.u64::<16>(),
         blocks: fields.u64::<24>(),
         uid: fields.u32::<4>(),
         gid: fields.u32::<8>(),
@@ -459,7 +473,7 @@ mod tests {
             let new = version == Version::Ufs2;
             assert_eq!((inode.ino, inode.mode, inode.nlink), (Ino(3), 0o060_640, -2));
             assert_eq!(inode.file_type(), FileType::Block);
-            assert_eq!((inode.size, inode.blocks), (1 << 40, 0xfedc_ba98));
+            assert_eq!((inode.raw_size, inode.blocks), (1 << 40, 0xfedc_ba98));
             assert_eq!((inode.uid, inode.gid), (70_000, 0xffff_fffe));
             let times = if new { (-5, -6, -7) } else { (0xffff_fffb, 0xffff_fffa, 0xffff_fff9) };
             assert_eq!((inode.atime, inode.mtime, inode.ctime), times);
@@ -472,6 +486,21 @@ mod tests {
             assert_eq!(inode.extsize, if new { 5000 } else { 0 });
             assert_eq!((inode.db[0], inode.db[1], inode.ib), (0x8123_4567, 0, [0, 0, 13]));
         }
+    }
+
+    #[test]
+    fn a_size_that_no_file_can_have_is_refused() {
+        let mut sample = Sample::new(Version::Ufs2, ByteOrder::Little);
+        sample.sb(1328, 8, 10_000); // fs_maxfilesize
+        let size = |sample: &Sample| {
+            let fs = sample.open();
+            let inode = fs.inode(Ino(3)).unwrap();
+            inode.size(fs.superblock()).map(FileSize::bytes).map_err(|error| error.to_string())
+        };
+        sample.file(3, 10_000, &[], [0; 3]);
+        assert_eq!(size(&sample), Ok(10_000));
+        sample.file(3, 10_001, &[], [0; 3]);
+        assert_eq!(size(&sample), Err("inode 3: di_size is 10001, should be at most 10000".to_owned()));
     }
 
     #[test]

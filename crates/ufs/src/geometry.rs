@@ -3,8 +3,7 @@
 
 use super::error::Error;
 use super::superblock::{Superblock, Version};
-use super::{NDADDR, NIADDR};
-use crate::{ByteOffset, FileBlock, FragAddr, Ino};
+use crate::{ByteOffset, FragAddr, Ino};
 use std::num::NonZeroU64;
 
 impl Superblock {
@@ -114,36 +113,11 @@ impl Superblock {
         bytes.div_ceil(self.fsize.max(1))
     }
 
-    /// Blocks of a file of `size` bytes, the last one counted whole.
-    pub fn file_blocks(&self, size: u64) -> u64 {
-        size.div_ceil(u64::from(self.bsize).max(1))
-    }
-
-    /// Bytes that block `block` of a file of `size` bytes takes up on disk (`sblksize`): all of
-    /// `fs_bsize`, but for the last direct block, which is a whole number of fragments.
-    #[inline]
-    pub fn block_size(&self, size: u64, block: FileBlock) -> u32 {
-        let bsize = u64::from(self.bsize);
-        let before = block.0.saturating_mul(bsize);
-        if block.0 >= 12 || size >= before.saturating_add(bsize) {
-            return self.bsize;
-        }
-        let rest = u32::try_from(size.saturating_sub(before)).unwrap_or(self.bsize);
-        self.frags_of(rest).saturating_mul(self.fsize).min(self.bsize)
-    }
-
     /// Blocks of a file that one entry of an indirect block of `level` maps: 1 for a single
     /// indirect block (level 0), [`Self::nindir`] for a double one, its square for a triple one.
     pub(super) fn entry_span(&self, level: u32) -> NonZeroU64 {
         let span = u64::from(self.nindir()).saturating_pow(level);
         NonZeroU64::new(span).unwrap_or(NonZeroU64::MIN)
-    }
-
-    /// The largest number of blocks that a file's block map has room for.
-    pub fn mappable_blocks(&self) -> u64 {
-        let indirect = (1..=NIADDR).filter_map(|level| u32::try_from(level).ok());
-        let direct = u64::try_from(NDADDR).unwrap_or(0);
-        indirect.fold(direct, |sum, level| sum.saturating_add(self.entry_span(level).get()))
     }
 }
 
@@ -197,17 +171,5 @@ mod tests {
         for (addr, frags) in [(SIZE - 3, 4), (SIZE, 1), (u64::MAX, 1), (u64::MAX - 3, 4)] {
             assert_eq!(sb.check_blocks(addr, frags), Err(Error::Address { addr, frags, size: SIZE }));
         }
-    }
-
-    #[test]
-    fn only_the_last_direct_block_can_be_short() {
-        let (sb, _) = Sample::new(Version::Ufs2, ByteOrder::Little).find().unwrap();
-        let size = |size, block| sb.block_size(size, FileBlock(block));
-        assert_eq!((size(1, 0), size(1024, 0), size(1025, 0)), (1024, 1024, 2048));
-        assert_eq!((size(3073, 0), size(4096, 0), size(4097, 0)), (4096, 4096, 4096));
-        assert_eq!((size(4097, 1), size(4096 * 12 - 1024, 11)), (1024, 3072));
-        assert_eq!((size(4096 * 12 + 1, 12), size(u64::MAX, u64::MAX)), (4096, 4096));
-        assert_eq!((sb.file_blocks(0), sb.file_blocks(1), sb.file_blocks(4097)), (0, 1, 2));
-        assert_eq!(sb.mappable_blocks(), 12 + 512 + 512 * 512 + 512 * 512 * 512);
     }
 }

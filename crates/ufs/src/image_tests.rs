@@ -58,8 +58,8 @@ fn check_inode(fs: &FileSystem<&[u8]>, raw: &RawDinode<'_>) -> bool {
     let inode = fs.inode(raw.ino).unwrap();
     assert_eq!(raw.to_dinode(), inode);
     assert_eq!(
-        (raw.mode(), raw.nlink(), raw.size(), raw.blocks(), raw.mtime(), raw.ctime(), raw.flags()),
-        (inode.mode, inode.nlink, inode.size, inode.blocks, inode.mtime, inode.ctime, inode.flags)
+        (raw.mode(), raw.size(sb), raw.blocks(), raw.mtime(), raw.ctime(), raw.flags()),
+        (inode.mode, inode.size(sb).ok(), inode.blocks, inode.mtime, inode.ctime, inode.flags)
     );
     if raw.ino < Ino::ROOT || raw.file_type() == FileType::Free {
         return false;
@@ -81,15 +81,15 @@ fn check_inode(fs: &FileSystem<&[u8]>, raw: &RawDinode<'_>) -> bool {
 /// The runs cover the file once and in order, and short steps and seeks find the same blocks.
 fn walk(fs: &FileSystem<&[u8]>, inode: &Dinode) -> Vec<Run> {
     let sb = fs.superblock();
-    let mut map = BlockMap::new(sb, inode).unwrap();
+    let mut map = BlockMap::new(sb, inode, inode.size(sb).unwrap());
     let (mut runs, mut next) = (Vec::new(), 0);
     while let Some(run) = map.next(fs).unwrap() {
         assert_eq!(run.first, FileBlock(next), "inode {}", inode.ino);
         next += run.count;
         runs.push(run);
     }
-    assert_eq!(next, sb.file_blocks(inode.size), "inode {}", inode.ino);
-    let mut short = BlockMap::new(sb, inode).unwrap();
+    assert_eq!(next, sb.file_blocks(inode.size(sb).unwrap()), "inode {}", inode.ino);
+    let mut short = BlockMap::new(sb, inode, inode.size(sb).unwrap());
     for run in runs.iter().filter(|run| run.count < 10_000) {
         short.seek(run.first);
         for n in 0..run.count {
@@ -104,6 +104,7 @@ fn walk(fs: &FileSystem<&[u8]>, inode: &Dinode) -> Vec<Run> {
 /// The file's data; of a hole, a note of its length (a directory's holes have no entries).
 fn data(fs: &FileSystem<&[u8]>, inode: &Dinode) -> Vec<u8> {
     let (sb, mut data) = (fs.superblock(), Vec::new());
+    let size = inode.size(sb).unwrap();
     for run in walk(fs, inode) {
         let Some(start) = run.addr else {
             if inode.file_type() != FileType::Dir {
@@ -113,8 +114,8 @@ fn data(fs: &FileSystem<&[u8]>, inode: &Dinode) -> Vec<u8> {
         };
         for n in 0..run.count {
             let block = FileBlock(run.first.0 + n);
-            let length = usize::try_from(sb.block_size(inode.size, block)).unwrap();
-            let rest = inode.size - block.0 * u64::from(sb.bsize);
+            let length = usize::try_from(sb.block_size(size, block)).unwrap();
+            let rest = size.bytes() - block.0 * u64::from(sb.bsize);
             let mut bytes = vec![0; length];
             let addr = FragAddr(start.0 + n * u64::from(sb.frag));
             fs.read(addr, &mut bytes).unwrap();
@@ -135,7 +136,8 @@ fn tree(fs: &FileSystem<&[u8]>) -> Tree {
         let (kind, links) = (inode.file_type(), inode.nlink);
         let (cg, which) = sb.group_of(ino).unwrap();
         assert!(which < fs.cylinder_group(cg).unwrap().used().unwrap(), "inode {ino}");
-        let Dinode { mode, uid, gid, size, mtime, .. } = inode;
+        let size = inode.raw_size();
+        let Dinode { mode, uid, gid, mtime, .. } = inode;
         let mut line = format!("{kind:?} {mode:o} {links} {uid} {gid} {mtime}");
         let mut bytes = Vec::new();
         match kind {

@@ -46,6 +46,7 @@ mod geometry;
 mod part;
 mod read;
 mod shape;
+mod size;
 mod superblock;
 mod units;
 
@@ -69,6 +70,7 @@ pub use filesystem::FileSystem;
 pub use foreign::{attributes_to_host, directory_to_host};
 pub use part::Part;
 pub use read::{ReadAt, ReadError};
+pub use size::FileSize;
 pub use superblock::{Superblock, Version};
 pub use units::{ByteOffset, DEV_BSIZE, FileBlock, FragAddr, Ino};
 

@@ -143,7 +143,7 @@ impl Sample {
 /// All runs and errors of inode `ino`, at most `limit` of them.
 pub fn runs(fs: &FileSystem<&[u8]>, ino: u32, limit: usize) -> Vec<Result<Run, Error>> {
     let inode = fs.inode(Ino(ino)).unwrap();
-    let mut map = BlockMap::new(fs.superblock(), &inode).unwrap();
+    let mut map = BlockMap::new(fs.superblock(), &inode, inode.size(fs.superblock()).unwrap());
     let mut found = Vec::new();
     while let Some(item) = map.next(fs).transpose() {
         found.push(item);

@@ -76,14 +76,14 @@ impl<R: ReadAt> FileSystem<R> {
         if inode.file_type() != FileType::Dir {
             return None;
         }
-        let used = u32::try_from(inode.size.min(sb.bsize.into())).ok()?;
+        let used = u32::try_from(inode.raw_size().min(sb.bsize.into())).ok()?;
         let [first, ..] = inode.db;
         let frags = sb.frags_of(used);
         let addr = sb.check_blocks(first, frags).ok().filter(|addr| addr.0 != 0 && frags > 0)?;
         bytes.set_length(index(frags.saturating_mul(sb.fsize)));
         self.disk().try_read_at(sb.offset_of(addr), &mut bytes).then_some(())?;
         bytes.set_length(index(used));
-        Some((bytes, inode.size))
+        Some((bytes, inode.raw_size()))
     }
 
     fn has_apple_label(&self) -> bool {

@@ -10,10 +10,10 @@ use crate::dump::passes::segment::{Addresses, Walker};
 use crate::dump::passes::{Error, Maps};
 use dumpstream::InodeMap;
 use ufs::Buffer;
-use ufs::{
-    BlockMap, DIRBLKSIZ, Dinode, DirDamage, FileSystem, FileType, NDADDR, ReadAt, Relatives, dir_entries,
-};
 use ufs::{DEV_BSIZE, Ino};
+use ufs::{
+    DIRBLKSIZ, Dinode, DirDamage, FileSize, FileSystem, FileType, NDADDR, ReadAt, Relatives, dir_entries,
+};
 
 /// Types of entries (`DT_DIR`, `DT_WHT`; sys/dirent.h).
 const DT_DIR: u8 = 4;
@@ -207,37 +207,36 @@ pub(super) fn size<R: ReadAt>(
 ) -> Result<Size, Error> {
     let sb = fs.superblock();
     let piece = DIRBLKSIZ as u64;
-    let whole = inode.size.checked_next_multiple_of(piece).unwrap_or(u64::MAX);
-    let mut held = match BlockMap::check_size(sb, &Dinode { size: whole, ..inode.clone() }) {
-        Ok(()) => whole,
-        Err(_) => sb.mappable_blocks().saturating_mul(sb.bsize.into()).min(sb.maxfilesize) / piece * piece,
-    };
-    let (end, holes) = blocks_end(fs, inode, held)?;
-    held = held.min(end.saturating_mul(sb.bsize.into()));
+    let (said, most) = (inode.raw_size(), sb.max_file_size());
+    let whole = said.checked_next_multiple_of(piece).unwrap_or(u64::MAX);
+    let most = most.cut(most.bytes() / piece * piece).cut(whole);
+    let (end, holes) = blocks_end(fs, inode, most)?;
+    let size = most.cut(end.saturating_mul(sb.bsize.into()));
+    let held = size.bytes();
     let sure = inode.blocks.saturating_mul(DEV_BSIZE).saturating_add(holes * u64::from(sb.bsize));
-    if held != inode.size {
-        report(DirDamage::Size(inode.size, held));
+    if held != said {
+        report(DirDamage::Size(said, held));
     } else if held > sure {
         report(DirDamage::Blocks(held, sure));
     } else if held == 0 {
         report(DirDamage::NoDots);
     }
-    Ok(Size { held, sure })
+    Ok(Size { held: size, sure })
 }
 
 /// The size of a directory, in bytes.
 pub(super) struct Size {
     /// A multiple of [`DIRBLKSIZ`], up to the last block.
-    pub held: u64,
+    pub held: FileSize,
     /// As much as `di_blocks` has room for.
     pub sure: u64,
 }
 
 /// The file system block behind the last one that has an address, and how many without one are before it. Behind too many
 /// without one there is nothing.
-fn blocks_end<R: ReadAt>(fs: &FileSystem<R>, inode: &Dinode, size: u64) -> Result<(u64, u64), Error> {
+fn blocks_end<R: ReadAt>(fs: &FileSystem<R>, inode: &Dinode, size: FileSize) -> Result<(u64, u64), Error> {
     let sb = fs.superblock();
-    let blocks = size.div_ceil(sb.bsize.into());
+    let blocks = sb.file_blocks(size);
     // All in the inode, and all there: nearly every directory.
     let direct = inode.db.iter().take(usize::try_from(blocks).unwrap_or(usize::MAX));
     if blocks <= NDADDR as u64 && direct.clone().all(|&address| address != 0) {

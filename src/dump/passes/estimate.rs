@@ -3,25 +3,30 @@
 
 use crate::dump::passes::SF_SNAPSHOT;
 use dumpstream::{TP_BSIZE, TP_NINDIR};
-use ufs::DEV_BSIZE;
-use ufs::{FileType, NDADDR, Superblock};
+use ufs::{DEV_BSIZE, Dinode, FileSize, FileType, NDADDR, Superblock};
 
-/// Tape blocks for an inode that pass I wants: one for what is not a file, directory or link.
-pub(super) fn of_inode(sb: &Superblock, kind: FileType, size: u64, blocks: u64, flags: u32) -> i64 {
-    match kind {
-        FileType::Regular | FileType::Dir | FileType::Link => of_file(sb, size, blocks, flags),
-        _ => 1,
-    }
+/// Tape blocks for `inode`, its headers included.
+pub(super) fn of_dinode(sb: &Superblock, inode: &Dinode) -> i64 {
+    of_inode(sb, inode.file_type(), inode.size(sb).ok(), inode.blocks, inode.flags)
 }
 
-/// Tape blocks for a file of `size` bytes in `blocks` disk blocks of 512 bytes, its headers included.
+/// Tape blocks for an inode of `size` bytes in `blocks` disk blocks of 512 bytes, its headers included.
 ///
 /// Counts the blocks in use (too high, where some hold addresses) but for a file that has fewer bytes than that,
-/// and a header for each 512 blocks past the direct ones.
-pub(super) fn of_file(sb: &Superblock, size: u64, blocks: u64, flags: u32) -> i64 {
-    if flags & SF_SNAPSHOT != 0 {
-        return 1;
-    }
+/// and a header for each 512 blocks past the direct ones. One for what is not a file, directory or link, and for one whose size
+/// is wrong (`None`).
+pub(super) fn of_inode(
+    sb: &Superblock,
+    kind: FileType,
+    size: Option<FileSize>,
+    blocks: u64,
+    flags: u32,
+) -> i64 {
+    let has_blocks = matches!(kind, FileType::Regular | FileType::Dir | FileType::Link);
+    let size = match size {
+        Some(size) if has_blocks && flags & SF_SNAPSHOT == 0 => size.bytes(),
+        _ => return 1,
+    };
     let tp = TP_BSIZE as u64;
     let by_size = size.div_ceil(tp);
     let mut estimate = blocks.saturating_mul(DEV_BSIZE).div_ceil(tp).min(by_size);

@@ -12,8 +12,8 @@ use dumpstream::{Block, Header, RecordType};
 use dumpstream::{TP_BSIZE, TP_NINDIR};
 use ufs::Buffer;
 use ufs::{
-    self, ByteOrder, DIRBLKSIZ, Dinode, DirDamage, FileSystem, NXADDR, ReadAt, Repairer, Superblock,
-    attributes_to_host, directory_to_host,
+    self, ByteOrder, DIRBLKSIZ, Dinode, DirDamage, FileSize, FileSystem, NXADDR, ReadAt, Repairer,
+    Superblock, attributes_to_host, directory_to_host,
 };
 use ufs::{FileBlock, FragAddr};
 
@@ -59,18 +59,24 @@ struct Blocks {
 
 impl File {
     /// A file whose blocks are on the disk: a regular file, a directory or a long link.
-    pub fn with_blocks(inode: Dinode, size: u64, attributes: u32, room: Room) -> File {
+    pub fn with_blocks(inode: Dinode, size: FileSize, attributes: u32, room: Room) -> File {
         File::new(inode, attributes, None, Some(Walker::new(size)), room)
     }
 
-    /// A directory of `size` bytes, a multiple of [`DIRBLKSIZ`]. One without any gets what it cannot do without.
-    pub fn directory(inode: Dinode, size: u64, attributes: u32, repairer: Repairer, room: Room) -> File {
+    /// A directory of `size` bytes, a multiple of [`DIRBLKSIZ`]. One without any (`None`) gets what it cannot do without.
+    pub fn directory(
+        inode: Dinode,
+        size: Option<FileSize>,
+        attributes: u32,
+        repairer: Repairer,
+        room: Room,
+    ) -> File {
         let (lone, walker) = match size {
-            0 => (Some(None), None),
-            size => (None, Some(Walker::new(size))),
+            None => (Some(None), None),
+            Some(size) => (None, Some(Walker::new(size))),
         };
         let file = File::new(inode, attributes, lone, walker, room);
-        File { repairer: Some(Box::new(repairer)), left: size, ..file }
+        File { repairer: Some(Box::new(repairer)), left: size.map_or(0, FileSize::bytes), ..file }
     }
 
     /// A file that has no blocks but perhaps a short link's text.

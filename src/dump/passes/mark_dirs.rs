@@ -139,7 +139,7 @@ impl MarkDirs {
         }
         if found.dumped {
             maps.dump.insert(ino);
-            *tape_blocks += estimate::of_file(fs.superblock(), inode.size, inode.blocks, inode.flags);
+            *tape_blocks += estimate::of_dinode(fs.superblock(), &inode);
             self.changed = true;
         } else if nodump {
             self.changed |= found.subdirectories;
@@ -257,7 +257,7 @@ impl MarkDirs {
         };
         if maps.dump.contains(ino) {
             maps.dump.remove(ino);
-            *tape_blocks -= estimate::of_file(fs.superblock(), inode.size, inode.blocks, inode.flags);
+            *tape_blocks -= estimate::of_dinode(fs.superblock(), &inode);
         }
         let done = self.handed_down.as_ref().is_some_and(|done| done.contains(ino));
         if inode.file_type() == FileType::Dir && !done {
@@ -280,7 +280,7 @@ fn decide<R: ReadAt>(
     for ino in links.decide(maps) {
         match damage(fs.inode(ino))? {
             Ok(inode) => {
-                *tape_blocks += estimate::of_file(fs.superblock(), inode.size, inode.blocks, inode.flags);
+                *tape_blocks += estimate::of_dinode(fs.superblock(), &inode);
             }
             Err(error) => notify(Notice::Damaged(error)),
         }

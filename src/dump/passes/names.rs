@@ -128,13 +128,14 @@ pub(super) fn each_block<R: ReadAt>(
 ) -> Result<(), Error> {
     let sb = fs.superblock();
     fs.disk().reading(directory);
-    let mut map = match BlockMap::new(sb, inode) {
-        Ok(map) => map,
+    let size = match inode.size(sb) {
+        Ok(size) => size,
         Err(error) => {
             notify(Notice::Damaged(error));
             return Ok(());
         }
     };
+    let mut map = BlockMap::new(sb, inode, size);
     loop {
         let run = match damage(map.next(fs))? {
             Ok(None) => return Ok(()),
@@ -147,7 +148,7 @@ pub(super) fn each_block<R: ReadAt>(
         let Some(addr) = run.addr else { continue };
         let bsize = u64::from(sb.bsize);
         for index in 0..run.count {
-            let used = inode.size.saturating_sub((run.first.0 + index) * bsize).min(bsize) as usize;
+            let used = size.bytes().saturating_sub((run.first.0 + index) * bsize).min(bsize) as usize;
             // Whole fragments are read, as they stand on the disk; a disk need not read less.
             block.set_length(used.next_multiple_of(sb.fsize as usize));
             let addr = FragAddr(addr.0 + index * u64::from(sb.frag));

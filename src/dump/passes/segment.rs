@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::dump::passes::{Error, Notice, damage};
 use dumpstream::TP_BSIZE;
-use ufs::{self, Dinode, FileSystem, NDADDR, NIADDR, ReadAt, Superblock};
+use ufs::{self, Dinode, FileSize, FileSystem, NDADDR, NIADDR, ReadAt, Superblock};
 use ufs::{FileBlock, FragAddr};
 
 /// Consecutive file system blocks of a file, under headers of their own.
@@ -79,7 +79,8 @@ pub(super) struct Walker {
 
 impl Walker {
     /// Begins at the start of a file of `size` bytes.
-    pub fn new(size: u64) -> Walker {
+    pub fn new(size: FileSize) -> Walker {
+        let size = size.bytes();
         Walker { size, left: size, given: 0, lost: false, direct: false, level: 0, stack: Vec::new() }
     }
 
@@ -103,7 +104,7 @@ impl Walker {
         }
         if !self.lost && self.given > sb.size.0 / u64::from(sb.frag) {
             let block = self.block(sb);
-            let count = sb.file_blocks(self.left);
+            let count = self.left.div_ceil(sb.bsize.into());
             notify(Notice::Damaged(ufs::Error::TooManyBlocks { ino: inode.ino, block, count }));
             self.lost = true;
         }
@@ -194,7 +195,7 @@ fn read_indirect<R: ReadAt>(
             ino: inode.ino,
             level: level as u8,
             block: first,
-            count: count.min(sb.file_blocks(inode.size).saturating_sub(first.0)),
+            count: count.min(inode.raw_size().div_ceil(sb.bsize.into()).saturating_sub(first.0)),
             addr: address,
             size: sb.size.0,
         }));

@@ -169,8 +169,7 @@ fn blocks<R: ReadAt>(
 ) -> Result<Option<(Dinode, i64)>, Error> {
     Ok(match damage(fs.inode(ino))? {
         Ok(inode) => {
-            let sb = fs.superblock();
-            let blocks = estimate::of_inode(sb, inode.file_type(), inode.size, inode.blocks, inode.flags);
+            let blocks = estimate::of_dinode(fs.superblock(), &inode);
             Some((inode, blocks))
         }
         Err(error) => {

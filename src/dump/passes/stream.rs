@@ -11,7 +11,7 @@ use crate::dump::passes::file::{File, Room};
 use crate::dump::passes::{Error, Maps, Notice, SF_SNAPSHOT, damage};
 use dumpstream::TP_BSIZE;
 use dumpstream::{Block, DAMAGED, Header, InodeFields, RecordType};
-use ufs::{self, Dinode, FileSystem, FileType, ReadAt, Repairer};
+use ufs::{self, Dinode, FileSize, FileSystem, FileType, ReadAt, Repairer};
 use ufs::{ByteOffset, Ino};
 
 /// What comes next on the tape.
@@ -265,34 +265,36 @@ impl Stream {
         let sb = fs.superblock();
         let kind = inode.file_type();
         let snapshot = inode.flags & SF_SNAPSHOT != 0;
-        let mut size = if snapshot { 0 } else { inode.size };
         let mut sure = 0;
-        let has_size = matches!(kind, FileType::Regular | FileType::Dir | FileType::Link);
-        if kind == FileType::Dir && !snapshot {
-            let found =
-                directory::size(fs, &inode, &mut |damage| notify(Notice::Directory(ino, None, damage)))?;
-            (size, sure) = (found.held, found.sure);
-        } else if has_size
-            && size > 0
-            && let Err(error) = ufs::BlockMap::check_size(sb, &inode)
-        {
-            notify(Notice::Damaged(error));
-            size = 0;
-        }
+        let size = match kind {
+            FileType::Dir if !snapshot => {
+                let found =
+                    directory::size(fs, &inode, &mut |damage| notify(Notice::Directory(ino, None, damage)))?;
+                sure = found.sure;
+                Some(found.held)
+            }
+            FileType::Regular | FileType::Link if !snapshot => {
+                inode.size(sb).map_err(|error| notify(Notice::Damaged(error))).ok()
+            }
+            _ => None,
+        };
+        let has_size = snapshot || matches!(kind, FileType::Regular | FileType::Dir | FileType::Link);
+        let stated = if has_size { size.map_or(0, FileSize::bytes) } else { inode.raw_size() };
+        let size = size.filter(|size| size.bytes() > 0);
         let attributes = inode.ext_blocks(sb).map(|_| inode.extsize).unwrap_or_else(|error| {
             notify(Notice::Damaged(error));
             0
         });
         self.header = Header::new(RecordType::Inode, ino);
-        self.header.inode = inode_fields(&inode, size, attributes, self.no_access_time);
+        self.header.inode = inode_fields(&inode, stated, attributes, self.no_access_time);
         let room = std::mem::take(&mut self.room);
-        Ok(match kind {
-            FileType::Free => None,
-            FileType::Whiteout | FileType::Undefined(_) => {
+        Ok(match (kind, size) {
+            (FileType::Free, _) => None,
+            (FileType::Whiteout | FileType::Undefined(_), _) => {
                 notify(Notice::UndefinedType(inode.mode));
                 None
             }
-            FileType::Link if size > 0 && inode.link_text(sb).is_some() => {
+            (FileType::Link, Some(_)) if inode.link_text(sb).is_some() => {
                 let text = inode.link_text(sb).unwrap_or_default();
                 // Text, NUL, and zeros to the end of the tape block.
                 let mut block = [0; TP_BSIZE];
@@ -301,23 +303,20 @@ impl Stream {
                 self.header.addr[0] = 1;
                 Some(File::without_blocks(inode, attributes, Some(Rc::new(block)), room))
             }
-            FileType::Dir if !snapshot => {
+            (FileType::Dir, size) if !snapshot => {
                 let repairer = Repairer::new(ino, sure);
-                if size == 0 {
+                if size.is_none() {
                     self.header.inode.size = ufs::DIRBLKSIZ as u64;
                 }
                 Some(File::directory(inode, size, attributes, repairer, room))
             }
-            FileType::Regular | FileType::Dir | FileType::Link if size > 0 => {
+            (FileType::Regular | FileType::Dir | FileType::Link, Some(size)) => {
                 Some(File::with_blocks(inode, size, attributes, room))
             }
-            FileType::Regular
-            | FileType::Dir
-            | FileType::Link
-            | FileType::Fifo
-            | FileType::Socket
-            | FileType::Char
-            | FileType::Block => Some(File::without_blocks(inode, attributes, None, room)),
+            (FileType::Regular | FileType::Dir | FileType::Link, None)
+            | (FileType::Fifo | FileType::Socket | FileType::Char | FileType::Block, _) => {
+                Some(File::without_blocks(inode, attributes, None, room))
+            }
         })
     }
 }
