@@ -269,7 +269,7 @@ impl<R: ReadAt> FileSystem<R> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{ALL, Sample, runs};
+    use super::super::sample::{ALL, Sample, segments};
     use super::super::{ByteOrder, dir_entries};
     use super::*;
     use proptest::prelude::*;
@@ -330,7 +330,7 @@ mod tests {
                 let _ = inode.ext_blocks(sb);
                 let _ = inode.link_text(sb);
                 if inode.size(sb).is_ok() && fs.inode(inode.ino).is_ok() {
-                    runs(&fs, inode.ino.0, 200);
+                    segments(&fs, inode.ino.0, 200);
                 }
             }
         }

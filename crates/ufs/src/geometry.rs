@@ -3,7 +3,7 @@
 
 use super::error::Error;
 use super::superblock::{Superblock, Version};
-use crate::{ByteOffset, FragAddr, Ino};
+use crate::{ByteOffset, FileBlock, FragAddr, Ino};
 use std::num::NonZeroU64;
 
 impl Superblock {
@@ -60,6 +60,14 @@ impl Superblock {
             Some(end) if end <= self.size.0 => Ok(FragAddr(addr)),
             _ => Err(Error::Address { addr, frags, size: self.size.0 }),
         }
+    }
+
+    /// Takes the address of block `block` of file `ino` if `frags` fragments from there on are in the file system.
+    ///
+    /// Errors: [`Error::BadBlock`].
+    pub fn check_data(&self, ino: Ino, block: FileBlock, addr: u64, frags: u32) -> Result<FragAddr, Error> {
+        let bad = |_| Error::BadBlock { ino, level: 0, block, count: 1, addr, size: self.size.0 };
+        self.check_blocks(addr, frags).map_err(bad)
     }
 
     /// The first fragment of group `cg`, with UFS1's stagger (`cgstart`).

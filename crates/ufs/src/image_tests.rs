@@ -2,7 +2,7 @@
 //! Reads every reference image from end to end (`CAPDUMP_GOLDEN` names their folder).
 
 use super::*;
-use crate::{ByteOffset, FileBlock, FragAddr, Ino};
+use crate::{ByteOffset, FileBlock, Ino};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -78,51 +78,47 @@ fn check_inode(fs: &FileSystem<&[u8]>, raw: &RawDinode<'_>) -> bool {
     true
 }
 
-/// The runs cover the file once and in order, and short steps and seeks find the same blocks.
-fn walk(fs: &FileSystem<&[u8]>, inode: &Dinode) -> Vec<Run> {
-    let sb = fs.superblock();
-    let mut map = BlockMap::new(sb, inode, inode.size(sb).unwrap());
-    let (mut runs, mut next) = (Vec::new(), 0);
-    while let Some(run) = map.next(fs).unwrap() {
-        assert_eq!(run.first, FileBlock(next), "inode {}", inode.ino);
-        next += run.count;
-        runs.push(run);
+/// The segments, which cover the file once and in order.
+fn walk(fs: &FileSystem<&[u8]>, inode: &Dinode) -> Vec<Segment> {
+    let size = inode.size(fs.superblock()).unwrap();
+    let mut map = BlockMap::new(inode, size);
+    let (mut segments, mut next, mut bytes) = (Vec::new(), 0, 0);
+    while let Some(segment) = map.next(fs).unwrap() {
+        assert_eq!((segment.first, &segment.fault), (FileBlock(next), &None), "inode {}", inode.ino);
+        next += segment.count;
+        bytes += segment.bytes;
+        segments.push(segment);
     }
-    assert_eq!(next, sb.file_blocks(inode.size(sb).unwrap()), "inode {}", inode.ino);
-    let mut short = BlockMap::new(sb, inode, inode.size(sb).unwrap());
-    for run in runs.iter().filter(|run| run.count < 10_000) {
-        short.seek(run.first);
-        for n in 0..run.count {
-            let addr = run.addr.map(|addr| FragAddr(addr.0 + n * u64::from(sb.frag)));
-            let expected = Run { first: FileBlock(run.first.0 + n), count: 1, addr };
-            assert_eq!(short.next_up_to(fs, 1).unwrap(), Some(expected));
-        }
-    }
-    runs
+    assert_eq!((next, bytes), (fs.superblock().file_blocks(size), size.bytes()), "inode {}", inode.ino);
+    segments
 }
 
 /// The file's data; of a hole, a note of its length (a directory's holes have no entries).
 fn data(fs: &FileSystem<&[u8]>, inode: &Dinode) -> Vec<u8> {
-    let (sb, mut data) = (fs.superblock(), Vec::new());
+    let (sb, mut data, mut hole) = (fs.superblock(), Vec::new(), 0);
     let size = inode.size(sb).unwrap();
-    for run in walk(fs, inode) {
-        let Some(start) = run.addr else {
-            if inode.file_type() != FileType::Dir {
-                data.extend((run.count * u64::from(sb.bsize)).to_le_bytes());
+    let bsize = u64::from(sb.bsize);
+    let note = |hole: &mut u64| match std::mem::take(hole) {
+        length if length > 0 && inode.file_type() != FileType::Dir => length.to_le_bytes().to_vec(),
+        _ => Vec::new(),
+    };
+    for segment in walk(fs, inode) {
+        for n in segment.first.0..segment.first.0 + segment.count {
+            let (block, addr) = (FileBlock(n), segment.address(n - segment.first.0));
+            if addr == 0 {
+                hole += bsize;
+                continue;
             }
-            continue;
-        };
-        for n in 0..run.count {
-            let block = FileBlock(run.first.0 + n);
-            let length = usize::try_from(sb.block_size(size, block)).unwrap();
-            let rest = size.bytes() - block.0 * u64::from(sb.bsize);
-            let mut bytes = vec![0; length];
-            let addr = FragAddr(start.0 + n * u64::from(sb.frag));
+            data.extend(note(&mut hole));
+            let length = sb.block_size(size, block);
+            let addr = sb.check_data(inode.ino, block, addr, sb.frags_of(length)).unwrap();
+            let mut bytes = vec![0; length as usize];
             fs.read(addr, &mut bytes).unwrap();
-            bytes.truncate(rest.min(length as u64) as usize);
+            bytes.truncate((size.bytes() - n * bsize).min(length.into()) as usize);
             data.extend(bytes);
         }
     }
+    data.extend(note(&mut hole));
     data
 }
 

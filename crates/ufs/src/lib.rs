@@ -56,7 +56,7 @@ mod image_tests;
 #[cfg(test)]
 mod sample;
 
-pub use blocks::{BlockMap, Run};
+pub use blocks::{BlockMap, Segment};
 pub use buffer::Buffer;
 pub use copies::COPY_UNIT;
 pub use cylinder::CylinderGroup;

@@ -2,7 +2,7 @@
 //! A tiny file system in memory, for tests with invalid values.
 
 use super::*;
-use crate::{FragAddr, Ino};
+use crate::Ino;
 
 /// Two groups of 256 fragments of 1024 bytes, blocks of 4096, two blocks of inodes in each group.
 pub struct Sample {
@@ -140,26 +140,9 @@ impl Sample {
     }
 }
 
-/// All runs and errors of inode `ino`, at most `limit` of them.
-pub fn runs(fs: &FileSystem<&[u8]>, ino: u32, limit: usize) -> Vec<Result<Run, Error>> {
+/// All segments of inode `ino`, at most `limit` of them.
+pub fn segments(fs: &FileSystem<&[u8]>, ino: u32, limit: usize) -> Vec<Segment> {
     let inode = fs.inode(Ino(ino)).unwrap();
-    let mut map = BlockMap::new(fs.superblock(), &inode, inode.size(fs.superblock()).unwrap());
-    let mut found = Vec::new();
-    while let Some(item) = map.next(fs).transpose() {
-        found.push(item);
-        if found.len() == limit {
-            break;
-        }
-    }
-    found
-}
-
-/// A run of blocks at `addr`.
-pub fn data(first: u64, count: u64, addr: u64) -> Result<Run, Error> {
-    Ok(Run { first: crate::FileBlock(first), count, addr: Some(FragAddr(addr)) })
-}
-
-/// A run of holes.
-pub fn hole(first: u64, count: u64) -> Result<Run, Error> {
-    Ok(Run { first: crate::FileBlock(first), count, addr: None })
+    let mut map = BlockMap::new(&inode, inode.size(fs.superblock()).unwrap());
+    std::iter::from_fn(|| map.next(fs).unwrap()).take(limit).collect()
 }

@@ -6,14 +6,13 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use crate::dump::passes::names::{each_block, each_entry};
-use crate::dump::passes::segment::{Addresses, Walker};
 use crate::dump::passes::{Error, Maps};
 use dumpstream::InodeMap;
 use ufs::Buffer;
-use ufs::{DEV_BSIZE, Ino};
 use ufs::{
-    DIRBLKSIZ, Dinode, DirDamage, FileSize, FileSystem, FileType, NDADDR, ReadAt, Relatives, dir_entries,
+    BlockMap, DIRBLKSIZ, Dinode, DirDamage, FileSize, FileSystem, FileType, ReadAt, Relatives, dir_entries,
 };
+use ufs::{DEV_BSIZE, Ino};
 
 /// Types of entries (`DT_DIR`, `DT_WHT`; sys/dirent.h).
 const DT_DIR: u8 = 4;
@@ -235,31 +234,19 @@ pub(super) struct Size {
 /// The file system block behind the last one that has an address, and how many without one are before it. Behind too many
 /// without one there is nothing.
 fn blocks_end<R: ReadAt>(fs: &FileSystem<R>, inode: &Dinode, size: FileSize) -> Result<(u64, u64), Error> {
-    let sb = fs.superblock();
-    let blocks = sb.file_blocks(size);
-    // All in the inode, and all there: nearly every directory.
-    let direct = inode.db.iter().take(usize::try_from(blocks).unwrap_or(usize::MAX));
-    if blocks <= NDADDR as u64 && direct.clone().all(|&address| address != 0) {
-        return Ok((blocks, 0));
-    }
-    let (mut walker, mut end, mut holes, mut before) = (Walker::new(size), 0, 0, 0);
-    while let Some(segment) = walker.next(fs, inode, &mut |_| {})? {
-        let there = match &segment.addresses {
-            Addresses::Holes => break,
-            Addresses::Direct(addresses) => addresses.len() as u64,
-            Addresses::Indirect(addresses) => addresses.len() as u64,
-        };
-        for index in 0..there.min(blocks.saturating_sub(segment.first.0)) {
-            match segment.address(index) {
+    let (mut map, mut end, mut holes, mut before) = (BlockMap::new(inode, size), 0, 0, 0);
+    while let Some(segment) = map.next(fs).map_err(Error::Read)? {
+        if segment.addresses().is_empty() {
+            break;
+        }
+        for (block, &address) in (segment.first.0..).zip(segment.addresses()) {
+            match address {
                 0 => holes += 1,
-                _ => (end, before) = (segment.first.0 + index + 1, holes),
+                _ => (end, before) = (block + 1, holes),
             }
             if holes > MOST_HOLES {
                 return Ok((end, before));
             }
-        }
-        if segment.last {
-            break;
         }
     }
     Ok((end, before))

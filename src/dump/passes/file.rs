@@ -5,15 +5,15 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::dump::passes::directory::{In, Tree};
-use crate::dump::passes::segment::{Segment, Walker, data_address};
+use crate::dump::passes::segment::{Blocks, tape_blocks_of};
 use crate::dump::passes::stream::Step;
 use crate::dump::passes::{Error, Notice};
 use dumpstream::{Block, Header, RecordType};
 use dumpstream::{TP_BSIZE, TP_NINDIR};
 use ufs::Buffer;
 use ufs::{
-    self, ByteOrder, DIRBLKSIZ, Dinode, DirDamage, FileSize, FileSystem, NXADDR, ReadAt, Repairer,
-    Superblock, attributes_to_host, directory_to_host,
+    self, BlockMap, ByteOrder, DIRBLKSIZ, Dinode, DirDamage, FileSize, FileSystem, NXADDR, ReadAt, Repairer,
+    Segment, Superblock, attributes_to_host, directory_to_host,
 };
 use ufs::{FileBlock, FragAddr};
 
@@ -25,7 +25,8 @@ pub(super) struct File {
     attributes: u32,
     /// The inode has no blocks: the header in hand is its only one, and this the one tape block behind it, if any.
     lone: Option<Option<Rc<Block>>>,
-    walker: Option<Walker>,
+    /// Its blocks that are not in `segment`, or none.
+    map: Option<BlockMap>,
     segment: Option<Segment>,
     /// Checks and repairs the entries, if it is a directory.
     repairer: Option<Box<Repairer>>,
@@ -47,20 +48,11 @@ const MOST_TOLD: u32 = 4;
 /// Room for steps.
 pub(super) type Room = VecDeque<Step>;
 
-/// Tape blocks of one file system block.
-struct Blocks {
-    /// Its fragment address as the disk has it.
-    address: u64,
-    /// The block of the file.
-    block: FileBlock,
-    /// How many tape blocks are wanted.
-    count: u64,
-}
-
 impl File {
     /// A file whose blocks are on the disk: a regular file, a directory or a long link.
     pub fn with_blocks(inode: Dinode, size: FileSize, attributes: u32, room: Room) -> File {
-        File::new(inode, attributes, None, Some(Walker::new(size)), room)
+        let map = BlockMap::new(&inode, size);
+        File::new(inode, attributes, None, Some(map), room)
     }
 
     /// A directory of `size` bytes, a multiple of [`DIRBLKSIZ`]. One without any (`None`) gets what it cannot do without.
@@ -71,11 +63,11 @@ impl File {
         repairer: Repairer,
         room: Room,
     ) -> File {
-        let (lone, walker) = match size {
+        let (lone, map) = match size {
             None => (Some(None), None),
-            Some(size) => (None, Some(Walker::new(size))),
+            Some(size) => (None, Some(BlockMap::new(&inode, size))),
         };
-        let file = File::new(inode, attributes, lone, walker, room);
+        let file = File::new(inode, attributes, lone, map, room);
         File { repairer: Some(Box::new(repairer)), left: size.map_or(0, FileSize::bytes), ..file }
     }
 
@@ -88,14 +80,14 @@ impl File {
         inode: Dinode,
         attributes: u32,
         lone: Option<Option<Rc<Block>>>,
-        walker: Option<Walker>,
+        map: Option<BlockMap>,
         room: Room,
     ) -> File {
         File {
             inode,
             attributes,
             lone,
-            walker,
+            map,
             segment: None,
             repairer: None,
             left: 0,
@@ -142,11 +134,15 @@ impl File {
                 self.group(fs, tree, segment, header, notify)?;
                 continue;
             }
-            if let Some(walker) = &mut self.walker {
+            if let Some(map) = &mut self.map {
                 self.at = 0;
-                match walker.next(fs, &self.inode, notify)? {
-                    Some(segment) => self.segment = Some(segment),
-                    None => self.walker = None,
+                self.segment = map.next(fs).map_err(Error::Read)?;
+                let Some(segment) = &mut self.segment else {
+                    self.map = None;
+                    continue;
+                };
+                if let Some(fault) = segment.fault.take() {
+                    notify(Notice::Damaged(fault));
                 }
                 continue;
             }
@@ -166,32 +162,31 @@ impl File {
         header: &mut Header,
         notify: &mut dyn FnMut(Notice),
     ) -> Result<(), Error> {
-        let per_block = u64::from(fs.superblock().bsize) / TP_BSIZE as u64;
-        let end = segment.tape_blocks.min(self.at + TP_NINDIR as u64);
+        let sb = fs.superblock();
+        let per_block = u64::from(sb.bsize) / TP_BSIZE as u64;
+        let whole = tape_blocks_of(sb, segment.bytes);
+        let end = whole.min(self.at + TP_NINDIR as u64);
         self.begin_header(header, (end - self.at) as u32);
         let first = self.at;
         for index in first / per_block..end.div_ceil(per_block) {
             let from = index * per_block;
             let to = end.min(from + per_block);
             let address = segment.address(index);
+            let blocks = Blocks { address, block: FileBlock(segment.first.0 + index), count: to - from };
             if let Some(repairer) = self.repairer.take() {
-                let block = FileBlock(segment.first.0 + index);
-                let blocks = Blocks { address, block, count: to - from };
                 let there = self.directory_blocks(fs, tree, repairer, blocks, notify)?;
                 header.addr[(from - first) as usize..(to - first) as usize].fill(there.into());
                 continue;
             }
             header.addr[(from - first) as usize..(to - first) as usize].fill(u8::from(address != 0));
             if address != 0 {
-                let block = FileBlock(segment.first.0 + index);
-                self.data(fs, Blocks { address, block, count: to - from }, notify)?;
+                self.data(sb, blocks, notify);
             }
         }
         self.at = end;
-        if end < segment.tape_blocks {
+        if end < whole {
             self.segment = Some(segment);
-        } else if segment.last {
-            self.walker = None;
+        } else if self.map.take_if(|map| map.is_at_end(sb)).is_some() {
             self.append_attributes(fs, header)?;
         }
         Ok(())
@@ -205,31 +200,15 @@ impl File {
         self.ready.push_back(Step::Header);
     }
 
-    fn data<R: ReadAt>(
-        &mut self,
-        fs: &FileSystem<R>,
-        blocks: Blocks,
-        notify: &mut dyn FnMut(Notice),
-    ) -> Result<(), Error> {
-        let sb = fs.superblock();
-        let Some(addr) = data_address(sb, blocks.address, blocks.count) else {
-            notify(Notice::Damaged(self.bad_block(sb, &blocks)));
-            self.ready.push_back(Step::Lost { blocks: blocks.count as u32 });
-            return Ok(());
-        };
-        self.ready.push_back(Step::Data { offset: sb.offset_of(addr), blocks: blocks.count as u32 });
-        Ok(())
-    }
-
-    fn bad_block(&self, sb: &Superblock, blocks: &Blocks) -> ufs::Error {
-        ufs::Error::BadBlock {
-            ino: self.inode.ino,
-            level: 0,
-            block: blocks.block,
-            count: 1,
-            addr: blocks.address,
-            size: sb.size.0,
-        }
+    fn data(&mut self, sb: &Superblock, blocks: Blocks, notify: &mut dyn FnMut(Notice)) {
+        let count = blocks.count as u32;
+        self.ready.push_back(match blocks.locate(sb, self.inode.ino) {
+            Ok(addr) => Step::Data { offset: sb.offset_of(addr), blocks: count },
+            Err(error) => {
+                notify(Notice::Damaged(error));
+                Step::Lost { blocks: count }
+            }
+        });
     }
 
     /// A block of a directory: read here and not by a worker, so that what is on the dump is what was checked. Gives whether it is
@@ -247,16 +226,16 @@ impl File {
         // Behind the end of the directory stands what the disk has there.
         let length = self.left.min(blocks.count * TP_BSIZE as u64);
         self.left -= length;
-        let addr = match data_address(sb, blocks.address, blocks.count) {
+        let addr = match blocks.locate(sb, ino) {
             _ if blocks.address == 0 && blocks.block != FileBlock(0) => {
                 repairer.skip(length);
                 self.repairer = Some(repairer);
                 return Ok(false);
             }
             _ if blocks.address == 0 => None,
-            Some(addr) => Some(addr),
-            None => {
-                notify(Notice::Damaged(self.bad_block(sb, &blocks)));
+            Ok(addr) => Some(addr),
+            Err(error) => {
+                notify(Notice::Damaged(error));
                 None
             }
         };

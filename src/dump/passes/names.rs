@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use crate::dump::passes::{Error, Notice, damage};
 use ufs::Buffer;
 use ufs::{BlockMap, Dinode, DirEntry, FileSystem, FileType, ReadAt, dir_entries};
-use ufs::{FragAddr, Ino};
+use ufs::{FileBlock, Ino};
 
 /// Why a path names nothing. The text is as much of the path as was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,23 +135,26 @@ pub(super) fn each_block<R: ReadAt>(
             return Ok(());
         }
     };
-    let mut map = BlockMap::new(sb, inode, size);
-    loop {
-        let run = match damage(map.next(fs))? {
-            Ok(None) => return Ok(()),
-            Ok(Some(run)) => run,
-            Err(error) => {
-                notify(Notice::Damaged(error));
-                continue;
-            }
-        };
-        let Some(addr) = run.addr else { continue };
-        let bsize = u64::from(sb.bsize);
-        for index in 0..run.count {
-            let used = size.bytes().saturating_sub((run.first.0 + index) * bsize).min(bsize) as usize;
+    let bsize = u64::from(sb.bsize);
+    let mut map = BlockMap::new(inode, size);
+    while let Some(mut segment) = map.next(fs).map_err(Error::Read)? {
+        if let Some(fault) = segment.fault.take() {
+            notify(Notice::Damaged(fault));
+        }
+        for (at, &address) in
+            (segment.first.0..).zip(segment.addresses()).filter(|&(_, &address)| address != 0)
+        {
+            let frags = sb.frags_of(sb.block_size(size, FileBlock(at)));
+            let addr = match sb.check_data(directory, FileBlock(at), address, frags) {
+                Ok(addr) => addr,
+                Err(error) => {
+                    notify(Notice::Damaged(error));
+                    continue;
+                }
+            };
+            let used = size.bytes().saturating_sub(at * bsize).min(bsize) as usize;
             // Whole fragments are read, as they stand on the disk; a disk need not read less.
             block.set_length(used.next_multiple_of(sb.fsize as usize));
-            let addr = FragAddr(addr.0 + index * u64::from(sb.frag));
             fs.disk().read_at(sb.offset_of(addr), block).map_err(Error::Read)?;
             block.set_length(used);
             if visit(block, notify)?.is_break() {
@@ -159,4 +162,5 @@ pub(super) fn each_block<R: ReadAt>(
             }
         }
     }
+    Ok(())
 }
