@@ -5,8 +5,9 @@ use super::crc32c;
 use super::error::Error;
 use super::fields::{ByteOrder, Fields};
 use super::superblock::{Superblock, Version};
+use super::units::DEV_BSIZE;
 use super::{NDADDR, NIADDR, NXADDR};
-use crate::{FileSize, FragAddr, Ino};
+use crate::{FileSize, Ino};
 
 /// Offset of `di_ckhash` in a UFS2 inode.
 const CKHASH: usize = 244;
@@ -62,12 +63,12 @@ pub struct Dinode {
     pub ino: Ino,
     /// Type and permissions (`di_mode`).
     pub mode: u16,
-    /// Links to it (`di_nlink`).
-    pub nlink: i16,
+    /// `di_nlink`, not checked: [`Dinode::links`].
+    nlink: i16,
     /// `di_size`, not checked: [`Dinode::size`].
     raw_size: u64,
-    /// Disk space held, in units of 512 bytes (`di_blocks`).
-    pub blocks: u64,
+    /// `di_blocks`, not checked: [`Dinode::disk_bytes`].
+    blocks: u64,
     /// Owner (`di_uid`).
     pub uid: u32,
     /// Group (`di_gid`).
@@ -94,10 +95,10 @@ pub struct Dinode {
     pub generation: u32,
     /// Device number (`di_rdev`): the low 32 bits of `db[0]`; of no meaning for other files.
     pub rdev: u32,
-    /// Bytes of extended attributes (`di_extsize`); 0 on UFS1.
-    pub extsize: u32,
+    /// Bytes of extended attributes (`di_extsize`), not checked; 0 on UFS1.
+    pub(super) extsize: u32,
     /// Addresses of extended attributes (`di_extb`, fragments), not checked; 0 on UFS1.
-    pub extb: [u64; NXADDR],
+    pub(super) extb: [u64; NXADDR],
     /// Direct addresses (`di_db`, fragments), not checked; 0 is a hole.
     pub db: [u64; NDADDR],
     /// Addresses of the indirect blocks (`di_ib`, fragments), not checked; 0 is a hole.
@@ -124,6 +125,16 @@ impl Dinode {
         })
     }
 
+    /// Bytes of the disk that it has by its count of them (`di_blocks`), which may be wrong.
+    pub fn disk_bytes(&self) -> u64 {
+        self.blocks.saturating_mul(DEV_BSIZE)
+    }
+
+    /// Links to it by its count of them (`di_nlink`), which may be wrong; none if that is negative.
+    pub fn links(&self) -> u64 {
+        u64::try_from(self.nlink).unwrap_or(0)
+    }
+
     /// `di_size` as it is on the disk: any number, to be shown and not to be counted with.
     pub fn raw_size(&self) -> u64 {
         self.raw_size
@@ -138,31 +149,6 @@ impl Dinode {
         let is_link = self.file_type() == FileType::Link;
         let text = self.short_link.get(..usize::try_from(size).ok()?);
         text.filter(|_| short && is_link)
-    }
-
-    /// The addresses of the extended attributes; `None` where there is no block. Each block has
-    /// `superblock.block_size(extsize, 0 or 1)` bytes.
-    ///
-    /// Errors: [`Error::Inode`] when there are more attributes than two blocks hold, or an address is
-    /// outside the file system.
-    pub fn ext_blocks(&self, superblock: &Superblock) -> Result<[Option<FragAddr>; NXADDR], Error> {
-        let bad = |field, value, wanted| Error::Inode { ino: self.ino, field, value, wanted };
-        let most = superblock.bsize.saturating_mul(2);
-        if self.extsize > most {
-            return Err(bad("di_extsize", self.extsize.into(), format!("at most {most}")));
-        }
-        let mut found = [None; NXADDR];
-        let lengths = [0, superblock.bsize].map(|before| self.extsize.saturating_sub(before));
-        for ((slot, addr), length) in found.iter_mut().zip(self.extb).zip(lengths) {
-            if addr != 0 && length > 0 {
-                let frags = superblock.frags_of(length.min(superblock.bsize));
-                *slot =
-                    Some(superblock.check_blocks(addr, frags).map_err(|_| {
-                        bad("di_extb", addr, format!("within {} fragments", superblock.size))
-                    })?);
-            }
-        }
-        Ok(found)
     }
 }
 
@@ -225,8 +211,8 @@ impl<'a> RawDinode<'a> {
         raw_size: u64 = u64 8, u64 16
     );
     field!(
-        /// Disk space held, in units of 512 bytes (`di_blocks`), not checked.
-        pub blocks: u64 = u32 104, u64 24
+        /// `di_blocks`, not checked.
+        blocks: u64 = u32 104, u64 24
     );
     field!(
         /// Last change of the data, seconds since 1970 (`di_mtime`).
@@ -244,6 +230,12 @@ impl<'a> RawDinode<'a> {
     #[inline(always)]
     pub fn size(&self, superblock: &Superblock) -> Option<FileSize> {
         superblock.file_size(self.raw_size())
+    }
+
+    /// Bytes of the disk that it has by its count of them, which may be wrong.
+    #[inline(always)]
+    pub fn disk_bytes(&self) -> u64 {
+        self.blocks().saturating_mul(DEV_BSIZE)
     }
 
     /// File flags (`di_flags`, chflags(2)): none before 4.4BSD, where that field had other uses.
@@ -566,25 +558,5 @@ mod tests {
             sample.put(base + 255, 1, 1); // di_spare
             assert!(matches!(wrong(&sample), Some((stored, _)) if stored == hash));
         }
-    }
-
-    #[test]
-    fn attribute_blocks_are_checked() {
-        let mut sample = Sample::new(Version::Ufs2, ByteOrder::Little);
-        let found = |sample: &Sample| {
-            let fs = sample.open();
-            fs.inode(Ino(3)).unwrap().ext_blocks(fs.superblock())
-        };
-        put(&mut sample, &[(0, 0, 92, 4, 4097), (0, 0, 96, 8, 400), (0, 0, 104, 8, 499)]);
-        assert_eq!(found(&sample), Ok([Some(FragAddr(400)), Some(FragAddr(499))]));
-        put(&mut sample, &[(0, 0, 92, 4, 100), (0, 0, 104, 8, 9999)]); // the second is not in use
-        assert_eq!(found(&sample), Ok([Some(FragAddr(400)), None]));
-        put(&mut sample, &[(0, 0, 92, 4, 5121)]);
-        let bad = |field, value, wanted: &str| {
-            Err(Error::Inode { ino: Ino(3), field, value, wanted: wanted.to_owned() })
-        };
-        assert_eq!(found(&sample), bad("di_extb", 9999, "within 500 fragments"));
-        put(&mut sample, &[(0, 0, 92, 4, 8193)]);
-        assert_eq!(found(&sample), bad("di_extsize", 8193, "at most 8192"));
     }
 }

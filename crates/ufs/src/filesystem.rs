@@ -327,7 +327,7 @@ mod tests {
                 continue;
             };
             for inode in table.list().iter().map(RawDinode::to_dinode) {
-                let _ = inode.ext_blocks(sb);
+                let _ = inode.attributes(sb);
                 let _ = inode.link_text(sb);
                 if inode.size(sb).is_ok() && fs.inode(inode.ino).is_ok() {
                     segments(&fs, inode.ino.0, 200);

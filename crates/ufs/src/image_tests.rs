@@ -58,14 +58,14 @@ fn check_inode(fs: &FileSystem<&[u8]>, raw: &RawDinode<'_>) -> bool {
     let inode = fs.inode(raw.ino).unwrap();
     assert_eq!(raw.to_dinode(), inode);
     assert_eq!(
-        (raw.mode(), raw.size(sb), raw.blocks(), raw.mtime(), raw.ctime(), raw.flags()),
-        (inode.mode, inode.size(sb).ok(), inode.blocks, inode.mtime, inode.ctime, inode.flags)
+        (raw.mode(), raw.size(sb), raw.disk_bytes(), raw.mtime(), raw.ctime(), raw.flags()),
+        (inode.mode, inode.size(sb).ok(), inode.disk_bytes(), inode.mtime, inode.ctime, inode.flags)
     );
     if raw.ino < Ino::ROOT || raw.file_type() == FileType::Free {
         return false;
     }
-    let ext: u64 = inode.ext_blocks(sb).unwrap().iter().flatten().count().try_into().unwrap();
-    assert_eq!(ext > 0, inode.extsize > 0);
+    let attributes = inode.attributes(sb).unwrap();
+    assert_eq!(attributes.blocks.iter().any(Option::is_some), attributes.bytes > 0);
     let has_blocks = match inode.file_type() {
         FileType::Regular | FileType::Dir => true,
         FileType::Link => inode.link_text(sb).is_none(),
@@ -129,7 +129,7 @@ fn tree(fs: &FileSystem<&[u8]>) -> Tree {
     let mut todo = vec![(Ino::ROOT, Vec::new())];
     while let Some((ino, path)) = todo.pop() {
         let inode = fs.inode(ino).unwrap();
-        let (kind, links) = (inode.file_type(), inode.nlink);
+        let (kind, links) = (inode.file_type(), inode.links());
         let (cg, which) = sb.group_of(ino).unwrap();
         assert!(which < fs.cylinder_group(cg).unwrap().used().unwrap(), "inode {ino}");
         let size = inode.raw_size();

@@ -28,6 +28,7 @@
 )]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout))]
 
+mod attributes;
 mod blocks;
 mod buffer;
 mod check;
@@ -56,6 +57,7 @@ mod image_tests;
 #[cfg(test)]
 mod sample;
 
+pub use attributes::Attributes;
 pub use blocks::{BlockMap, Segment};
 pub use buffer::Buffer;
 pub use copies::COPY_UNIT;
@@ -72,7 +74,7 @@ pub use part::Part;
 pub use read::{ReadAt, ReadError};
 pub use size::FileSize;
 pub use superblock::{Superblock, Version};
-pub use units::{ByteOffset, DEV_BSIZE, FileBlock, FragAddr, Ino};
+pub use units::{ByteOffset, FileBlock, FragAddr, Ino};
 
 /// Direct addresses in an inode (`UFS_NDADDR`, ufs/ufs/dinode.h).
 pub const NDADDR: usize = 12;

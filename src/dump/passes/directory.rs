@@ -9,10 +9,10 @@ use crate::dump::passes::names::{each_block, each_entry};
 use crate::dump::passes::{Error, Maps};
 use dumpstream::InodeMap;
 use ufs::Buffer;
+use ufs::Ino;
 use ufs::{
     BlockMap, DIRBLKSIZ, Dinode, DirDamage, FileSize, FileSystem, FileType, ReadAt, Relatives, dir_entries,
 };
-use ufs::{DEV_BSIZE, Ino};
 
 /// Types of entries (`DT_DIR`, `DT_WHT`; sys/dirent.h).
 const DT_DIR: u8 = 4;
@@ -212,7 +212,7 @@ pub(super) fn size<R: ReadAt>(
     let (end, holes) = blocks_end(fs, inode, most)?;
     let size = most.cut(end.saturating_mul(sb.bsize.into()));
     let held = size.bytes();
-    let sure = inode.blocks.saturating_mul(DEV_BSIZE).saturating_add(holes * u64::from(sb.bsize));
+    let sure = inode.disk_bytes().saturating_add(holes * u64::from(sb.bsize));
     if held != said {
         report(DirDamage::Size(said, held));
     } else if held > sure {

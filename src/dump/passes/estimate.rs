@@ -3,23 +3,23 @@
 
 use crate::dump::passes::SF_SNAPSHOT;
 use dumpstream::{TP_BSIZE, TP_NINDIR};
-use ufs::{DEV_BSIZE, Dinode, FileSize, FileType, NDADDR, Superblock};
+use ufs::{Dinode, FileSize, FileType, NDADDR, Superblock};
 
 /// Tape blocks for `inode`, its headers included.
 pub(super) fn of_dinode(sb: &Superblock, inode: &Dinode) -> i64 {
-    of_inode(sb, inode.file_type(), inode.size(sb).ok(), inode.blocks, inode.flags)
+    of_inode(sb, inode.file_type(), inode.size(sb).ok(), inode.disk_bytes(), inode.flags)
 }
 
-/// Tape blocks for an inode of `size` bytes in `blocks` disk blocks of 512 bytes, its headers included.
+/// Tape blocks for an inode of `size` bytes that holds `held` bytes of the disk, its headers included.
 ///
-/// Counts the blocks in use (too high, where some hold addresses) but for a file that has fewer bytes than that,
+/// Counts the bytes held (too high, where some hold addresses) but for a file that has fewer bytes than that,
 /// and a header for each 512 blocks past the direct ones. One for what is not a file, directory or link, and for one whose size
 /// is wrong (`None`).
 pub(super) fn of_inode(
     sb: &Superblock,
     kind: FileType,
     size: Option<FileSize>,
-    blocks: u64,
+    held: u64,
     flags: u32,
 ) -> i64 {
     let has_blocks = matches!(kind, FileType::Regular | FileType::Dir | FileType::Link);
@@ -29,7 +29,7 @@ pub(super) fn of_inode(
     };
     let tp = TP_BSIZE as u64;
     let by_size = size.div_ceil(tp);
-    let mut estimate = blocks.saturating_mul(DEV_BSIZE).div_ceil(tp).min(by_size);
+    let mut estimate = held.div_ceil(tp).min(by_size);
     let direct = NDADDR as u64 * u64::from(sb.bsize);
     if size > direct {
         estimate = estimate.saturating_add((by_size - direct / tp).div_ceil(TP_NINDIR as u64));

@@ -12,8 +12,8 @@ use dumpstream::{Block, Header, RecordType};
 use dumpstream::{TP_BSIZE, TP_NINDIR};
 use ufs::Buffer;
 use ufs::{
-    self, BlockMap, ByteOrder, DIRBLKSIZ, Dinode, DirDamage, FileSize, FileSystem, NXADDR, ReadAt, Repairer,
-    Segment, Superblock, attributes_to_host, directory_to_host,
+    self, Attributes, BlockMap, ByteOrder, DIRBLKSIZ, Dinode, DirDamage, FileSize, FileSystem, ReadAt,
+    Repairer, Segment, Superblock, attributes_to_host, directory_to_host,
 };
 use ufs::{FileBlock, FragAddr};
 
@@ -21,8 +21,8 @@ use ufs::{FileBlock, FragAddr};
 #[derive(Clone, Debug)]
 pub(super) struct File {
     inode: Dinode,
-    /// Bytes of extended attributes still to be announced.
-    attributes: u32,
+    /// Extended attributes still to be announced.
+    attributes: Attributes,
     /// The inode has no blocks: the header in hand is its only one, and this the one tape block behind it, if any.
     lone: Option<Option<Rc<Block>>>,
     /// Its blocks that are not in `segment`, or none.
@@ -50,7 +50,7 @@ pub(super) type Room = VecDeque<Step>;
 
 impl File {
     /// A file whose blocks are on the disk: a regular file, a directory or a long link.
-    pub fn with_blocks(inode: Dinode, size: FileSize, attributes: u32, room: Room) -> File {
+    pub fn with_blocks(inode: Dinode, size: FileSize, attributes: Attributes, room: Room) -> File {
         let map = BlockMap::new(&inode, size);
         File::new(inode, attributes, None, Some(map), room)
     }
@@ -59,7 +59,7 @@ impl File {
     pub fn directory(
         inode: Dinode,
         size: Option<FileSize>,
-        attributes: u32,
+        attributes: Attributes,
         repairer: Repairer,
         room: Room,
     ) -> File {
@@ -72,13 +72,18 @@ impl File {
     }
 
     /// A file that has no blocks but perhaps a short link's text.
-    pub fn without_blocks(inode: Dinode, attributes: u32, link: Option<Rc<Block>>, room: Room) -> File {
+    pub fn without_blocks(
+        inode: Dinode,
+        attributes: Attributes,
+        link: Option<Rc<Block>>,
+        room: Room,
+    ) -> File {
         File::new(inode, attributes, Some(link), None, room)
     }
 
     fn new(
         inode: Dinode,
-        attributes: u32,
+        attributes: Attributes,
         lone: Option<Option<Rc<Block>>>,
         map: Option<BlockMap>,
         room: Room,
@@ -146,7 +151,7 @@ impl File {
                 }
                 continue;
             }
-            if self.attributes == 0 {
+            if self.attributes.bytes == 0 {
                 return Ok(None);
             }
             self.attributes_alone(fs, header)?;
@@ -281,10 +286,10 @@ impl File {
     ///
     /// They come last, so that readers that do not know them take the file as it is and leave them.
     fn append_attributes<R: ReadAt>(&mut self, fs: &FileSystem<R>, header: &mut Header) -> Result<(), Error> {
-        if self.attributes == 0 {
+        if self.attributes.bytes == 0 {
             return Ok(());
         }
-        let blocks = self.attributes.div_ceil(TP_BSIZE as u32);
+        let blocks = self.attributes.bytes.div_ceil(TP_BSIZE as u32);
         if header.count + blocks > TP_NINDIR as u32 {
             return Ok(());
         }
@@ -295,11 +300,11 @@ impl File {
 
     /// Puts the extended attributes, which did not fit beside the data, behind a header of their own.
     fn attributes_alone<R: ReadAt>(&mut self, fs: &FileSystem<R>, header: &mut Header) -> Result<(), Error> {
-        self.begin_header(header, self.attributes.div_ceil(TP_BSIZE as u32));
+        self.begin_header(header, self.attributes.bytes.div_ceil(TP_BSIZE as u32));
         self.attribute_blocks(fs, header, 0)
     }
 
-    /// The attributes' blocks: two file system blocks at most, whose addresses have been checked.
+    /// The attributes' blocks: two file system blocks at most.
     fn attribute_blocks<R: ReadAt>(
         &mut self,
         fs: &FileSystem<R>,
@@ -307,21 +312,19 @@ impl File {
         mut at: u32,
     ) -> Result<(), Error> {
         let sb = fs.superblock();
-        let mut left = std::mem::take(&mut self.attributes).div_ceil(TP_BSIZE as u32);
+        let attributes = std::mem::take(&mut self.attributes);
+        let mut left = attributes.bytes.div_ceil(TP_BSIZE as u32);
         let mut bytes = Vec::new();
-        for index in 0..NXADDR {
+        for addr in attributes.blocks {
             let count = left.min(sb.bsize / TP_BSIZE as u32);
-            let address = self.inode.extb[index];
-            header.addr[at as usize..(at + count) as usize].fill(u8::from(address != 0));
+            header.addr[at as usize..(at + count) as usize].fill(addr.is_some().into());
             at += count;
             left -= count;
-            if address == 0 || count == 0 {
-                continue;
-            }
+            let Some(addr) = addr else { continue };
             if sb.order == ByteOrder::HOST {
-                self.ready.push_back(Step::Data { offset: sb.offset_of(FragAddr(address)), blocks: count });
+                self.ready.push_back(Step::Data { offset: sb.offset_of(addr), blocks: count });
             } else {
-                bytes.extend(read(fs, FragAddr(address), count.into())?);
+                bytes.extend(read(fs, addr, count.into())?);
             }
         }
         attributes_to_host(&mut bytes, sb.order);

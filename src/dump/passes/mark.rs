@@ -176,7 +176,8 @@ impl<'b> Look<'b> for Scan<'_> {
         let flags = inode.flags();
         if self.criteria.wants(inode.mtime(), inode.ctime(), flags) {
             self.dump |= bit;
-            self.tape_blocks += estimate::of_inode(self.sb, kind, inode.size(self.sb), inode.blocks(), flags);
+            self.tape_blocks +=
+                estimate::of_inode(self.sb, kind, inode.size(self.sb), inode.disk_bytes(), flags);
         } else if directory {
             // A directory that is in `dirs` and not in `used` is one with nodump, for pass II.
             if self.criteria.skips(flags) {

@@ -152,7 +152,7 @@ impl Select {
         }
         let Some((inode, blocks)) = blocks(fs, ino, notify)? else { return Ok(()) };
         let names = 1 + self.names.get(&ino).copied().unwrap_or(0);
-        let elsewhere = u64::try_from(inode.nlink).is_ok_and(|links| links > names);
+        let elsewhere = inode.links() > names;
         if directory || self.wanted.excluded.contains(&ino) || !elsewhere {
             maps.dump.remove(ino);
             *tape_blocks -= blocks;

@@ -11,7 +11,7 @@ use crate::dump::passes::file::{File, Room};
 use crate::dump::passes::{Error, Maps, Notice, SF_SNAPSHOT, damage};
 use dumpstream::TP_BSIZE;
 use dumpstream::{Block, DAMAGED, Header, InodeFields, RecordType};
-use ufs::{self, Dinode, FileSize, FileSystem, FileType, ReadAt, Repairer};
+use ufs::{self, Attributes, Dinode, FileSize, FileSystem, FileType, ReadAt, Repairer};
 use ufs::{ByteOffset, Ino};
 
 /// What comes next on the tape.
@@ -281,12 +281,12 @@ impl Stream {
         let has_size = snapshot || matches!(kind, FileType::Regular | FileType::Dir | FileType::Link);
         let stated = if has_size { size.map_or(0, FileSize::bytes) } else { inode.raw_size() };
         let size = size.filter(|size| size.bytes() > 0);
-        let attributes = inode.ext_blocks(sb).map(|_| inode.extsize).unwrap_or_else(|error| {
+        let attributes = inode.attributes(sb).unwrap_or_else(|error| {
             notify(Notice::Damaged(error));
-            0
+            Attributes::default()
         });
         self.header = Header::new(RecordType::Inode, ino);
-        self.header.inode = inode_fields(&inode, stated, attributes, self.no_access_time);
+        self.header.inode = inode_fields(&inode, stated, attributes.bytes, self.no_access_time);
         let room = std::mem::take(&mut self.room);
         Ok(match (kind, size) {
             (FileType::Free, _) => None,
