@@ -135,12 +135,15 @@ pub fn start(
     identity.ddate = if job.rsync_friendly > 0 { 0 } else { base.date };
     announce(&job, &mut operator, clock, &identity, base.level, &target);
     let (commands, index) = make_index(&job, &mut operator)?;
-    let table = with_opened(table, &job, record.as_ref(), index.as_ref(), &mut operator)?;
+    let discard = |_: &Refused| index.iter().for_each(|index| index.names().discard());
+    let table =
+        with_opened(table, &job, record.as_ref(), index.as_ref(), &mut operator).inspect_err(discard)?;
     let mut claimed = None;
     if matches!(job.output, Output::Stdout) && !job.estimate_only {
         output::widen(io::stdout().as_fd());
-        claimed =
-            gather::claim_standard_output().map_err(|unfit| refuse(&mut operator, &unfit.to_string()))?;
+        claimed = gather::claim_standard_output()
+            .map_err(|unfit| refuse(&mut operator, &unfit.to_string()))
+            .inspect_err(discard)?;
     }
     let started = Started {
         workers: job.workers(host::processors()),

@@ -121,21 +121,24 @@ impl IndexPlan {
                 return Err(error.into());
             }
         };
-        let made = disk::identity(file.as_fd())?;
-        commands.made(Some(made))?;
-        names.made = Some(made);
-        if let Some(permissions) = permissions {
-            file.set_permissions(permissions)?;
-        }
+        names.made = Some(disk::identity(file.as_fd())?);
         let index = IndexFile { fd: file.into(), names, before };
-        if index.is_written_by_another() {
-            return Err(Unmade::InUse);
-        }
+        // Who removes it otherwise may have been killed.
+        index.ready(permissions, commands).inspect_err(|_| index.names.discard())?;
         Ok(index)
     }
 }
 
 impl IndexFile {
+    /// What [`IndexPlan::make`] does with the file that it has made.
+    fn ready(&self, permissions: Option<fs::Permissions>, commands: &Commands) -> Result<(), Unmade> {
+        commands.made(self.names.made)?;
+        if let Some(permissions) = permissions {
+            File::from(self.fd.try_clone()?).set_permissions(permissions)?;
+        }
+        if self.is_written_by_another() { Err(Unmade::InUse) } else { Ok(()) }
+    }
+
     /// Whether another dump writes an index of the same name: both lock their unfinished files, and the one that they replace.
     fn is_written_by_another(&self) -> bool {
         let is_taken = |fd: BorrowedFd<'_>| shared::try_lock(fd, Lock::Exclusive).is_ok_and(|free| !free);

@@ -93,6 +93,9 @@ pub fn run(serving: &Serving<'_>, kept: Kept, fork: impl FnOnce(Outside) -> io::
         Ok(begun) => begun,
         Err(error) => {
             say(format_args!("the planner: {}", strerror(&error)));
+            if let Some(index) = serving.index {
+                index.names().discard();
+            }
             return exit::STARTUP;
         }
     };

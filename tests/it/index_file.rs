@@ -11,7 +11,7 @@ use std::time::Instant;
 use crate::indexed::{LIMIT, capdump, dump};
 use capdump_support::index::read;
 use capdump_support::mounts::Tmpfs;
-use capdump_support::program::{self, TempDir, is_root, run, skipped};
+use capdump_support::program::{self, TempDir, have, is_root, run, skipped, without_tty};
 use capdump_support::ufs_writer::content::Content;
 use capdump_support::ufs_writer::geometry::Geometry;
 use capdump_support::ufs_writer::inode::{Attrs, What};
@@ -239,4 +239,29 @@ fn what_refuses_the_image_leaves_nothing() {
     assert_eq!(ran.code(), 1, "{}", ran.stderr);
     assert!(procs::ended(ran.id));
     assert_eq!(names_in(dir.path()), ["image"]);
+}
+
+/// The supervisor is killed between the making of the file and the word that it is made, which strace holds back.
+#[test]
+fn a_supervisor_killed_before_it_is_told_of_the_file_leaves_none() {
+    if !have("strace") {
+        return skipped("no strace");
+    }
+    let dir = TempDir::new("capdump-index");
+    let (image, folder) = (dir.join("image"), dir.join("folder"));
+    small::one_file(&image, 1 << 20);
+    fs::create_dir(&folder).unwrap();
+    let mut command = without_tty(Path::new("strace"));
+    command.args(["-D", "-qq", "-o"]).arg(dir.join("trace"));
+    command.args(["-e", "trace=sendmsg", "-e", "inject=sendmsg:delay_enter=1000000"]);
+    command.arg(env!("CARGO_BIN_EXE_capdump")).args(["-0a", "-f", "/dev/null", "--index"]);
+    command.arg(folder.join("index")).arg(&image).stderr(File::create(dir.join("err")).unwrap());
+    let mut child = command.spawn().unwrap();
+    assert!(procs::until(LIMIT, || !names_in(&folder).is_empty()));
+    for id in procs::descendants(child.id()) {
+        procs::send(id, Signal::SIGKILL);
+    }
+    let status = program::wait(&mut child, LIMIT);
+    assert!(status.is_some_and(|status| !status.success()), "{status:?}");
+    assert_eq!(names_in(&folder), [""; 0], "{}", fs::read_to_string(dir.join("err")).unwrap());
 }
