@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use crate::dump::console::Console;
-use crate::dump::passes::{Maps, Wanted, find};
+use crate::dump::passes::{Maps, NotFound, Wanted, find};
 use crate::dump::read_errors::ReadErrors;
 use crate::dump::source::Source;
 use crate::dump::stop::Stop;
@@ -78,9 +78,10 @@ fn follow(
         return refuse(&format!("is not below {}", on.display()));
     };
     let found = find(fs, inside, &mut |notice| errors.notice(notice));
-    match found.map_err(|error| errors.stop(error))? {
+    match found {
         Ok(way) => Ok(Some(way)),
-        Err(fault) => refuse(&fault.to_string()),
+        Err(NotFound::Path(fault)) => refuse(&fault.to_string()),
+        Err(NotFound::Pass(error)) => Err(errors.stop(error)),
     }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Pass I: examines every inode; finds those to dump, and the directories.
 
-use crate::dump::passes::{Criteria, Error, Maps, Notice, damage, estimate};
+use crate::dump::passes::{Criteria, Error, Maps, Notice, estimate, sound};
 use dumpstream::InodeMap;
 use ufs::Buffer;
 use ufs::Ino;
@@ -64,19 +64,13 @@ impl MarkFiles {
         }
         let group = self.group;
         self.group += 1;
-        let inodes = match damage(fs.cylinder_group(group))? {
-            Ok(cg) => {
+        let inodes = match sound(fs.cylinder_group(group), notify)? {
+            Some(cg) => {
                 cg.warnings.iter().cloned().for_each(|warning| notify(Notice::Warning(warning)));
                 initialised_inodes(sb, group, &cg)?
             }
-            Err(error) if sb.soft_updates => {
-                notify(Notice::Damaged(error));
-                return Err(Error::GroupMagic(group));
-            }
-            Err(error) => {
-                notify(Notice::Damaged(error));
-                sb.ipg
-            }
+            None if sb.soft_updates => return Err(Error::GroupMagic(group)),
+            None => sb.ipg,
         };
         self.scan(fs, group, inodes, notify)?;
         Ok(true)
@@ -93,14 +87,11 @@ impl MarkFiles {
         let mut buffer = std::mem::take(&mut self.buffer);
         while first < inodes {
             let count = INODES_PER_READ.min(inodes - first);
-            match damage(fs.inode_table(group, first, count, &mut buffer))? {
-                Ok(table) => {
-                    self.scan_table(fs.superblock(), &table);
-                    if fs.superblock().inode_hashes {
-                        self.check_hashes(&table, notify);
-                    }
+            if let Some(table) = sound(fs.inode_table(group, first, count, &mut buffer), notify)? {
+                self.scan_table(fs.superblock(), &table);
+                if fs.superblock().inode_hashes {
+                    self.check_hashes(&table, notify);
                 }
-                Err(error) => notify(Notice::Damaged(error)),
             }
             first += count;
         }

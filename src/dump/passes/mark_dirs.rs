@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 
 use crate::dump::passes::links::Links;
 use crate::dump::passes::names::each_block;
-use crate::dump::passes::{Criteria, Error, Maps, Notice, damage, estimate};
+use crate::dump::passes::{Criteria, Error, Maps, Notice, estimate, sound};
 use ufs::Buffer;
 use ufs::Ino;
 use ufs::{Dinode, FileSystem, FileType, ReadAt, dir_entries};
@@ -125,13 +125,9 @@ impl MarkDirs {
         nodump: bool,
         notify: &mut dyn FnMut(Notice),
     ) -> Result<(), Error> {
-        let inode = match damage(fs.inode(ino))? {
-            Ok(inode) => inode,
-            Err(error) => {
-                notify(Notice::Damaged(error));
-                maps.dirs.remove(ino);
-                return Ok(());
-            }
+        let Some(inode) = sound(fs.inode(ino), notify)? else {
+            maps.dirs.remove(ino);
+            return Ok(());
         };
         let found = self.search(fs, maps, tape_blocks, ino, &inode, nodump, notify)?;
         if let Some(links) = &mut self.links {
@@ -248,13 +244,7 @@ impl MarkDirs {
         if ino <= Ino::ROOT {
             return Ok(());
         }
-        let inode = match damage(fs.inode(ino))? {
-            Ok(inode) => inode,
-            Err(error) => {
-                notify(Notice::Damaged(error));
-                return Ok(());
-            }
-        };
+        let Some(inode) = sound(fs.inode(ino), notify)? else { return Ok(()) };
         if maps.dump.contains(ino) {
             maps.dump.remove(ino);
             *tape_blocks -= estimate::of_dinode(fs.superblock(), &inode);
@@ -278,11 +268,8 @@ fn decide<R: ReadAt>(
     notify: &mut dyn FnMut(Notice),
 ) -> Result<(), Error> {
     for ino in links.decide(maps) {
-        match damage(fs.inode(ino))? {
-            Ok(inode) => {
-                *tape_blocks += estimate::of_dinode(fs.superblock(), &inode);
-            }
-            Err(error) => notify(Notice::Damaged(error)),
+        if let Some(inode) = sound(fs.inode(ino), notify)? {
+            *tape_blocks += estimate::of_dinode(fs.superblock(), &inode);
         }
     }
     Ok(())

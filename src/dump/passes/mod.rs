@@ -25,7 +25,7 @@ use ufs::{ByteOffset, Ino};
 
 pub use mark::MarkFiles;
 pub use mark_dirs::MarkDirs;
-pub use names::{PathFault, find};
+pub use names::{NotFound, find};
 pub use select::{Select, Wanted};
 pub use stream::{Step, Stream, WhichMap};
 
@@ -152,10 +152,14 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Distinguishes an unreadable disk (fatal) from an invalid value on it (the inner error).
-fn damage<T>(result: Result<T, ufs::Error>) -> Result<Result<T, ufs::Error>, Error> {
+/// What was decoded; an invalid value on the disk is reported, and is `None`. Errors: the disk cannot be read.
+fn sound<T>(result: Result<T, ufs::Error>, notify: &mut dyn FnMut(Notice)) -> Result<Option<T>, Error> {
     match result {
+        Ok(value) => Ok(Some(value)),
         Err(ufs::Error::Read(error)) => Err(Error::Read(error)),
-        other => Ok(other),
+        Err(error) => {
+            notify(Notice::Damaged(error));
+            Ok(None)
+        }
     }
 }

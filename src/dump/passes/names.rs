@@ -4,7 +4,7 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
-use crate::dump::passes::{Error, Notice, damage};
+use crate::dump::passes::{Error, Notice, sound};
 use ufs::Buffer;
 use ufs::{BlockMap, Dinode, DirEntry, FileSystem, FileType, ReadAt, dir_entries};
 use ufs::{FileBlock, Ino};
@@ -31,14 +31,35 @@ impl fmt::Display for PathFault {
     }
 }
 
+/// Why nothing was found.
+#[derive(Debug)]
+pub enum NotFound {
+    /// The path names nothing.
+    Path(PathFault),
+    /// The disk cannot be read.
+    Pass(Error),
+}
+
+impl From<PathFault> for NotFound {
+    fn from(fault: PathFault) -> NotFound {
+        NotFound::Path(fault)
+    }
+}
+
+impl From<Error> for NotFound {
+    fn from(error: Error) -> NotFound {
+        NotFound::Pass(error)
+    }
+}
+
 /// Follows `path` from the root: the inodes on the way, the root first, what is named last.
 ///
-/// The outer error is a disk that cannot be read.
+/// Errors: the path names nothing, or the disk cannot be read.
 pub fn find<R: ReadAt>(
     fs: &FileSystem<R>,
     path: &[u8],
     notify: &mut dyn FnMut(Notice),
-) -> Result<Result<Vec<Ino>, PathFault>, Error> {
+) -> Result<Vec<Ino>, NotFound> {
     let mut way = vec![Ino::ROOT];
     let mut block = Buffer::default();
     // Where the part of the path that is done with ends, and where the next name begins.
@@ -51,7 +72,7 @@ pub fn find<R: ReadAt>(
         done = so_far.len();
         match name {
             b"" | b"." => continue,
-            b".." if way.len() == 1 => return Ok(Err(PathFault::Outside(so_far))),
+            b".." if way.len() == 1 => return Err(PathFault::Outside(so_far).into()),
             b".." => {
                 way.pop();
                 continue;
@@ -69,11 +90,11 @@ pub fn find<R: ReadAt>(
         })?;
         match found {
             Some(ino) => way.push(ino),
-            None if is_directory => return Ok(Err(PathFault::Missing(so_far))),
-            None => return Ok(Err(PathFault::NotDirectory(before.to_vec()))),
+            None if is_directory => return Err(PathFault::Missing(so_far).into()),
+            None => return Err(PathFault::NotDirectory(before.to_vec()).into()),
         }
     }
-    Ok(Ok(way))
+    Ok(way)
 }
 
 /// Gives each entry of a directory to `visit`, but not `.` and `..`, until that breaks off. False: it is not a directory.
@@ -87,14 +108,8 @@ pub(super) fn each_entry<R: ReadAt>(
     visit: &mut dyn FnMut(&DirEntry<'_>) -> ControlFlow<()>,
 ) -> Result<bool, Error> {
     let sb = fs.superblock();
-    let inode = match damage(fs.inode(directory))? {
-        Ok(inode) if inode.file_type() == FileType::Dir => inode,
-        Ok(_) => return Ok(false),
-        Err(error) => {
-            notify(Notice::Damaged(error));
-            return Ok(false);
-        }
-    };
+    let inode = sound(fs.inode(directory), notify)?;
+    let Some(inode) = inode.filter(|inode| inode.file_type() == FileType::Dir) else { return Ok(false) };
     each_block(fs, directory, &inode, block, notify, &mut |bytes, notify| {
         for entry in dir_entries(bytes, sb.order, sb.old_directories) {
             match entry {

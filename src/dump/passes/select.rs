@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use crate::dump::passes::names::each_entry;
-use crate::dump::passes::{Error, Maps, Notice, damage, estimate};
+use crate::dump::passes::{Error, Maps, Notice, estimate, sound};
 use dumpstream::InodeMap;
 use ufs::Buffer;
 use ufs::Ino;
@@ -167,16 +167,9 @@ fn blocks<R: ReadAt>(
     ino: Ino,
     notify: &mut dyn FnMut(Notice),
 ) -> Result<Option<(Dinode, i64)>, Error> {
-    Ok(match damage(fs.inode(ino))? {
-        Ok(inode) => {
-            let blocks = estimate::of_dinode(fs.superblock(), &inode);
-            Some((inode, blocks))
-        }
-        Err(error) => {
-            notify(Notice::Damaged(error));
-            None
-        }
-    })
+    let Some(inode) = sound(fs.inode(ino), notify)? else { return Ok(None) };
+    let blocks = estimate::of_dinode(fs.superblock(), &inode);
+    Ok(Some((inode, blocks)))
 }
 
 #[cfg(test)]
@@ -187,7 +180,7 @@ mod tests {
     use capdump_support::ufs_writer::{ROOT, Writer};
 
     use super::*;
-    use crate::dump::passes::names::{PathFault, find};
+    use crate::dump::passes::names::{NotFound, PathFault, find};
     use crate::dump::passes::{Criteria, MarkFiles};
 
     /// a/one, a/b/two, c/three, c/d/ and one file that is a/b/both and c/both; a symbolic link at l to a.
@@ -229,7 +222,10 @@ mod tests {
         }
 
         fn find(&self, path: &str) -> Result<Vec<Ino>, PathFault> {
-            find(&self.fs, path.as_bytes(), &mut |_| ()).unwrap()
+            find(&self.fs, path.as_bytes(), &mut |_| ()).map_err(|error| match error {
+                NotFound::Path(fault) => fault,
+                NotFound::Pass(error) => panic!("{error}"),
+            })
         }
 
         fn ino(&self, path: &str) -> Ino {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use crate::dump::passes::directory;
 use crate::dump::passes::directory::Tree;
 use crate::dump::passes::file::{File, Room};
-use crate::dump::passes::{Error, Maps, Notice, SF_SNAPSHOT, damage};
+use crate::dump::passes::{Error, Maps, Notice, SF_SNAPSHOT, sound};
 use dumpstream::TP_BSIZE;
 use dumpstream::{Block, DAMAGED, Header, InodeFields, RecordType};
 use ufs::{self, Attributes, Dinode, FileSize, FileSystem, FileType, ReadAt, Repairer};
@@ -218,13 +218,9 @@ impl Stream {
             self.end_pass(notify);
             return Ok(None);
         };
-        let inode = match damage(fs.inode(ino))? {
-            Ok(inode) => inode,
-            Err(error) => {
-                notify(Notice::Damaged(error));
-                self.next_inode = u64::from(ino.0) + 1;
-                return Ok(None);
-            }
+        let Some(inode) = sound(fs.inode(ino), notify)? else {
+            self.next_inode = u64::from(ino.0) + 1;
+            return Ok(None);
         };
         // An inode may have been freed, or taken for another type, since pass I.
         let wanted = (inode.file_type() == FileType::Dir) == directories && self.maps.dump.contains(ino);
