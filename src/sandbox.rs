@@ -76,7 +76,7 @@ impl DescriptorKind {
             DescriptorKind::OutputFile => &[Write, Seek, Fstat, Ftruncate, Fsync],
             DescriptorKind::OutputFileVerified => &[Write, Read, Seek, Fstat, Ftruncate, Fsync],
             DescriptorKind::Progress => &[Write, Event],
-            DescriptorKind::Pipe => &[Write, Event, Fsync],
+            DescriptorKind::Pipe => &[Write, Event, Fstat, Fsync],
             DescriptorKind::RmtSocket | DescriptorKind::RingSocket => &[Read, Write, Event],
             DescriptorKind::ProcessDescriptor => &[Event, Pdkill],
             DescriptorKind::Queue => QUEUE_RIGHTS,

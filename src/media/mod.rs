@@ -5,6 +5,7 @@ mod packed;
 pub mod patience;
 mod remote;
 pub mod rmt;
+mod stream;
 mod write;
 
 pub use packed::{write_bytes, write_frame};
@@ -15,7 +16,7 @@ pub use write::{Descriptor, Until, Written, write_chunk};
 pub enum Kind {
     /// A regular file: a chunk is one write; if that is short, the next write reports the reason.
     File,
-    /// A pipe, a socket, or a device that is not a tape: a chunk is one write, which may have to be continued.
+    /// A pipe, a socket, or a device that is not a tape: a chunk is one write, on FreeBSD two, which may have to be continued.
     Stream,
     /// A tape: one write(2) a record, of memory that begins on a page.
     Tape,

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use crate::media::Kind;
+use crate::media::stream::write_stream;
 use crate::media::write::{Writer, Written, errno_of, write_whole};
 
 /// Zeros are written in pieces of so many bytes.
@@ -26,7 +27,7 @@ pub fn write_bytes(out: &mut impl Writer, kind: Kind, bytes: &[u8]) -> Written {
     match kind {
         Kind::File => write_whole(out, kind, bytes, bytes.len()),
         // What is on it cannot be cut off, so it has no end that a volume could end with.
-        Kind::Stream => match write_whole(out, kind, bytes, bytes.len()) {
+        Kind::Stream => match write_stream(out, bytes, bytes.len().max(1), 0) {
             Written::End(_) => Written::Failed(0, libc::ENOSPC),
             other => other,
         },

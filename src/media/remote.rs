@@ -209,7 +209,7 @@ mod tests {
     }
 
     fn run(kind: Kind, mut peer: Peer) -> (Written, Vec<Until>) {
-        let written = write_chunk(&mut peer, kind, &[0; 4 * RECORD], RECORD, &mut Vec::new());
+        let written = write_chunk(&mut peer, kind, &[0; 4 * RECORD], RECORD, 0, &mut Vec::new());
         (written, peer.waits)
     }
 

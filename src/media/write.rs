@@ -6,6 +6,7 @@ use std::os::fd::BorrowedFd;
 
 use crate::media::Kind;
 use crate::media::remote::RemoteTape;
+use crate::media::stream::write_stream;
 
 /// Bytes that a tape's memory is aligned to: a page of the machines we know.
 const PAGE: usize = 4096;
@@ -41,6 +42,18 @@ pub trait Writer {
     /// One write(2); a signal does not end it.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
+    /// How many of the last bytes are for [`Writer::write_tail`]: see [`crate::os::output::tail_bytes`].
+    fn tail_bytes(&self) -> io::Result<usize> {
+        Ok(0)
+    }
+
+    /// Writes the last bytes to a pipe and waits until its reader has read them.
+    ///
+    /// Errors: `EPIPE` when the reader has exited before.
+    fn write_tail(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write(bytes).map(drop)
+    }
+
     /// Waits until a medium that does not block is ready.
     fn wait(&mut self, until: Until) -> io::Result<()>;
 
@@ -67,6 +80,14 @@ impl<W: FnMut(BorrowedFd<'_>, Until) -> io::Result<()>> Writer for Descriptor<'_
         crate::os::output::write(self.fd, bytes)
     }
 
+    fn tail_bytes(&self) -> io::Result<usize> {
+        crate::os::output::tail_bytes(self.fd)
+    }
+
+    fn write_tail(&mut self, bytes: &[u8]) -> io::Result<()> {
+        crate::os::output::write_tail(self.fd, bytes)
+    }
+
     fn wait(&mut self, until: Until) -> io::Result<()> {
         (self.wait)(self.fd, until)
     }
@@ -85,7 +106,7 @@ impl<W: FnMut(BorrowedFd<'_>, Until) -> io::Result<()>> Writer for Descriptor<'_
     }
 }
 
-/// Writes `bytes`, whole records of `record` bytes each.
+/// Writes `bytes`, whole records of `record` bytes each, of which a reader does not need the last `padding`.
 ///
 /// The first write that gives 0 or `ENOSPC`, or on a tape less than it was asked to, is the end of the medium: nothing is tried
 /// again. `page` is memory for a record that does not begin on a page.
@@ -94,11 +115,13 @@ pub fn write_chunk(
     kind: Kind,
     bytes: &[u8],
     record: usize,
+    padding: usize,
     page: &mut Vec<u8>,
 ) -> Written {
     match kind {
         Kind::Tape => write_records(out, bytes, record, page),
-        Kind::File | Kind::Stream => write_whole(out, kind, bytes, record),
+        Kind::File => write_whole(out, kind, bytes, record),
+        Kind::Stream => write_stream(out, bytes, record, padding),
         Kind::Remote => write_remote(out, bytes, record, RECORDS_AHEAD),
         Kind::RemoteInStep => write_remote(out, bytes, record, 1),
     }
@@ -166,7 +189,7 @@ fn on_a_page<'a>(record: &'a [u8], page: &'a mut Vec<u8>) -> &'a [u8] {
     &page[start..start + record.len()]
 }
 
-fn ended(records: u32, error: &io::Error) -> Written {
+pub(super) fn ended(records: u32, error: &io::Error) -> Written {
     match error.raw_os_error() {
         Some(libc::ENOSPC) => Written::End(records),
         _ => Written::Failed(records, errno_of(error)),
@@ -224,7 +247,7 @@ mod tests {
     fn run(kind: Kind, answers: Vec<io::Result<usize>>) -> (Written, Vec<usize>) {
         let mut out = Told::new(answers);
         let bytes = vec![7; 4096];
-        let written = write_chunk(&mut out, kind, &bytes, 1024, &mut Vec::new());
+        let written = write_chunk(&mut out, kind, &bytes, 1024, 0, &mut Vec::new());
         (written, out.writes)
     }
 
@@ -260,7 +283,7 @@ mod tests {
     fn a_short_record_is_an_error_unless_the_tape_is_at_its_end() {
         let mut out = Told::new(vec![Ok(512)]);
         out.end = false;
-        let written = write_chunk(&mut out, Kind::Tape, &[0; 2048], 1024, &mut Vec::new());
+        let written = write_chunk(&mut out, Kind::Tape, &[0; 2048], 1024, 0, &mut Vec::new());
         assert_eq!(written, Written::Failed(0, libc::EIO));
     }
 

@@ -158,6 +158,20 @@ pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     retry(|| Ok(nix::unistd::write(fd, bytes)?))
 }
 
+/// How many of the last bytes are written by [`write_tail`]: 0 if this is not a pipe, and where [`unread`] reports what a reader has left.
+///
+/// Errors: those of fstat(2).
+pub fn tail_bytes(fd: BorrowedFd<'_>) -> io::Result<usize> {
+    half::output::tail_bytes(fd)
+}
+
+/// Writes at most [`tail_bytes`] bytes to a pipe and waits until its reader has read all that is in it.
+///
+/// Errors: those of write(2); `EPIPE` when the reader has exited before.
+pub fn write_tail(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
+    half::output::write_tail(fd, bytes)
+}
+
 /// What of that which was written to a pipe or a socket has not been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(target_os = "freebsd", allow(dead_code, reason = "there it cannot be known"))]
@@ -329,6 +343,27 @@ mod tests {
         read(theirs.as_fd(), &mut [0; 4]).unwrap();
         drop(theirs);
         assert_eq!(unread(ours.as_fd()).unwrap(), Unread::Nothing, "a reader that has read all may go");
+    }
+
+    #[test]
+    #[cfg(target_os = "freebsd")]
+    fn a_tail_is_written_when_it_has_been_read() {
+        let taken_by_reader = |bytes: usize| {
+            let (mut reader, writer) = std::io::pipe().unwrap();
+            let thread = std::thread::spawn(move || {
+                std::thread::sleep(std::time::Duration::from_millis(50));
+                std::io::Read::read_exact(&mut reader, &mut vec![0; bytes]).unwrap();
+            });
+            let errno = write_tail(writer.as_fd(), &[7; 512]).err().map(|error| error.raw_os_error());
+            thread.join().unwrap();
+            errno
+        };
+        assert_eq!(taken_by_reader(512), None);
+        for bytes in [0, 1, 511] {
+            assert_eq!(taken_by_reader(bytes), Some(Some(libc::EPIPE)), "{bytes}");
+        }
+        assert_eq!(tail_bytes(std::io::pipe().unwrap().1.as_fd()).unwrap(), 512);
+        assert_eq!(tail_bytes(std::fs::File::create("/dev/null").unwrap().as_fd()).unwrap(), 0, "whole sectors");
     }
 
     #[test]

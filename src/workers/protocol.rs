@@ -45,6 +45,8 @@ pub enum ToWorker {
         blocks: u32,
         /// Extents in its list.
         extents: u32,
+        /// Tape blocks at its end that no reader needs.
+        padding: u32,
     },
     /// Bytes of the planner's own, to be written as they are.
     AssignBytes {
@@ -221,8 +223,10 @@ impl ToWorker {
                 pack(MEDIUM, [epoch.into(), kind.code().into(), limit, keep_room.into()])
             }
             ToWorker::Release { epoch } => pack(RELEASE, [epoch.into()]),
-            ToWorker::Assign { sequence, epoch, slot, blocks, extents } => {
-                pack(ASSIGN, [sequence, epoch.into(), slot.into(), blocks.into(), extents.into()])
+            ToWorker::Assign { sequence, epoch, slot, blocks, extents, padding } => {
+                let numbers =
+                    [sequence, epoch.into(), slot.into(), blocks.into(), extents.into(), padding.into()];
+                pack(ASSIGN, numbers)
             }
             ToWorker::AssignBytes { sequence, epoch, slot, bytes } => {
                 pack(ASSIGN_BYTES, [sequence, epoch.into(), slot.into(), bytes.into()])
@@ -256,6 +260,7 @@ impl ToWorker {
                     slot: small(3)?,
                     blocks: small(4)?,
                     extents: small(5)?,
+                    padding: small(6)?,
                 }),
                 ASSIGN_BYTES => Some(ToWorker::AssignBytes {
                     sequence,
@@ -406,7 +411,7 @@ mod tests {
             ToWorker::Medium { epoch: 3, kind: Kind::Tape, limit: None, keep_room: false },
             ToWorker::Medium { epoch: 3, kind: Kind::File, limit, keep_room: true },
             ToWorker::Release { epoch: 4 },
-            ToWorker::Assign { sequence: 1 << 50, epoch: 2, slot: 5, blocks: 1020, extents: 99 },
+            ToWorker::Assign { sequence: 1 << 50, epoch: 2, slot: 5, blocks: 1020, extents: 99, padding: 9 },
             ToWorker::AssignBytes { sequence: 1 << 50, epoch: 2, slot: 5, bytes: 99 },
             ToWorker::AssignCheck {
                 sequence: 1 << 50,

@@ -93,6 +93,8 @@ struct Assigned {
     slot: u32,
     blocks: u32,
     extents: u32,
+    /// Tape blocks at its end that no reader needs.
+    padding: u32,
     read: bool,
     /// Bytes that are to be written as they are; then it has no blocks.
     bytes: Option<u32>,
@@ -239,16 +241,18 @@ impl Worker<'_> {
                 state.chunks.push_back(chunk);
                 Ok(())
             }
-            ToWorker::Assign { sequence, epoch, slot, blocks, extents } => {
+            ToWorker::Assign { sequence, epoch, slot, blocks, extents, padding } => {
                 let fits = self.is_mine(sequence, slot)
                     && blocks <= self.slots.chunk_blocks
                     && blocks.is_multiple_of(self.slots.record_blocks)
-                    && extents <= self.slots.chunk_blocks;
+                    && extents <= self.slots.chunk_blocks
+                    && padding <= blocks;
                 if epoch != state.epoch || !fits {
                     return Err(End::Unexpected(frame));
                 }
                 let read = extents == 0;
-                state.chunks.push_back(Assigned { extents, read, ..Assigned::new(sequence, slot, blocks) });
+                let chunk = Assigned { extents, padding, read, ..Assigned::new(sequence, slot, blocks) };
+                state.chunks.push_back(chunk);
                 Ok(())
             }
         }
@@ -356,7 +360,8 @@ impl Worker<'_> {
             _ if chunk.bytes.is_some() => write_bytes(&mut out, medium.kind, bytes),
             None => {
                 let record = self.slots.record_blocks as usize * TP_BSIZE;
-                write_chunk(&mut out, medium.kind, bytes, record, page)
+                let padding = chunk.padding as usize * TP_BSIZE;
+                write_chunk(&mut out, medium.kind, bytes, record, padding, page)
             }
             Some(compressor) => {
                 let frame = compressor.frame();
@@ -453,7 +458,8 @@ impl Assigned {
     /// A chunk with nothing done yet.
     fn new(sequence: u64, slot: u32, blocks: u32) -> Assigned {
         let (read, packed, digest) = (false, false, Digest::default());
-        Assigned { sequence, slot, blocks, extents: 0, read, bytes: None, packed, digest, check: None }
+        let (extents, padding, bytes, check) = (0, 0, None, None);
+        Assigned { sequence, slot, blocks, extents, padding, read, bytes, packed, digest, check }
     }
 }
 

@@ -216,6 +216,7 @@ fn write(
         let mut chunk = Chunk::default();
         buffer.fill(options.poison);
         ended = filler.fill(fs, &mut buffer, &mut chunk)?;
+        assert_eq!(u64::from(chunk.padding()), filler.padding(), "of the chunk, of the dump");
         read_data(fs, &chunk, &mut buffer)?;
         let records = chunk.blocks / ntrec;
         let mut taken = chunk.blocks;

@@ -185,11 +185,11 @@ impl Crew {
             extents += 1;
         }
         let epoch = self.order.epoch();
-        let blocks = chunk.blocks;
+        let (blocks, padding) = (chunk.blocks, chunk.padding());
         self.order.assigned(chunk);
         self.send(
             self.slots.worker_of(sequence),
-            ToWorker::Assign { sequence, epoch, slot, blocks, extents },
+            ToWorker::Assign { sequence, epoch, slot, blocks, extents, padding },
             None,
         )
     }

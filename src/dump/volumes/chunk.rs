@@ -47,6 +47,13 @@ pub struct Chunk {
 }
 
 impl Chunk {
+    /// `TS_END` headers behind the first one, which a reader need not look at.
+    pub fn padding(&self) -> u32 {
+        let end = |piece: &&Piece| matches!(piece.what, What::Header(RecordType::End));
+        let headers: u32 = self.pieces.iter().rev().take_while(end).map(|piece| piece.blocks).sum();
+        headers.saturating_sub(1)
+    }
+
     /// The inodes that the bytes from `offset` of the disk on are for, and how many of them for each, as far as they are in tape
     /// blocks `within` of the chunk.
     pub fn readers_of(

@@ -111,7 +111,7 @@ impl Queue {
 }
 
 /// A kqueue with the rights of the table from the start, wherever it is made.
-fn limited_kqueue() -> io::Result<Kqueue> {
+pub(super) fn limited_kqueue() -> io::Result<Kqueue> {
     let kqueue = Kqueue::new()?;
     sandbox::limit(kqueue.as_fd(), QUEUE_RIGHTS, &[])?;
     Ok(kqueue)

@@ -24,6 +24,16 @@ pub fn widen(fd: BorrowedFd<'_>) {
     let _ = fcntl(fd, FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
 }
 
+/// None: [`unread`] reports what is in a pipe.
+pub fn tail_bytes(_fd: BorrowedFd<'_>) -> io::Result<usize> {
+    Ok(0)
+}
+
+/// See [`crate::os::output::write_tail`]; it is not called.
+pub fn write_tail(_fd: BorrowedFd<'_>, _bytes: &[u8]) -> io::Result<()> {
+    Ok(())
+}
+
 /// Bytes in a pipe: `FIONREAD`, which either end of it takes (ioctl_pipe(2)).
 pub const PIPE_BYTES_UNREAD: u32 = libc::FIONREAD as u32;
 
