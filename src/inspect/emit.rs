@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use crate::inspect::EmitOutput;
 use crate::inspect::feed::Enough;
+use crate::inspect::interruptible::Interruptible;
 use crate::inspect::layout::Layout;
 use crate::inspect::record::Writer;
 use crate::inspect::sinks::Told;
@@ -41,7 +42,7 @@ pub struct Emit {
     pub told: Told,
     paths: Vec<Vec<u8>>,
     ntrec: u32,
-    output: Option<OwnedFd>,
+    output: Option<Interruptible<OwnedFd>>,
     is_file: bool,
     appends: bool,
     identity: Option<Identity>,
@@ -78,7 +79,7 @@ impl Emit {
             told,
             paths,
             ntrec,
-            output: Some(output.fd),
+            output: Some(output.to),
             is_file: output.is_file,
             appends: output.appends,
             identity: None,
@@ -195,14 +196,14 @@ impl Emit {
         let (Some(dumped), Some(identity)) = (dumped, &self.identity) else { return Err(Stage::Reading) };
         let parts: Vec<Vec<&[u8]>> = self.paths.iter().map(|path| parts(path)).collect();
         self.plan = Plan::new(names, &parts, dumped).map_err(Stage::NotFound)?;
-        let Some(output_fd) = self.output.take() else { return Err(Stage::Reading) };
+        let Some(to) = self.output.take() else { return Err(Stage::Reading) };
         let used = used.unwrap_or(dumped);
         let map = self.plan.map(dumped);
         if self.is_file && !self.appends {
             // Only now that the paths are found; what an older file had behind an unfinished dump would look like the rest of it.
-            output::cut_here(output_fd.as_fd()).map_err(Stage::Broken)?;
+            output::cut_here(to.as_fd()).map_err(Stage::Broken)?;
         }
-        let mut writer = Writer::new(output_fd, self.ntrec, identity, used, &map).map_err(Stage::Broken)?;
+        let mut writer = Writer::new(to, self.ntrec, identity, used, &map).map_err(Stage::Broken)?;
         for (&ino, node) in &self.plan.directories {
             let Some((inode, attributes)) = self.directories.remove(&ino) else { continue };
             let mut entries = DirWriter::new();

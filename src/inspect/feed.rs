@@ -80,7 +80,6 @@ impl<'a, S: Sink + Enough> Feed<'a, S> {
         if self.held > 0 {
             self.reader.report(self.sink, Fault::Ragged(self.held as u64));
         }
-        self.sink.told().end_volume(input);
     }
 
     /// As [`Input::fill`]; a signal can end it before.

@@ -6,8 +6,10 @@ mod emit;
 mod feed;
 mod indexed;
 mod input;
+mod interruptible;
 mod layout;
 mod record;
+mod signals;
 mod sinks;
 mod watch;
 
@@ -20,6 +22,8 @@ use self::begin::{Begin, begin};
 use self::emit::{Emit, EmitError};
 use self::feed::{Enough, Feed};
 use self::input::Input;
+use self::interruptible::Interruptible;
+use self::signals::{Shared, Signals};
 use self::sinks::{Check, List, Told};
 use self::watch::Watch;
 use crate::dump::prepare::display;
@@ -58,12 +62,13 @@ struct Opened {
     inputs: Vec<Input>,
     index: Option<Input>,
     output: Option<EmitOutput>,
+    results: Interruptible<io::Stdout>,
     watch: Watch,
 }
 
 /// The output of `--emit`.
 struct EmitOutput {
-    fd: OwnedFd,
+    to: Interruptible<OwnedFd>,
     is_file: bool,
     /// Whether it is standard output.
     is_standard: bool,
@@ -72,10 +77,10 @@ struct EmitOutput {
 }
 
 impl EmitOutput {
-    fn of(fd: OwnedFd, is_standard: bool) -> io::Result<EmitOutput> {
+    fn of(fd: OwnedFd, is_standard: bool, signals: &Shared) -> io::Result<EmitOutput> {
         let is_file = disk::kind(fd.as_fd())? == Kind::Regular;
         let appends = output::appends(fd.as_fd())?;
-        Ok(EmitOutput { fd, is_file, is_standard, appends })
+        Ok(EmitOutput { to: Interruptible::new(fd, signals), is_file, is_standard, appends })
     }
 
     fn kind(&self) -> DescriptorKind {
@@ -86,10 +91,11 @@ impl EmitOutput {
 /// Opens the volumes, the index and the output, and enters the sandbox.
 fn start(reading: &Reading, operator: &mut Operator, inherited: Inherited) -> Result<Opened, Refused> {
     let record = reading.ntrec.map(|ntrec| ntrec as usize * 1024);
-    let watch = Watch::new().map_err(|error| {
+    let signals = Signals::take().map_err(|error| {
         operator.say(Remark(format_args!("signals: {}", strerror(&error))));
         Refused
     })?;
+    operator.set_output(Box::new(Interruptible::new(io::stderr(), &signals)));
     time::warm_up();
     let mut inputs = Vec::new();
     for name in &reading.volumes {
@@ -103,18 +109,21 @@ fn start(reading: &Reading, operator: &mut Operator, inherited: Inherited) -> Re
         None => None,
     };
     let output = match &reading.purpose {
-        Purpose::Emit { output: Some(name), .. } => Some(open_output(reading, name, &inputs, operator)?),
-        Purpose::Check if !reading.json => standard_output(reading, &inputs, operator)?,
+        Purpose::Emit { output: Some(name), .. } => {
+            Some(open_output(reading, name, &inputs, operator, &signals)?)
+        }
+        Purpose::Check if !reading.json => standard_output(reading, &inputs, operator, &signals)?,
         _ => {
             let name = match reading.purpose {
                 Purpose::Emit { .. } => OsStr::new("-"),
                 _ => OsStr::new("standard output"),
             };
             standard::check_output().map_err(|error| cannot_open(operator, name, &error))?;
-            standard_output(reading, &inputs, operator)?
+            standard_output(reading, &inputs, operator, &signals)?
         }
     };
-    let mut opened = Opened { inputs, index, output, watch };
+    let results = Interruptible::new(io::stdout(), &signals);
+    let mut opened = Opened { inputs, index, output, results, watch: Watch::new(&signals) };
     opened.watch.set_total(opened.inputs.iter().map(Input::size).sum());
     operator.set_display(display(reading.progress, None, None));
     inherited.close();
@@ -145,6 +154,7 @@ fn open_output(
     name: &OsStr,
     inputs: &[Input],
     operator: &mut Operator,
+    signals: &Shared,
 ) -> Result<EmitOutput, Refused> {
     let table = table(reading, inputs).map_err(|clash| refuse(operator, &clash.to_string()))?;
     let fd = match Outputs::new(&table).open(1, name, output::Access::Write) {
@@ -155,7 +165,7 @@ fn open_output(
             return Err(refuse(operator, &unfit.to_string()));
         }
     };
-    EmitOutput::of(fd, false).map_err(|error| cannot_open(operator, name, &error))
+    EmitOutput::of(fd, false, signals).map_err(|error| cannot_open(operator, name, &error))
 }
 
 /// Standard output, for `--emit`; what else goes there is no input either.
@@ -163,6 +173,7 @@ fn standard_output(
     reading: &Reading,
     inputs: &[Input],
     operator: &mut Operator,
+    signals: &Shared,
 ) -> Result<Option<EmitOutput>, Refused> {
     let is_emit = matches!(reading.purpose, Purpose::Emit { .. });
     let mut table = table(reading, inputs).map_err(|clash| refuse(operator, &clash.to_string()))?;
@@ -177,7 +188,7 @@ fn standard_output(
     let claimed = gather::claim_standard_output().map_err(|unfit| refuse(operator, &unfit.to_string()))?;
     // It is held to the end of the process.
     std::mem::forget(claimed);
-    let output = io::stdout().as_fd().try_clone_to_owned().and_then(|fd| EmitOutput::of(fd, true));
+    let output = io::stdout().as_fd().try_clone_to_owned().and_then(|fd| EmitOutput::of(fd, true, signals));
     output.map(Some).map_err(|error| cannot_open(operator, OsStr::new("-"), &error))
 }
 
@@ -199,7 +210,7 @@ fn enter(operator: &mut Operator, opened: &Opened) -> Result<(), sandbox::Error>
     // The other descriptor of the same output has no more rights.
     let mut stdout = DescriptorKind::Stdio;
     if let Some(out) = &opened.output {
-        sandbox::limit(out.fd.as_fd(), out.kind())?;
+        sandbox::limit(out.to.as_fd(), out.kind())?;
         stdout = if out.is_standard { out.kind() } else { stdout };
     }
     if let Some(terminal) = operator.display().terminal() {
@@ -215,8 +226,8 @@ fn enter(operator: &mut Operator, opened: &Opened) -> Result<(), sandbox::Error>
 }
 
 fn read(reading: &Reading, opened: Opened, operator: Operator) -> u8 {
-    let Opened { mut inputs, mut index, output, watch } = opened;
-    let report = Results::new(Box::new(standard::Output), reading.json, time::date_hm);
+    let Opened { mut inputs, mut index, output, results, watch } = opened;
+    let report = Results::new(Box::new(results), reading.json, time::date_hm);
     let told = Told::new(operator, report, reading.ntrec.unwrap_or(NTREC), watch);
     match &reading.purpose {
         Purpose::Check => {
@@ -272,6 +283,9 @@ fn end_of_emit(mut emit: Emit, output: &OsStr) -> u8 {
             exit::ABORTED
         }
         Err((mut told, EmitError::Output(error))) => {
+            if let Some(code) = told.interrupted() {
+                return code;
+            }
             told.say(Remark(format_args!("{}: {}", output.display(), strerror(&error))));
             exit::ABORTED
         }
@@ -301,7 +315,9 @@ fn whole<S: Sink + Enough>(
     if let Some(code) = sink.told().interrupted() {
         return Err(code);
     }
-    Ok(if sink.is_enough() { Summary::default() } else { reader.finish(sink) })
+    let summary = if sink.is_enough() { Summary::default() } else { reader.finish(sink) };
+    // The wait for room for what was found last.
+    sink.told().interrupted().map_or(Ok(summary), Err)
 }
 
 /// Looks at the beginning of a volume.

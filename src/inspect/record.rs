@@ -2,8 +2,10 @@
 //! Writes a dump of one volume, header by header, in whole records.
 
 use std::io;
+use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 
+use crate::inspect::interruptible::Interruptible;
 use crate::os::output;
 use dumpstream::{Block, Encoder, Header, Identity, InodeMap, Place, RecordType};
 use dumpstream::{TP_BSIZE, TP_NINDIR, TapeBlock};
@@ -11,7 +13,7 @@ use ufs::Ino;
 
 /// The dump that is written.
 pub struct Writer {
-    fd: OwnedFd,
+    output: Interruptible<OwnedFd>,
     encoder: Encoder,
     record: Vec<u8>,
     /// Bytes of a record.
@@ -25,7 +27,7 @@ impl Writer {
     ///
     /// Errors: those of write(2).
     pub fn new(
-        fd: OwnedFd,
+        output: Interruptible<OwnedFd>,
         ntrec: u32,
         identity: &Identity,
         used: &InodeMap,
@@ -35,7 +37,7 @@ impl Writer {
         let (encoder, record) = (Encoder::new(identity), Vec::with_capacity(length));
         let last =
             Ino((u64::from(used.tape_blocks()) * 8192).saturating_sub(1).try_into().unwrap_or(u32::MAX));
-        let mut writer = Writer { fd, encoder, record, length, tapea: 0, last };
+        let mut writer = Writer { output, encoder, record, length, tapea: 0, last };
         let mut tape = Header::new(RecordType::Tape, Ino(0));
         tape.count = 1;
         writer.header(&tape)?;
@@ -94,13 +96,7 @@ impl Writer {
         if self.record.len() < self.length {
             return Ok(());
         }
-        let mut written = 0;
-        while written < self.record.len() {
-            match output::write(self.fd.as_fd(), &self.record[written..])? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                count => written += count,
-            }
-        }
+        self.output.write_all(&self.record)?;
         self.record.clear();
         Ok(())
     }
@@ -112,7 +108,7 @@ impl Writer {
         while !self.record.is_empty() {
             self.header(&end)?;
         }
-        output::sync(self.fd.as_fd())?;
+        output::sync(self.output.as_fd())?;
         Ok(self.tapea)
     }
 }

@@ -102,11 +102,6 @@ impl Told {
         self.watch.begin_volume(volume);
     }
 
-    /// A volume was read.
-    pub fn end_volume(&mut self, input: &Input) {
-        self.watch.end_volume(input);
-    }
-
     /// The data of files has no checksum that a change would be found by.
     pub fn no_checksum(&mut self) {
         self.unchecked = true;
@@ -221,6 +216,10 @@ impl Told {
 
     fn close(mut self, damage: u64) -> u8 {
         self.write(Results::flush);
+        // The wait for room for the results.
+        if let Some(code) = self.interrupted() {
+            return code;
+        }
         match self.broken {
             Some(error) => {
                 self.operator.say(Remark(format_args!("standard output: {}", strerror(&error))));

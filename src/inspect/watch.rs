@@ -1,52 +1,37 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Signals and progress while a dump is read.
 
-use std::io;
-use std::os::fd::AsRawFd;
 use std::time::Instant;
 
-use crate::event::{Event, EventQueue, Sig};
+use crate::event::Sig;
 use crate::inspect::input::Input;
+use crate::inspect::signals::Shared;
 use crate::operator::{Bar, Operator, Remark};
-use crate::os::signals;
 
 /// What is done about the signals, and what was read so far.
 pub struct Watch {
-    queue: EventQueue,
-    events: Vec<Event>,
+    signals: Shared,
     started: Instant,
-    /// The number of the volume, and its descriptor where it is waited for.
+    /// The number of the volume.
     volume: u32,
-    waiting: Option<i32>,
     /// Bytes of the volumes before, and of all where that is known.
     before: u64,
     total: Option<u64>,
     /// Bytes read of this volume.
     here: u64,
-    stopped: Option<Sig>,
 }
 
-/// The input's key in the queue.
-const INPUT: u64 = 1;
-
 impl Watch {
-    /// Takes the signals: from now on they do nothing by themselves.
-    ///
-    /// Errors: those of the event queue.
-    pub fn new() -> io::Result<Watch> {
-        let mut queue = EventQueue::new()?;
-        queue.add_signals(&signals::heeded(&Sig::ALL))?;
-        Ok(Watch {
-            queue,
-            events: Vec::new(),
+    /// Nothing is read yet.
+    pub fn new(signals: &Shared) -> Watch {
+        Watch {
+            signals: signals.clone(),
             started: Instant::now(),
             volume: 0,
-            waiting: None,
             before: 0,
             total: None,
             here: 0,
-            stopped: None,
-        })
+        }
     }
 
     /// The sum of the volumes' sizes, if all are known.
@@ -62,7 +47,7 @@ impl Watch {
 
     /// The signal that ends the reading, when one came.
     pub fn stopped(&self) -> Option<Sig> {
-        self.stopped
+        self.signals.borrow().stopped()
     }
 
     /// Bytes read, and the seconds that it took.
@@ -77,43 +62,25 @@ impl Watch {
         if let Some(bar) = operator.display().bar() {
             self.show(bar);
         }
-        let waits = input.can_wait() && self.is_in_queue(input);
-        while self.stopped.is_none() {
-            let mut events = std::mem::take(&mut self.events);
-            let timeout = (!waits).then_some(std::time::Duration::ZERO);
-            let failed = self.queue.wait(&mut events, timeout).is_err();
-            let readable = events.iter().any(|event| matches!(event, Event::Readable { .. }));
-            for event in &events {
-                match event {
-                    Event::Signal(Sig::Info) => self.say(operator),
-                    Event::Signal(sig) => self.stopped = Some(*sig),
-                    _ => {}
-                }
+        while self.stopped().is_none() {
+            let mut signals = self.signals.borrow_mut();
+            // Of what cannot be waited for, a read blocks.
+            let waited = input.can_wait().then(|| signals.wait_readable(input.fd())).and_then(Result::ok);
+            let is_ready = waited.unwrap_or_else(|| {
+                signals.poll();
+                true
+            });
+            let is_asked = signals.is_asked();
+            // A message may wait, too.
+            drop(signals);
+            if is_asked {
+                self.say(operator);
             }
-            self.events = events;
-            if !waits || readable || failed {
+            if is_ready {
                 break;
             }
         }
-        self.stopped.is_none()
-    }
-
-    /// Whether the queue reports when `input` can be read. If not, reading blocks.
-    fn is_in_queue(&mut self, input: &Input) -> bool {
-        let fd = input.fd();
-        if self.waiting == Some(fd.as_raw_fd()) {
-            return true;
-        }
-        let added = self.queue.add_readable(fd, INPUT).is_ok();
-        self.waiting = added.then_some(fd.as_raw_fd());
-        added
-    }
-
-    /// The input is not read any more.
-    pub fn end_volume(&mut self, input: &Input) {
-        if self.waiting.take().is_some() {
-            _ = self.queue.remove(input.fd());
-        }
+        self.stopped().is_none()
     }
 
     fn show(&self, bar: &Bar) {

@@ -82,6 +82,11 @@ impl Operator {
         Operator { program, stderr, last, display, suspended: false, sums_up: false, sums: None }
     }
 
+    /// From now on messages go there.
+    pub fn set_output(&mut self, stderr: Box<dyn Write>) {
+        self.stderr = stderr;
+    }
+
     /// Prints one line.
     pub fn say(&mut self, message: impl Line) {
         self.last = format!("{}\n", escape::line(&message.to_string()));

@@ -191,6 +191,9 @@ pub fn unread(fd: BorrowedFd<'_>) -> io::Result<Unread> {
     half::output::unread(fd)
 }
 
+/// Bytes that a write takes without waiting where [`has_room`] says so.
+pub const WITHOUT_WAIT: usize = libc::PIPE_BUF;
+
 /// Whether a write would not have to wait: of a pipe, one of `PIPE_BUF` bytes or less.
 pub fn has_room(fd: BorrowedFd<'_>) -> bool {
     let mut fds = [PollFd::new(fd, PollFlags::POLLOUT)];
@@ -363,7 +366,11 @@ mod tests {
             assert_eq!(taken_by_reader(bytes), Some(Some(libc::EPIPE)), "{bytes}");
         }
         assert_eq!(tail_bytes(std::io::pipe().unwrap().1.as_fd()).unwrap(), 512);
-        assert_eq!(tail_bytes(std::fs::File::create("/dev/null").unwrap().as_fd()).unwrap(), 0, "whole sectors");
+        assert_eq!(
+            tail_bytes(std::fs::File::create("/dev/null").unwrap().as_fd()).unwrap(),
+            0,
+            "whole sectors"
+        );
     }
 
     #[test]

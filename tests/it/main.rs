@@ -54,6 +54,7 @@ mod same_bytes;
 mod selection;
 mod shapes;
 mod sink;
+mod slow_readers;
 mod sparse;
 mod texts;
 mod verify;
