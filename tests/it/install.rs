@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use capdump_support::program::{Ran, TempDir, have, run, skipped, without_tty};
@@ -82,4 +83,37 @@ fn what_is_not_built_is_not_installed() {
     let ran = place.make(&["install"]);
     assert!(ran.code() != 0 && ran.stderr.contains("make builds it"), "{ran:?}");
     assert_eq!(place.files(), [""; 0]);
+}
+
+#[test]
+fn a_newer_source_anywhere_in_the_workspace_is_noticed() {
+    let tree = TempDir::new("capdump-built");
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = fs::read_to_string(ours.join("Cargo.toml")).unwrap();
+    let members = manifest.lines().find_map(|line| line.strip_prefix("members = ")).unwrap();
+    let members = members.trim_matches(['[', ']']).split(", ").map(|name| name.trim_matches('"'));
+    let sources: Vec<PathBuf> = std::iter::once("src/lib.rs".to_owned())
+        .chain(members.filter(|name| !name.starts_with("tests/")).map(|name| format!("{name}/src/lib.rs")))
+        .chain(["Cargo.toml".to_owned(), "Cargo.lock".to_owned()])
+        .map(|name| tree.join(&name))
+        .collect();
+    let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    let dated = |path: &Path, seconds| {
+        fs::File::options().write(true).open(path).unwrap().set_modified(at(seconds)).unwrap()
+    };
+    for path in sources.iter().chain([&tree.join("target/capdump"), &tree.join("scripts/built")]) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+        dated(path, 1_000_000_000);
+    }
+    fs::copy(ours.join("scripts/built"), tree.join("scripts/built")).unwrap();
+    let built = || run(Command::new("sh").arg(tree.join("scripts/built")).arg("target/capdump"), LIMIT);
+    built().ok();
+    for path in &sources {
+        dated(path, 1_000_000_001);
+        let ran = built();
+        let name = path.strip_prefix(tree.path()).unwrap().display().to_string();
+        assert!(ran.code() == 1 && ran.stderr.contains(&format!("older than {name};")), "{name}: {ran:?}");
+        dated(path, 999_999_999);
+    }
 }
