@@ -21,16 +21,19 @@ DENY_CHECKS = bans licenses sources
 # seconds for each target of make fuzz
 FUZZ_SECONDS = 10
 
+# where cargo puts what it builds
+BUILT = $${CARGO_TARGET_DIR:-target}/$${CARGO_BUILD_TARGET:+$$CARGO_BUILD_TARGET/}
+
 all:
-	$(CARGO) build --release $(CARGOFLAGS)
+	CARGO="$(CARGO)" sh scripts/build-release $(CARGOFLAGS)
 
 demo:
 	sh scripts/need cc
-	$(CARGO) build --release $(CARGOFLAGS)
-	sh scripts/demo "$${CARGO_TARGET_DIR:-target}/release/capdump"
+	CARGO="$(CARGO)" sh scripts/build-release $(CARGOFLAGS)
+	sh scripts/demo "$(BUILT)release/capdump"
 
 test:
-	sh scripts/need cc makefs restore zstd fls rmt-tar sshd ssh strace zsh fish
+	sh scripts/need cc makefs restore zstd xz bzip2 lz4 fls rmt-tar sshd ssh strace zsh fish
 	sh scripts/test-periodic
 	CARGO="$(CARGO)" CARGOFLAGS="$(CARGOFLAGS)" NEXTEST="$(NEXTEST)" sh scripts/test
 
@@ -38,7 +41,7 @@ test:
 test-amanda:
 	sh scripts/need makefs restore amadmin amrecover Encode::Locale inetd ip losetup
 	$(CARGO) build $(CARGOFLAGS)
-	sh scripts/test-amanda "$${CARGO_TARGET_DIR:-target}/debug/capdump"
+	sh scripts/test-amanda "$(BUILT)debug/capdump"
 
 lint:
 	sh scripts/need mandoc shellcheck
@@ -86,7 +89,7 @@ probe:
 
 bench: all
 	sh scripts/need strace
-	sh scripts/bench --short "$${CARGO_TARGET_DIR:-target}/release/capdump"
+	sh scripts/bench --short "$(BUILT)release/capdump"
 
 # writes sys/src/ anew from the headers of the FreeBSD that it runs on
 bindings:
@@ -94,8 +97,8 @@ bindings:
 
 # what `make` built, also where root has no cargo; only what is not built, or older than its sources, is built here
 install:
-	sh scripts/built "$${CARGO_TARGET_DIR:-target}/release/capdump" || $(CARGO) build --release $(CARGOFLAGS)
-	sh scripts/install "$${CARGO_TARGET_DIR:-target}/release/capdump" "$(DESTDIR)" "$(PREFIX)" "$(MANDIR)" "$(BASE)"
+	sh scripts/built "$(BUILT)release/capdump" || CARGO="$(CARGO)" sh scripts/build-release $(CARGOFLAGS)
+	sh scripts/install "$(BUILT)release/capdump" "$(DESTDIR)" "$(PREFIX)" "$(MANDIR)" "$(BASE)"
 
 uninstall:
 	sh scripts/install --remove "$(DESTDIR)" "$(PREFIX)" "$(MANDIR)" "$(BASE)"
