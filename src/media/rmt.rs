@@ -12,13 +12,26 @@ const NAME_BYTES: usize = 226;
 /// Most bytes of one line of an answer that are taken: a peer that sends more is none.
 const LINE_BYTES: usize = 512;
 
-/// Opens `name` (`O`). A peer that knows open flags by name cuts a file to nothing, and with `create` makes one.
+/// Opens `name` (`O`) for writing, truncated; with `create`, a file that does not exist is created.
 ///
-/// Other peers read the number and ignore what is behind it. Flags as a number would not do: systems number them differently.
+/// The open flags are sent as a number and by name. GNU's rmt and those of Linux read the names; the rmt of FreeBSD, NetBSD, OpenBSD
+/// and macOS reads only the number, which is these systems' (sys/fcntl.h: `O_CREAT` 0x200, `O_TRUNC` 0x400).
 pub fn open(name: &[u8], create: bool) -> Vec<u8> {
-    let name = &name[..name.len().min(NAME_BYTES)];
-    let flags: &[u8] = if create { b"2 O_RDWR|O_CREAT|O_TRUNC" } else { b"2 O_RDWR|O_TRUNC" };
+    let name = sent(name);
+    let flags: &[u8] = if create { b"1538 O_RDWR|O_CREAT|O_TRUNC" } else { b"1026 O_RDWR|O_TRUNC" };
     [b"O", name, b"\n", flags, b"\n"].concat()
+}
+
+/// Whether `name` may be created if it does not exist: not among devices, where it would be a file in the memory of the remote host.
+/// /dev/shm has no devices.
+pub fn may_create(name: &[u8]) -> bool {
+    let mut parts = sent(name).split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b"."));
+    !name.starts_with(b"/") || parts.next() != Some(b"dev") || parts.next() == Some(b"shm")
+}
+
+/// The part of `name` that is sent.
+fn sent(name: &[u8]) -> &[u8] {
+    &name[..name.len().min(NAME_BYTES)]
 }
 
 /// Closes the device (`C`).
@@ -157,10 +170,21 @@ mod tests {
 
     #[test]
     fn commands_are_dumps() {
-        assert_eq!(open(b"/dev/nsa0", false), b"O/dev/nsa0\n2 O_RDWR|O_TRUNC\n");
-        assert_eq!(open(&[b'x'; 300], false).len(), 1 + 226 + 18);
+        assert_eq!(open(b"/dev/nsa0", false), b"O/dev/nsa0\n1026 O_RDWR|O_TRUNC\n");
+        assert_eq!(open(b"d", true), b"Od\n1538 O_RDWR|O_CREAT|O_TRUNC\n");
+        assert_eq!(open(&[b'x'; 300], false).len(), 1 + 226 + 21);
         assert_eq!(write(65536), b"W65536\n");
         assert_eq!(close(), b"C\n");
+    }
+
+    #[test]
+    fn nothing_is_created_in_dev() {
+        for name in [&b"/dev/nsa9"[..], b"//dev/sa0", b"/./dev/st0", b"/dev/tape/x"] {
+            assert!(!may_create(name), "{}", name.escape_ascii());
+        }
+        for name in [&b"/backup/dev/x"[..], b"/dev/shm/x", b"/device", b"dev/x", b"x", b"", b"/"] {
+            assert!(may_create(name), "{}", name.escape_ascii());
+        }
     }
 
     #[test]

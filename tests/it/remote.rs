@@ -258,3 +258,17 @@ fn a_shell_that_is_not_there() {
         assert_aborted(&ran, "Cannot open output \"tape\".");
     }
 }
+
+#[test]
+fn a_remote_device_that_does_not_exist_is_not_created() {
+    let missing = |_: &peer::Command| Answer::Says(b"E2\nNo such file or directory\n".to_vec());
+    for (name, opens) in [("tape", 2), ("/dev/nsa9", 1), ("//dev/./st0", 1)] {
+        let dir = TempDir::new("capdump-remote");
+        let peer = Peer::new(dir.path(), 0, missing);
+        let ran = dump(&dir, &peer.shell.display().to_string(), &format!("tapes:{name}"), &["-a"]);
+        assert_aborted(&ran, "No such file or directory");
+        let log = peer.log.lock().unwrap();
+        let opened = log.commands.iter().filter(|c| matches!(c, peer::Command::Open(..))).count();
+        assert_eq!(opened, opens, "{name}: {:?}", log.commands);
+    }
+}

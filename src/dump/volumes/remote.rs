@@ -13,12 +13,14 @@ use crate::media::rmt;
 use crate::media::rmt::{Replies, Reply};
 use crate::os::output;
 
-/// Opens `name` on the remote host; a file that does not exist is created if the remote rmt(8) supports it.
+/// Opens `name` on the remote host; a file that does not exist is created if the remote rmt(8) supports it, but not in /dev.
 ///
 /// Errors: the dump is aborted; the reply of the remote host, or the loss of its connection.
 pub fn open(questions: &Questions<'_>, fd: BorrowedFd<'_>, name: &OsStr) -> Result<(), VolumeError> {
     match talk(questions, fd, &rmt::open(name.as_bytes(), false))? {
-        Reply::Failed(libc::ENOENT, _) => done(talk(questions, fd, &rmt::open(name.as_bytes(), true))?),
+        Reply::Failed(libc::ENOENT, _) if rmt::may_create(name.as_bytes()) => {
+            done(talk(questions, fd, &rmt::open(name.as_bytes(), true))?)
+        }
         reply => done(reply),
     }
 }
