@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::dump::snapshot;
+use crate::dump::snapshot::Snapshot;
 use crate::fstab;
 use crate::fstab::Fstab;
 use crate::operator::{FilesMessage, Operator, Refusal};
@@ -29,6 +30,8 @@ pub struct Target {
     pub mount_point: Option<OsString>,
     /// When the snapshot was made, seconds since 1970; none if it is none.
     pub snapshot: Option<i64>,
+    /// Keeps the file system of the snapshot mounted.
+    pub held: Option<OwnedFd>,
     /// Bytes in a sector: reads are whole sectors.
     pub sector: u32,
     /// Available bytes; `u64::MAX` if that cannot be known.
@@ -77,10 +80,10 @@ pub fn open(operand: &OsStr, snapshot: bool, operator: &mut Operator) -> Option<
     if mount.is_some() {
         mounts::sync();
     }
-    let (fd, date) = match taken {
-        Some((fd, date)) => (fd, Some(date)),
+    let (fd, date, held) = match taken {
+        Some(Snapshot { fd, date, directory }) => (fd, Some(date), Some(directory)),
         None => match opened {
-            Ok(fd) => (fd, None),
+            Ok(fd) => (fd, None, None),
             Err(error) => {
                 operator.refuse(Refusal::CannotOpen { name: &named.disk, reason: &strerror(&error) });
                 return None;
@@ -88,7 +91,7 @@ pub fn open(operand: &OsStr, snapshot: bool, operator: &mut Operator) -> Option<
         },
     };
     let target = examine(named, fd, date, operator)?;
-    Some(Target { live, ..target })
+    Some(Target { live, held, ..target })
 }
 
 /// Reads fstab(5); reports if it does not exist.
@@ -122,7 +125,7 @@ fn examine(named: Named, fd: OwnedFd, snapshot: Option<i64>, operator: &mut Oper
     let size = disk::media_size(fd.as_fd());
     let device = size.is_ok() && matches!(kind, Kind::Block | Kind::Character);
     let media = size.unwrap_or(u64::MAX);
-    Some(Target { fd, disk, dev, mount_point, snapshot, sector, media, live: false, device })
+    Some(Target { fd, disk, dev, mount_point, snapshot, held: None, sector, media, live: false, device })
 }
 
 /// The mount of a disk: the first of its name, as in dump, or else of another name of the same device.

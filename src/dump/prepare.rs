@@ -145,6 +145,7 @@ pub fn start(
             .map_err(|unfit| refuse(&mut operator, &unfit.to_string()))
             .inspect_err(discard)?;
     }
+    let held = target.held.take();
     let started = Started {
         workers: job.workers(host::processors()),
         clock,
@@ -156,7 +157,7 @@ pub fn start(
         device: is_device(&job.output),
         job,
     };
-    let kept = Kept { record, commands, table, has_others, claimed };
+    let kept = Kept { record, commands, table, has_others, claimed, held };
     Ok(Prepared { started, disk: OpenDisk::new(target), kept, operator })
 }
 

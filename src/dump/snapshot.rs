@@ -35,13 +35,29 @@ pub fn decide<'a>(mount: Option<&'a Mount>, wanted: bool, operator: &mut Operato
     None
 }
 
-/// Makes the snapshot. Gives its descriptor, which is all there is of it, and its date in seconds since 1970.
-///
-/// None: it could not be created, and the reason has been reported.
-pub fn take(mount: &Mount, operator: &mut Operator) -> Option<(OwnedFd, i64)> {
+/// A snapshot that has been made.
+pub struct Snapshot {
+    /// Its only descriptor: it has no name, and exists no longer than this.
+    pub fd: OwnedFd,
+    /// When it was made, in seconds since 1970.
+    pub date: i64,
+    /// Its directory. While it is open, umount(8) reports that the file system is busy; an open snapshot alone does not keep it
+    /// mounted, and nothing can be read from it after that.
+    pub directory: OwnedFd,
+}
+
+/// Makes the snapshot. None: it could not be created, and the reason has been reported.
+pub fn take(mount: &Mount, operator: &mut Operator) -> Option<Snapshot> {
     let directory = snap_directory(mount);
     let mut name = directory.clone();
     name.push("/dump_snapshot");
+    let held = match disk::open_disk(Path::new(&directory)) {
+        Ok(held) => held,
+        Err(error) => {
+            operator.refuse(Refusal::CannotOpen { name: &directory, reason: &strerror(&error) });
+            return None;
+        }
+    };
     let fd = match snapshot::create(Path::new(&directory), Path::new(&name)) {
         Ok(fd) => fd,
         Err(Failure::Create(error)) => {
@@ -54,7 +70,7 @@ pub fn take(mount: &Mount, operator: &mut Operator) -> Option<(OwnedFd, i64)> {
         }
     };
     match snapshot::date(fd.as_fd()) {
-        Ok(date) => Some((fd, date)),
+        Ok(date) => Some(Snapshot { fd, date, directory: held }),
         Err(error) => {
             operator.refuse(Refusal::CannotStat { name: &name, reason: &strerror(&error) });
             None

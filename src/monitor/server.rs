@@ -68,6 +68,8 @@ pub struct Kept {
     pub has_others: bool,
     /// Keeps the block device that is standard output from being mounted.
     pub claimed: Option<OwnedFd>,
+    /// Keeps the file system of a snapshot mounted.
+    pub held: Option<OwnedFd>,
 }
 
 /// What the monitor shares with the planner.
