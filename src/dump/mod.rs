@@ -3,6 +3,7 @@
 
 pub mod clock;
 mod console;
+mod dead_disk;
 pub mod last_dumps;
 pub mod limits;
 mod locate;

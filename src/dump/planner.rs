@@ -67,7 +67,7 @@ fn dump(started: &Started, disk: &OpenDisk, console: &Console<'_>, monitor: &Out
     let job = &started.job;
     let questions = &Questions::new(job, console, monitor, &started.tty);
     let requests = &Requests::new(monitor, console, questions);
-    let errors = &ReadErrors::new(&disk.name, job.max_read_errors, console, questions);
+    let errors = &ReadErrors::new(disk, job.max_read_errors, console, questions);
     let mut queue = EventQueue::new()?;
     // Those that the monitor takes: nohup(1) and a shell's background jobs ignore some of them, and mean it.
     queue.add_signals(&already_taken(&[Sig::Info]))?;
@@ -97,6 +97,7 @@ fn dump(started: &Started, disk: &OpenDisk, console: &Console<'_>, monitor: &Out
         Err(Refused(code)) => return Ok(code),
     };
 
+    errors.watch(source);
     let passes = Passes { started, disk, console, questions, errors, fs: &fs };
     let Some(mapped) = passes.map(&mut queue)? else { return Ok(exit::STARTUP) };
     let map_blocks = i64::from(mapped.maps.used.tape_blocks());

@@ -76,6 +76,8 @@ pub struct OpenDisk {
     pub provider: bool,
     /// Its name in messages.
     pub name: OsString,
+    /// Whether it is a snapshot of what has this name.
+    pub snapshot: bool,
     /// Where it is mounted, or fstab(5) puts it.
     pub mount_point: Option<OsString>,
 }
@@ -84,7 +86,8 @@ impl OpenDisk {
     fn new(target: Target) -> OpenDisk {
         let Target { fd, sector, media, live, device: provider, disk: name, mount_point, .. } = target;
         let uncached = disk::open_uncached(fd.as_fd());
-        OpenDisk { fd, uncached, sector, media, live, provider, name, mount_point }
+        let snapshot = target.snapshot.is_some();
+        OpenDisk { fd, uncached, sector, media, live, provider, name, snapshot, mount_point }
     }
 
     /// The descriptor that workers read by.

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Read errors and damage: reported, counted as dump counts them, and what they cost.
 
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::ffi::OsStr;
 use std::io;
 
-use crate::disk::Fault;
+use crate::disk::{Disk, Fault};
 use crate::dump::console::Console;
+use crate::dump::dead_disk::is_dead;
 use crate::dump::losses::Losses;
 use crate::dump::passes;
 use crate::dump::passes::Notice;
+use crate::dump::prepare::OpenDisk;
 use crate::dump::questions::Questions;
 use crate::dump::source::Faults;
 use crate::dump::stop::Stop;
@@ -44,6 +46,10 @@ pub struct ReadErrors<'a> {
     questions: &'a Questions<'a>,
     /// The disk's name in messages.
     disk: &'a OsStr,
+    /// Whether it is a snapshot.
+    snapshot: bool,
+    /// The disk, once its file system is known.
+    reads: OnceCell<Disk<'a>>,
     /// Read errors of a reader after which the operator is asked; 0: never.
     most: u32,
     faults: Cell<[u32; READERS]>,
@@ -55,13 +61,29 @@ pub struct ReadErrors<'a> {
 impl<'a> ReadErrors<'a> {
     /// Of `disk`. After more than `most` errors of one reader the operator is asked, unless that is 0.
     pub fn new(
-        disk: &'a OsStr,
+        disk: &'a OpenDisk,
         most: u32,
         console: &'a Console<'a>,
         questions: &'a Questions<'a>,
     ) -> ReadErrors<'a> {
         let (faults, stopped) = (Cell::new([0; READERS]), Cell::new(false));
-        ReadErrors { console, questions, disk, most, faults, stopped, losses: RefCell::default() }
+        ReadErrors {
+            console,
+            questions,
+            disk: &disk.name,
+            snapshot: disk.snapshot,
+            reads: OnceCell::new(),
+            most,
+            faults,
+            stopped,
+            losses: RefCell::default(),
+        }
+    }
+
+    /// From now on a read error is the end if `disk` does not respond at other places either.
+    pub fn watch(&self, disk: Disk<'a>) {
+        // It is set once.
+        let _ = self.reads.set(disk);
     }
 
     /// Why a pass stopped; nothing more to report if the operator chose to abort.
@@ -84,7 +106,7 @@ impl<'a> ReadErrors<'a> {
         !lines.is_empty()
     }
 
-    /// Reports a read error. After more than `--max-read-errors` of one reader, the operator is asked whether to continue.
+    /// Reports a read error. The dump ends if nothing more can be read. After more than `--max-read-errors` of one reader, the operator is asked whether to continue.
     pub fn fault(&self, reader: Reader, fault: Fault) {
         if self.is_stopped() {
             return;
@@ -94,6 +116,11 @@ impl<'a> ReadErrors<'a> {
         let block = i64::try_from(fault.block).unwrap_or(i64::MAX);
         let (count, got) = (u64::from(fault.count), u64::from(fault.got));
         let disk = self.disk;
+        if self.reads.get().is_some_and(|reads| is_dead(reads, &fault, self.most > 0)) {
+            self.console.say(DiskMessage::DeadDisk { disk, reason: &reason, block, snapshot: self.snapshot });
+            self.stopped.set(true);
+            return;
+        }
         let message = match (fault.sector, fault.errno) {
             (false, 0) => DiskMessage::ShortReadError { disk, block, count, got },
             (false, _) => DiskMessage::ReadError { disk, reason: &reason, block, count },

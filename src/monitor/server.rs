@@ -126,7 +126,7 @@ pub fn run(serving: &Serving<'_>, kept: Kept, fork: impl FnOnce(Outside) -> io::
         monitor.let_walls_end();
     }
     drop(planner);
-    let Kept { commands, has_others, claimed, .. } = kept;
+    let Kept { commands, has_others, claimed, held, .. } = kept;
     match commands {
         Some(commands) if complete => {
             if commands.leave() == Happened::Killed {
@@ -143,7 +143,7 @@ pub fn run(serving: &Serving<'_>, kept: Kept, fork: impl FnOnce(Outside) -> io::
     if let Some(index) = serving.index {
         index.names().discard();
     }
-    drop(claimed);
+    drop((claimed, held));
     code
 }
 

@@ -102,6 +102,11 @@ pub fn will_read(fd: BorrowedFd<'_>, offset: u64, length: usize) {
     half::disk::will_read(fd, offset, length);
 }
 
+/// Sees to it that the next read of `length` bytes at `offset` goes to the disk and not to a cache, as far as the system can.
+pub fn forget(fd: BorrowedFd<'_>, offset: u64, length: usize) {
+    half::disk::forget(fd, offset, length);
+}
+
 /// Memory for reads that go to many places: kept from one to the next.
 pub struct Scatter {
     pieces: Vec<libc::iovec>,

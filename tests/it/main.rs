@@ -15,6 +15,7 @@ mod command;
 mod compress;
 mod corruption;
 mod damaged_directories;
+mod dead_disk;
 mod differential;
 mod documents;
 mod dumpdates;

@@ -21,6 +21,8 @@ pub enum DiskMessage<'a> {
     SectorReadError { disk: &'a OsStr, reason: &'a str, sector: i64, count: u64 },
     /// A sector of such a block was read only in part.
     SectorShortRead { disk: &'a OsStr, sector: i64, count: u64, got: u64 },
+    /// The disk is gone, or has failed from this block on. None of dump's.
+    DeadDisk { disk: &'a OsStr, reason: &'a str, block: i64, snapshot: bool },
     /// More than `most` of them ([`BREADEMAX`] in dump).
     TooManyReadErrors { disk: &'a OsStr, most: u32 },
     /// Follows [`DiskMessage::TooManyReadErrors`].
@@ -52,6 +54,14 @@ impl fmt::Display for DiskMessage<'_> {
             SectorShortRead { disk, sector, count, got } => {
                 let disk = escape::name(disk);
                 write!(f, "short read from {disk}: [sector {sector}]: count={count}, got={got}")
+            }
+            DeadDisk { disk, reason, block, snapshot } => {
+                let disk = escape::name(disk);
+                write!(f, "read error from {disk}: {reason}: [block {block}]: ")?;
+                f.write_str(match snapshot {
+                    false => "the disk no longer responds",
+                    true => "the snapshot is gone: the disk failed, or its file system was unmounted or mounted read-only",
+                })
             }
             TooManyReadErrors { disk, most } => {
                 write!(f, "More than {most} block read errors from {}", escape::name(disk))

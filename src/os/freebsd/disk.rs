@@ -32,6 +32,9 @@ const SF_SNAPSHOT: u64 = 0x0020_0000;
 /// Nothing: disks are not cached, and a read is one command (or a few) whatever its length.
 pub fn will_read(_fd: BorrowedFd<'_>, _offset: u64, _length: usize) {}
 
+/// Nothing: disks are not cached.
+pub fn forget(_fd: BorrowedFd<'_>, _offset: u64, _length: usize) {}
+
 /// None is needed: no disk is cached.
 pub fn open_uncached(_fd: BorrowedFd<'_>) -> Option<OwnedFd> {
     None

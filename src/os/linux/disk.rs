@@ -46,6 +46,18 @@ pub fn will_read(fd: BorrowedFd<'_>, offset: u64, length: usize) {
     }
 }
 
+/// The most bytes of a folio of the page cache, which stands at a multiple of its size and is removed as a whole.
+const FOLIO: u64 = 2 << 20;
+
+/// Removes what was read from the page cache, so that the next read goes to the disk. A hint only.
+pub fn forget(fd: BorrowedFd<'_>, offset: u64, length: usize) {
+    let start = offset / FOLIO * FOLIO;
+    let length = offset.saturating_add(length as u64).next_multiple_of(FOLIO) - start;
+    if let (Ok(at), Ok(len)) = (i64::try_from(start), i64::try_from(length)) {
+        let _ = posix_fadvise(fd, at, len, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
+    }
+}
+
 /// Opens the same device again, by its descriptor and not by its name. None without /proc.
 pub fn open_uncached(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());

@@ -28,6 +28,8 @@ const FILE: u64 = 2;
 pub struct Faults {
     /// A read that touches one of these fails with `EIO`.
     pub read_eio: Vec<Range<u64>>,
+    /// From the read of this number on (the first is 0), each read fails with the error: a disk that was pulled.
+    pub read_error_from: Option<(usize, Errno)>,
     /// A read that begins before one of these and goes past it ends there.
     pub read_short: Vec<u64>,
     /// A read that brings this byte brings it with a bit flipped.
@@ -222,8 +224,15 @@ impl Server {
     }
 
     fn read(&mut self, offset: u64, mut length: usize) -> Result<Vec<u8>, Errno> {
-        self.log.lock().expect("no panic").reads.push((offset, length));
+        let number = {
+            let mut log = self.log.lock().expect("no panic");
+            log.reads.push((offset, length));
+            log.reads.len() - 1
+        };
         sleep(self.faults.read_delay);
+        if let Some((_, errno)) = self.faults.read_error_from.filter(|from| number >= from.0) {
+            return Err(errno);
+        }
         let end = offset + length as u64;
         if self.faults.read_eio.iter().any(|r| r.start < end && offset < r.end) {
             return Err(Errno::EIO);
