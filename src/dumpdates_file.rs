@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The dumpdates file: read before the sandbox is entered, and written when the dump is safely on the medium.
 
-use std::ffi::OsStr;
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+
+use dumpstream::escape;
 
 use crate::dumpdates;
 use crate::dumpdates::{Change, Dumpdates, Entry, MAX_FILE};
@@ -13,6 +17,7 @@ use crate::exit::Refused;
 use crate::job::{Job, Since};
 use crate::operator::{FilesMessage, Operator, Remark, StopMessage};
 use crate::os::errno::strerror;
+use crate::os::identity::{Identity, of_path};
 use crate::os::shared;
 use crate::os::shared::{Access, Lock};
 use crate::os::{disk, output, time};
@@ -95,13 +100,84 @@ pub fn open(
     };
     let base = base.unwrap_or_else(|| {
         tell_unknown_lines(&dumpdates, path, operator);
-        let newest = dumpdates.newest_below(name, job.level);
+        let newest = find_base(&dumpdates, name, job, operator);
         newest.map_or(Base { level: Some(0), date: 0 }, |e| Base { level: Some(e.level), date: e.date })
     });
     let entry = Entry { name: name.to_owned(), level: job.level, date };
     let regular = matches!(disk::kind(fd.as_fd()), Ok(disk::Kind::Regular));
     let record = update.then(|| Record { fd, regular, entry });
     Ok((base, record))
+}
+
+/// The dump that this one of `name` builds on: of that name or, if there is none, of another name of the same disk. A newer one of
+/// another name is only reported: whoever names a disk in two ways may keep two sets of dumps of it.
+fn find_base<'a>(
+    dumpdates: &'a Dumpdates,
+    name: &OsStr,
+    job: &Job,
+    operator: &mut Operator,
+) -> Option<&'a Entry> {
+    let named = dumpdates.newest_below(name, job.level);
+    let mut same = SameDisk::new(name, job.partition.as_deref());
+    let other = dumpdates.newest_among(job.level, |other| same.is(other));
+    match (named, other) {
+        (Some(named), Some(other)) if other.date > named.date => {
+            let (other_name, level) = (escape::name(&other.name), other.level);
+            operator.say(Remark(format_args!(
+                "WARNING: {} has a newer level {level} dump of the same disk, {other_name}; not used as the base",
+                job.dumpdates.display()
+            )));
+        }
+        (None, Some(other)) => {
+            let (name, other_name) = (escape::name(name), escape::name(&other.name));
+            operator.say(Remark(format_args!(
+                "{other_name} is the same disk as {name}: its last dump is the base"
+            )));
+            return Some(other);
+        }
+        _ => {}
+    }
+    named
+}
+
+/// Compares names in the dumpdates file with the disk that is dumped.
+struct SameDisk<'a> {
+    name: &'a OsStr,
+    /// The end of the names of this partition.
+    partition: String,
+    disk: Vec<Identity>,
+    /// Other names that were compared, and the result.
+    known: HashMap<OsString, bool>,
+}
+
+impl SameDisk<'_> {
+    fn new<'a>(name: &'a OsStr, partition: Option<&str>) -> SameDisk<'a> {
+        let partition = partition.map_or_else(String::new, |partition| format!(":{partition}"));
+        let mut found = SameDisk { name, partition, disk: Vec::new(), known: HashMap::new() };
+        found.disk = found.identities(name).unwrap_or_default();
+        found
+    }
+
+    fn identities(&self, name: &OsStr) -> Option<Vec<Identity>> {
+        let path = name.as_bytes().strip_suffix(self.partition.as_bytes())?;
+        // A name that is not of this directory alone.
+        let path = Path::new(OsStr::from_bytes(path));
+        path.is_absolute().then(|| of_path(path).ok().map(|object| object.same)).flatten()
+    }
+
+    /// Whether it is another name of the disk.
+    fn is(&mut self, other: &OsStr) -> bool {
+        if other == self.name || self.disk.is_empty() {
+            return false;
+        }
+        if let Some(known) = self.known.get(other) {
+            return *known;
+        }
+        let its = self.identities(other).unwrap_or_default();
+        let same = its.iter().any(|one| self.disk.iter().any(|two| one.is(two)));
+        self.known.insert(other.to_owned(), same);
+        same
+    }
 }
 
 /// Prints why the dump does not start, in the words with which dump aborts at its end.

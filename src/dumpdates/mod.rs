@@ -105,7 +105,12 @@ impl Dumpdates {
 
     /// The dump that one of this level builds on: the newest of any lower level. `None`: the epoch.
     pub fn newest_below(&self, name: &OsStr, level: i32) -> Option<&Entry> {
-        let lower = self.entries().filter(|e| e.name == name && e.level < level && e.date > 0);
+        self.newest_among(level, |other| other == name)
+    }
+
+    /// The newest dump of any lower level of the disks whose names are `wanted`.
+    pub fn newest_among(&self, level: i32, mut wanted: impl FnMut(&OsStr) -> bool) -> Option<&Entry> {
+        let lower = self.entries().filter(|e| e.level < level && e.date > 0 && wanted(&e.name));
         lower.reduce(|newest, e| if e.date > newest.date { e } else { newest })
     }
 

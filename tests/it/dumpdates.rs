@@ -436,3 +436,58 @@ fn listings() {
     assert!(due.starts_with("Dump these file systems:\n") && !due.contains("Level"), "{due}");
     assert_eq!(place.text(), text);
 }
+
+/// The base of a dump, as a message has it, and the messages.
+fn base(place: &Place, options: &str) -> (String, String) {
+    let ran = place.run(options).ok();
+    let line = ran.stderr.lines().find_map(|line| line.strip_prefix("  DUMP: Date of last level "));
+    (line.unwrap().to_owned(), ran.stderr)
+}
+
+#[test]
+fn a_base_is_found_under_another_name_of_the_same_disk() {
+    let place = Place::new();
+    let path = |name: &str| place.dir.join(name).display().to_string();
+    place.image("other", 2000);
+    std::os::unix::fs::symlink("image", place.dir.join("soft")).unwrap();
+    fs::hard_link(place.dir.join("image"), place.dir.join("hard")).unwrap();
+    place.run(&format!("-0uf /dev/null {}", path("soft"))).ok();
+    assert_eq!(place.text(), this(&path("soft"), 0));
+    for name in ["image", "hard"] {
+        let (date, messages) = base(&place, &format!("-1Sf - {}", path(name)));
+        assert_eq!(date, "0 dump: Tue Nov 14 22:13:20 2023", "{messages}");
+        let said = format!(
+            "  DUMP: {} is the same disk as {}: its last dump is the base\n",
+            path("soft"),
+            path(name)
+        );
+        assert!(messages.contains(&said), "{messages}");
+    }
+    assert_eq!(base(&place, &format!("-1Sf - {}", path("other"))).0, "0 dump: the epoch");
+    // Recorded is what was named.
+    place.run(&format!("-1uf /dev/null {}", path("hard"))).ok();
+    assert_eq!(place.text(), this(&path("soft"), 0) + &this(&path("hard"), 1));
+}
+
+#[test]
+fn of_two_names_of_a_disk_the_one_that_was_named_decides() {
+    let place = Place::new();
+    let path = |name: &str| place.dir.join(name).display().to_string();
+    std::os::unix::fs::symlink("image", place.dir.join("soft")).unwrap();
+    let dates = ["Mon Nov 13 10:00:00 2023", "Tue Nov 14 10:00:00 2023"];
+    for (own, newer) in [("image", "soft"), ("soft", "image")] {
+        fs::write(place.dumpdates(), line(&path(own), 0, dates[0]) + &line(&path(newer), 1, dates[1]))
+            .unwrap();
+        let (date, messages) = base(&place, &format!("-2Sf - {}", path(own)));
+        assert_eq!(date, format!("0 dump: {}", dates[0]), "{messages}");
+        let warning = format!(
+            "  DUMP: WARNING: dumpdates has a newer level 1 dump of the same disk, {}; not used as the base\n",
+            path(newer)
+        );
+        assert!(messages.contains(&warning), "{messages}");
+        // The older one of another name is nothing to speak of.
+        let (date, messages) = base(&place, &format!("-2Sf - {}", path(newer)));
+        assert_eq!(date, format!("1 dump: {}", dates[1]), "{messages}");
+        assert!(!messages.contains("same disk"), "{messages}");
+    }
+}
