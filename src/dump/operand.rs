@@ -14,8 +14,9 @@ use crate::operator::{FilesMessage, Operator, Refusal};
 use crate::os::disk;
 use crate::os::disk::Kind;
 use crate::os::errno::strerror;
+use crate::os::host;
 use crate::os::mounts;
-use crate::os::mounts::Mount;
+use crate::os::mounts::{Holding, Mount};
 use crate::os::provider;
 
 /// What will be read.
@@ -66,7 +67,7 @@ pub fn open(operand: &OsStr, snapshot: bool, operator: &mut Operator) -> Option<
     let named = match resolve(operand, &fstab, &mounts, &Files) {
         Ok(named) => named,
         Err(Unknown(name)) => {
-            operator.refuse(Refusal::UnknownFileSystem(&name));
+            refuse_unknown(&name, operator);
             return None;
         }
     };
@@ -86,12 +87,23 @@ pub fn open(operand: &OsStr, snapshot: bool, operator: &mut Operator) -> Option<
             Ok(fd) => (fd, None, None),
             Err(error) => {
                 operator.refuse(Refusal::CannotOpen { name: &named.disk, reason: &strerror(&error) });
+                if host::is_jail() {
+                    operator.refuse(Refusal::InJail);
+                }
                 return None;
             }
         },
     };
     let target = examine(named, fd, date, operator)?;
     Some(Target { live, held, ..target })
+}
+
+/// Reports that `name` is no file system, and what it is in.
+fn refuse_unknown(name: &OsStr, operator: &mut Operator) {
+    operator.refuse(Refusal::UnknownFileSystem(name));
+    if let Some(Holding { kind, from, on }) = mounts::holding(Path::new(name)) {
+        operator.refuse(Refusal::IsIn { name, kind: &kind, from: &from, on: &on });
+    }
 }
 
 /// Reads fstab(5); reports if it does not exist.
@@ -112,7 +124,7 @@ fn examine(named: Named, fd: OwnedFd, snapshot: Option<i64>, operator: &mut Oper
     let Named { disk, dev, mount_point } = named;
     let kind = match disk::kind(fd.as_fd()) {
         Ok(Kind::Directory) => {
-            operator.refuse(Refusal::UnknownFileSystem(&disk));
+            refuse_unknown(&disk, operator);
             return None;
         }
         Ok(kind) => kind,

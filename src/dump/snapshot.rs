@@ -62,6 +62,7 @@ pub fn take(mount: &Mount, operator: &mut Operator) -> Option<Snapshot> {
         Ok(fd) => fd,
         Err(Failure::Create(error)) => {
             operator.refuse(Refusal::CannotCreate { name: &name, reason: &strerror(&error) });
+            operator.refuse(Refusal::SnapshotNeeds);
             return None;
         }
         Err(Failure::Open(error)) => {

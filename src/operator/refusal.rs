@@ -16,6 +16,12 @@ pub enum Refusal<'a> {
     CannotStat { name: &'a OsStr, reason: &'a str },
     /// The snapshot could not be made.
     CannotCreate { name: &'a OsStr, reason: &'a str },
+    /// Follows [`Refusal::CannotCreate`] of a snapshot.
+    SnapshotNeeds,
+    /// Follows [`Refusal::UnknownFileSystem`] of a file or directory: what it is in.
+    IsIn { name: &'a OsStr, kind: &'a str, from: &'a OsStr, on: &'a OsStr },
+    /// Follows [`Refusal::CannotOpen`] of a disk in a jail.
+    InJail,
     /// The operand is a directory, or fstab(5) names something that is not a device.
     UnknownFileSystem(&'a OsStr),
     /// No superblock was found.
@@ -63,6 +69,20 @@ impl fmt::Display for Refusal<'_> {
             Refusal::CannotCreate { name, reason } => {
                 write!(f, "Cannot create {}: {reason}", escape::name(name))
             }
+            Refusal::SnapshotNeeds => f.write_str(
+                "a snapshot needs free space and fewer than 20 others (snapinfo(8)); without -L, the live file system is dumped",
+            ),
+            Refusal::IsIn { name, kind: "nullfs", from, .. } => {
+                let (name, from) = (escape::name(name), escape::name(from));
+                write!(f, "{name} is a nullfs mount of {from}: dump the file system that contains it")
+            }
+            Refusal::IsIn { name, kind: "ufs", on, .. } => {
+                write!(f, "{} is in the file system mounted on {}", escape::name(name), escape::name(on))
+            }
+            Refusal::IsIn { name, kind, .. } => {
+                write!(f, "{} is on {}, and only UFS can be dumped", escape::name(name), escape::name(OsStr::new(kind)))
+            }
+            Refusal::InJail => f.write_str("in a jail, disks are available only if a rule of devfs(8) permits it"),
             Refusal::UnknownFileSystem(name) => {
                 write!(f, "{}: unknown file system", escape::name(name))
             }

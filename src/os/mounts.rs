@@ -4,6 +4,7 @@
 use crate::os::half;
 use std::ffi::OsString;
 use std::io;
+use std::path::Path;
 
 /// A mounted UFS file system.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,22 @@ pub struct Mount {
 /// The mounted UFS file systems, in the order of mounting. To be asked before the sandbox.
 pub fn ufs_mounts() -> io::Result<Vec<Mount>> {
     half::mounts::ufs_mounts()
+}
+
+/// The mount that holds a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// The type of the file system.
+    pub kind: String,
+    /// What is mounted.
+    pub from: OsString,
+    /// Where.
+    pub on: OsString,
+}
+
+/// The mount that holds the existing file `path`; none where the system does not say.
+pub fn holding(path: &Path) -> Option<Holding> {
+    half::mounts::holding(path)
 }
 
 /// Has the system write what it still holds back to its disks, as far as it can be asked to (sync(2)).

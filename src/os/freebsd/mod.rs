@@ -4,6 +4,7 @@
 pub mod arena;
 pub mod disk;
 pub mod event;
+pub mod host;
 pub mod identity;
 pub mod mounts;
 pub mod output;

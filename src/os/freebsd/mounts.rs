@@ -2,14 +2,31 @@
 //! getfsstat(2).
 
 use crate::os::check;
-use crate::os::mounts::Mount;
-use std::ffi::{CStr, OsStr, OsString, c_char, c_long};
+use crate::os::mounts::{Holding, Mount};
+use std::ffi::{CStr, CString, OsStr, OsString, c_char, c_long};
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// The mounted UFS file systems.
 pub fn ufs_mounts() -> io::Result<Vec<Mount>> {
     Ok(all()?.iter().filter_map(ufs).collect())
+}
+
+/// By statfs(2).
+pub fn holding(path: &Path) -> Option<Holding> {
+    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
+    let mut stat = MaybeUninit::<libc::statfs>::zeroed();
+    // SAFETY: the path ends in NUL, and statfs fills in one statfs.
+    check(unsafe { libc::statfs(path.as_ptr(), stat.as_mut_ptr()) }).ok()?;
+    // SAFETY: statfs has filled it in.
+    let stat = unsafe { stat.assume_init() };
+    Some(Holding {
+        kind: text(&stat.f_fstypename)?.to_string_lossy().into_owned(),
+        from: text(&stat.f_mntfromname)?,
+        on: text(&stat.f_mntonname)?,
+    })
 }
 
 /// Every mounted file system. Asked again with more room as long as the room is used up.

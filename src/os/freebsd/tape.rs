@@ -2,6 +2,7 @@
 //! sa(4).
 
 use crate::os::check;
+use crate::os::freebsd::host;
 use crate::os::tape::{Errors, MtOp, Status, known};
 use capdump_sys::mtio::{self, mterrstat, mtextget, mtget, mtop};
 use std::ffi::{CStr, CString, c_char, c_int, c_short};
@@ -97,14 +98,7 @@ fn unit(name: &str) -> Option<u32> {
 /// `kern.cam.sa.N.maxio`: an unsigned int.
 fn driver_maxio(unit: u32) -> Option<u64> {
     let name = CString::new(format!("kern.cam.sa.{unit}.maxio")).ok()?;
-    let mut value = 0_u32;
-    let mut len = size_of_val(&value);
-    // SAFETY: the name ends in NUL; `len` is the size of `value`; nothing is set.
-    let answer = unsafe {
-        let old = (&raw mut value).cast();
-        libc::sysctlbyname(name.as_ptr(), old, &mut len, std::ptr::null(), 0)
-    };
-    (answer == 0 && len == size_of_val(&value)).then_some(u64::from(value))
+    host::number(&name).map(u64::from)
 }
 
 /// Maximum size of a status in bytes; that of sa(4) has some thousands.
