@@ -2,13 +2,36 @@
 # shellcheck shell=sh
 # What the tests share: disks that are taken away at the end, trees to fill them with, and listings to compare.
 
+# A test that is run by itself, as by kyua(1), reports by the Test Anything Protocol. `run` sets WORK and CAPDUMP.
+alone=
+if [ -z "${WORK-}" ]; then
+	alone=yes
+	PATH=$PATH:/sbin:/usr/sbin
+	CAPDUMP=${CAPDUMP:-${TEST_ENV_program:-$(command -v capdump)}}
+	SAME=${SAME-}
+	WORK=$(mktemp -d "${TMPDIR:-/tmp}/capdump-test.XXXXXX") || exit 2
+	export CAPDUMP SAME WORK
+	exec 3>&1 >"$WORK/log" 2>&1 </dev/null
+fi
+report() { # exit status: for one that is run by itself
+	[ -n "$alone" ] || return 0
+	case $1 in
+	0) printf '1..1\nok 1\n' ;;
+	77) echo "1..0 # SKIP $(sed -n 's/^skipped: //p' "$WORK/log" | tail -n 1)" ;;
+	*) sed 's/^/# /' "$WORK/log" && printf '1..1\nnot ok 1\n' ;;
+	esac >&3
+	rm -rf "$WORK"
+}
+
 units= mounts= nops=
-cleanup() {
+cleanup() { # left: the exit status, where something else comes first in the trap
+	left=${left-$?}
 	trap - EXIT
 	cd /
 	for on in $mounts; do umount -f "$on" 2>/dev/null; done
 	for nop in $nops; do gnop destroy -f "$nop" >/dev/null 2>&1; done
 	for unit in $units; do mdconfig -d -u "$unit" 2>/dev/null; done
+	report "$left"
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM
