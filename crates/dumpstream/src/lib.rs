@@ -36,6 +36,7 @@ mod map;
 pub mod other;
 pub mod reading;
 mod runs;
+mod store;
 mod units;
 
 pub use decode::{DecodeError, Decoded, Dialect, decode};

@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The names in a dump's directories in order of arrival: 5 bytes and the name each, and 8 per directory.
 
+use crate::store::{Mark, Store};
 use ufs::Ino;
 
-/// Bytes of the pieces that names are kept in. No name crosses from one into the next.
-const PIECE: usize = 1 << 20;
-
-/// Bytes of an entry before its name: the inode and the name's length. What it says of the type (`d_type`) may be wrong, and is not
-/// kept.
-const HEAD: usize = 5;
+/// Bytes before a name: the inode. What an entry says of the type (`d_type`) may be wrong, and is not kept.
+const HEAD: usize = 4;
 
 /// Most bytes of all names: what a file system made to use up memory gets.
-const MOST_BYTES: usize = 8 << 30;
+const MOST_BYTES: u64 = 8 << 30;
 
 /// Names, in the order of the dump.
 #[derive(Debug, Default)]
 pub struct Tree {
-    pieces: Vec<Vec<u8>>,
+    names: Store<HEAD>,
     /// Where the entries of each directory begin.
     directories: Vec<u64>,
 }
@@ -24,9 +21,7 @@ pub struct Tree {
 /// How far names had got.
 #[derive(Clone, Copy, Debug)]
 pub struct TreeMark {
-    pieces: usize,
-    /// Bytes in the last of them.
-    last: usize,
+    names: Mark,
     directories: usize,
 }
 
@@ -42,24 +37,12 @@ pub struct Entry<'a> {
 impl Tree {
     /// The next directory; its entries follow.
     pub fn directory(&mut self) {
-        self.directories.push(self.end());
+        self.directories.push(self.names.end());
     }
 
     /// An entry of the last directory; `.` and `..` are not for here. False: there is no room left, or the name is too long.
     pub fn entry(&mut self, ino: Ino, name: &[u8]) -> bool {
-        let Ok(length) = u8::try_from(name.len()) else { return false };
-        let bytes = HEAD + name.len();
-        if self.pieces.last().is_none_or(|piece| piece.len() + bytes > PIECE) {
-            if self.pieces.len() >= MOST_BYTES / PIECE {
-                return false;
-            }
-            self.pieces.push(Vec::with_capacity(PIECE));
-        }
-        let Some(piece) = self.pieces.last_mut() else { return false };
-        piece.extend_from_slice(&ino.0.to_ne_bytes());
-        piece.push(length);
-        piece.extend_from_slice(name);
-        true
+        self.names.push(ino.0.to_ne_bytes(), name, MOST_BYTES).is_some()
     }
 
     /// How many directories there are.
@@ -69,58 +52,30 @@ impl Tree {
 
     /// How far it has got.
     pub fn mark(&self) -> TreeMark {
-        let last = self.pieces.last().map_or(0, Vec::len);
-        TreeMark { pieces: self.pieces.len(), last, directories: self.directories.len() }
+        TreeMark { names: self.names.mark(), directories: self.directories.len() }
     }
 
     /// Forgets what came after a mark.
     pub fn go_back(&mut self, mark: &TreeMark) {
-        self.pieces.truncate(mark.pieces);
-        if let Some(last) = self.pieces.last_mut() {
-            last.truncate(mark.last);
-        }
+        self.names.go_back(&mark.names);
         self.directories.truncate(mark.directories);
     }
 
     /// The entries of directory `number`, from 0 in the order of the dump, with their places for [`Tree::at`].
     pub fn entries(&self, number: usize) -> impl Iterator<Item = (u64, Entry<'_>)> + '_ {
         let start = self.directories.get(number).copied().unwrap_or(u64::MAX);
-        let end = self.directories.get(number + 1).copied().unwrap_or_else(|| self.end());
-        let mut at = start;
-        std::iter::from_fn(move || {
-            loop {
-                if at >= end {
-                    return None;
-                }
-                match self.at(at) {
-                    Some(entry) => {
-                        let this = at;
-                        at += (HEAD + entry.name.len()) as u64;
-                        return Some((this, entry));
-                    }
-                    // The rest of a piece is not in use.
-                    None => at = (at / PIECE as u64 + 1) * PIECE as u64,
-                }
-            }
-        })
+        let end = self.directories.get(number + 1).copied().unwrap_or_else(|| self.names.end());
+        self.names.range(start, end).map(|(place, head, name)| (place, entry(head, name)))
     }
 
     /// The entry at a place.
     pub fn at(&self, place: u64) -> Option<Entry<'_>> {
-        let piece = self.pieces.get((place / PIECE as u64) as usize)?;
-        let bytes = piece.get((place % PIECE as u64) as usize..)?;
-        let ([a, b, c, d, length], rest) = bytes.split_first_chunk::<HEAD>()?;
-        let name = rest.get(..usize::from(*length))?;
-        Some(Entry { ino: Ino(u32::from_ne_bytes([*a, *b, *c, *d])), name })
+        self.names.at(place).map(|(head, name)| entry(head, name))
     }
+}
 
-    /// The place behind the last entry.
-    fn end(&self) -> u64 {
-        match self.pieces.split_last() {
-            Some((last, before)) => (before.len() * PIECE + last.len()) as u64,
-            None => 0,
-        }
-    }
+fn entry(head: [u8; HEAD], name: &[u8]) -> Entry<'_> {
+    Entry { ino: Ino(u32::from_ne_bytes(head)), name }
 }
 
 #[cfg(test)]
@@ -154,7 +109,7 @@ mod tests {
         tree.go_back(&mark);
         assert_eq!((tree.directories(), tree.entries(12).count()), (13, 344));
         fill(&mut tree, 12_345..30_000);
-        assert!(tree.pieces.len() > 3 && tree.directories() == 30);
+        assert_eq!(tree.directories(), 30);
         for directory in 0..30 {
             let entries = tree.entries(directory).map(|(_, entry)| (entry.ino.0, entry.name.to_vec()));
             let first = directory as u32 * 1000;

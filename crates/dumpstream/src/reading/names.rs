@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The names of a dump's directories, kept to find the paths of an inode.
 
-use std::collections::TryReserveError;
-
+use crate::store::Store;
 use ufs::Ino;
 
 /// Most bytes of names, with 2 more for each: offsets have 32 bits.
-pub const MOST_BYTES: u64 = u32::MAX as u64;
-
-/// Bytes of the pieces that names are kept in. No name crosses from one into the next.
-const PIECE: usize = 1 << 20;
+pub const MOST_BYTES: u64 = 1 << 32;
 
 /// Maximum length of a reported path in bytes: leading components are omitted.
 const MOST_PATH: usize = 1 << 16;
@@ -53,7 +49,8 @@ impl Directory {
 /// Names, first filled directory by directory, then closed, then asked.
 #[derive(Debug, Default)]
 pub struct Names {
-    pieces: Vec<Vec<u8>>,
+    /// Before each name its `d_type`.
+    names: Store<1>,
     /// Inode in the upper half, offset of the name in the lower one; sorted when closed.
     index: Vec<u64>,
     /// In the order of the dump, which is that of `start`.
@@ -66,39 +63,20 @@ pub struct Names {
 impl Names {
     /// The next directory; its entries follow.
     pub fn directory(&mut self, mut directory: Directory) {
-        directory.start = self.end().unwrap_or(u32::MAX);
+        directory.start = u32::try_from(self.names.end()).unwrap_or(u32::MAX);
         self.directories.push(directory);
     }
 
-    /// An entry of the last directory, with its `d_type`; `.` and `..` are not for here. False: there is no room left.
-    ///
-    /// # Panics
-    /// If the name is longer than 255 bytes.
+    /// An entry of the last directory, with its `d_type`; `.` and `..` are not for here. False: there is no room left, or the name is
+    /// too long.
     pub fn entry(&mut self, ino: Ino, kind: u8, name: &[u8]) -> bool {
-        let length = u8::try_from(name.len()).expect("a name of at most 255 bytes");
-        match self.pieces.last() {
-            Some(piece) if piece.len() + 2 + name.len() <= PIECE => {}
-            _ if self.pieces.len() < (MOST_BYTES as usize).div_ceil(PIECE) => {
-                self.pieces.push(Vec::with_capacity(PIECE));
-            }
-            _ => return false,
+        if self.index.try_reserve(1).is_err() {
+            return false;
         }
-        let (Some(offset), Ok(())) = (self.end(), self.reserve()) else { return false };
-        let Some(piece) = self.pieces.last_mut() else { return false };
-        piece.extend_from_slice(&[kind, length]);
-        piece.extend_from_slice(name);
+        let place = self.names.push([kind], name, MOST_BYTES);
+        let Some(offset) = place.and_then(|place| u32::try_from(place).ok()) else { return false };
         self.index.push(u64::from(ino.0) << 32 | u64::from(offset));
         true
-    }
-
-    fn reserve(&mut self) -> Result<(), TryReserveError> {
-        self.index.try_reserve(1)
-    }
-
-    /// The offset of the next entry, if it fits the last piece.
-    fn end(&self) -> Option<u32> {
-        let Some((last, _)) = self.pieces.split_last() else { return Some(0) };
-        u32::try_from((self.pieces.len() - 1) * PIECE + last.len()).ok()
     }
 
     /// All directories have been read. Paths can be requested from now on.
@@ -172,12 +150,7 @@ impl Names {
 
     /// `d_type` and name of an entry.
     pub fn at(&self, offset: u32) -> (u8, &[u8]) {
-        let (piece, at) = (offset as usize / PIECE, offset as usize % PIECE);
-        let bytes = self.pieces.get(piece).and_then(|piece| piece.get(at..)).unwrap_or(&[]);
-        match bytes {
-            [kind, length, rest @ ..] => (*kind, rest.get(..usize::from(*length)).unwrap_or(&[])),
-            _ => (0, &[]),
-        }
+        self.names.at(offset.into()).map_or((0, &[]), |([kind], name)| (kind, name))
     }
 
     /// The number among [`Names::directories`] of the directory that an entry is in.
@@ -311,7 +284,7 @@ mod tests {
             assert!(names.entry(Ino(ino), 8, &name));
         }
         names.close();
-        assert!(names.pieces.len() > 4);
+        assert!(names.names.end() > 4 << 20);
         for ino in [3, 4096, 4097, 20_002] {
             let path = names.path_of(Ino(ino)).unwrap();
             assert!(path.starts_with(b"./nnn") && path.ends_with(&ino.to_le_bytes()), "{ino}");
