@@ -10,7 +10,7 @@ use crate::dump::snapshot;
 use crate::dump::snapshot::Snapshot;
 use crate::fstab;
 use crate::fstab::Fstab;
-use crate::operator::{FilesMessage, Operator, Refusal};
+use crate::operator::{FilesMessage, Operator, Refusal, Remark};
 use crate::os::disk;
 use crate::os::disk::Kind;
 use crate::os::errno::strerror;
@@ -18,6 +18,7 @@ use crate::os::host;
 use crate::os::mounts;
 use crate::os::mounts::{Holding, Mount};
 use crate::os::provider;
+use dumpstream::escape;
 
 /// What will be read.
 pub struct Target {
@@ -78,7 +79,13 @@ pub fn open(operand: &OsStr, snapshot: bool, operator: &mut Operator) -> Option<
         None => None,
     };
     let live = mount.is_some_and(|mount| !mount.read_only);
-    if mount.is_some() {
+    // In a jail only its own mounts are visible.
+    let unknown = mount.is_none() && host::is_jail();
+    if unknown {
+        let disk = escape::name(&named.disk);
+        operator.say(Remark(format_args!("WARNING: in a jail, it is not known whether {disk} is mounted")));
+    }
+    if mount.is_some() || unknown {
         mounts::sync();
     }
     let (fd, date, held) = match taken {
