@@ -48,6 +48,7 @@ lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets --all-features $(CARGOFLAGS) -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps $(CARGOFLAGS)
 	$(CARGO) clippy --manifest-path fuzz/Cargo.toml --all-targets $(CARGOFLAGS) -- -D warnings
 	sh scripts/lint --man
 	sh scripts/lint --shell

@@ -5,7 +5,7 @@ use super::superblock::Superblock;
 use super::{NDADDR, NIADDR};
 use crate::FileBlock;
 
-/// Bytes in a file: no more than [`Superblock::maxfilesize`].
+/// Bytes in a file: no more than `fs_maxfilesize` of the superblock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileSize(u64);
 
