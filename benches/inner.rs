@@ -76,7 +76,11 @@ fn merging(c: &mut Criterion) {
     group.throughput(Throughput::Elements(extents.len() as u64));
     group.bench_function("plan", |b| {
         let mut reads = Vec::new();
-        b.iter_batched_ref(|| extents.clone(), |list| merge::plan(list, &mut reads), BatchSize::SmallInput);
+        b.iter_batched_ref(
+            || extents.clone(),
+            |list| merge::plan(list, &mut reads, usize::MAX),
+            BatchSize::SmallInput,
+        );
     });
     group.finish();
 }

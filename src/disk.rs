@@ -2,9 +2,10 @@
 //! Reads the disk as dump does: unreadable sectors are reported and replaced by zeros.
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::BorrowedFd;
 
-use crate::os::disk::{pread, will_read};
+use crate::os::disk::pread;
 use ufs::ByteOffset;
 
 /// A read error, as dump reports it.
@@ -40,11 +41,6 @@ pub struct Geometry {
 }
 
 impl Geometry {
-    /// Whether it is a device, not an image in a file.
-    pub fn is_device(&self) -> bool {
-        self.sector > 1
-    }
-
     /// Whether the disk has all fragments that contain the `length` bytes at `offset`. If not, dump reports that even if the
     /// bytes themselves exist, because it reads whole fragments.
     pub fn is_whole(&self, offset: ByteOffset, length: usize) -> bool {
@@ -53,13 +49,18 @@ impl Geometry {
         end.is_some_and(|end| end.min(self.end) <= self.media)
     }
 
+    /// Whether the `length` bytes at `offset` are all in the file system and on the disk.
+    pub fn contains(&self, offset: ByteOffset, length: usize) -> bool {
+        let inside = offset.0.checked_add(length as u64).is_some_and(|end| end <= self.end);
+        inside && self.is_whole(offset, length)
+    }
+
     /// Whether one read can return the `length` bytes at `offset`: they are whole sectors, and all of them exist.
     pub fn at_once(&self, offset: ByteOffset, length: usize) -> bool {
         let sector = u64::from(self.sector.max(1));
-        let inside = offset.0.checked_add(length as u64).is_some_and(|end| end <= self.end);
         let at = self.base.saturating_add(offset.0);
         let whole_sectors = at.is_multiple_of(sector) && (length as u64).is_multiple_of(sector);
-        inside && whole_sectors && self.is_whole(offset, length)
+        whole_sectors && self.contains(offset, length)
     }
 }
 
@@ -68,18 +69,34 @@ impl Geometry {
 pub struct Disk<'a> {
     /// Its descriptor; the offset in it is not used.
     pub fd: BorrowedFd<'a>,
-    /// The descriptor for large reads of whole sectors into memory on a sector's boundary: the same, or one past the cache.
-    pub uncached: BorrowedFd<'a>,
+    /// How it is read past the cache; none if the cache holds it.
+    pub uncached: Option<Uncached<'a>>,
     /// How it is read.
     pub geometry: Geometry,
 }
 
-impl Disk<'_> {
-    /// Says that `length` bytes at `offset` are about to be read. Images in files are left to their file system's own readahead.
-    pub fn will_read(&self, offset: ByteOffset, length: usize) {
-        if self.geometry.is_device() && self.geometry.at_once(offset, length) {
-            will_read(self.fd, self.place(offset.0), length);
-        }
+/// A disk past the cache, where many reads can be under way beside each other.
+#[derive(Clone, Copy, Debug)]
+pub struct Uncached<'a> {
+    /// The descriptor of it.
+    pub fd: BorrowedFd<'a>,
+    /// Bytes of its unit: reads begin and end at its multiples.
+    pub unit: u32,
+}
+
+impl Uncached<'_> {
+    /// The units of the disk that contain the `length` bytes from byte `place` of it on.
+    pub fn around(&self, place: u64, length: usize) -> Range<u64> {
+        let unit = u64::from(self.unit.max(1));
+        let end = place.saturating_add(length as u64);
+        place / unit * unit..end.checked_next_multiple_of(unit).unwrap_or(end)
+    }
+}
+
+impl<'a> Disk<'a> {
+    /// The descriptor that goes past the cache, if there is one.
+    pub fn past_cache(&self) -> BorrowedFd<'a> {
+        self.uncached.map_or(self.fd, |uncached| uncached.fd)
     }
 
     /// Fills `buf` from byte `offset`. What is past the end of the file system, and what cannot be read, is zeros.

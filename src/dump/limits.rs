@@ -19,7 +19,9 @@ pub fn limit_planner(
     outside: &Outside,
 ) -> Result<(), Error> {
     limit(disk.fd.as_fd(), DescriptorKind::Disk)?;
-    limit(disk.uncached(), DescriptorKind::Disk)?;
+    if let Some(uncached) = disk.uncached() {
+        limit(uncached.fd, DescriptorKind::Disk)?;
+    }
     limit(io::stdin().as_fd(), DescriptorKind::Stdio)?;
     limit(io::stderr().as_fd(), DescriptorKind::Stdio)?;
     let stdout = match started.job.output {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A dump: its preparation outside the sandbox, and the planner inside, from the superblock to the last record.
 
+mod ahead;
 pub mod clock;
 mod console;
 mod dead_disk;

@@ -3,10 +3,11 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use crate::disk::Uncached;
 use crate::dump::clock::Clock;
 use crate::dump::operand;
 use crate::dump::operand::Target;
@@ -64,8 +65,8 @@ pub struct Started {
 pub struct OpenDisk {
     /// Its descriptor.
     pub fd: OwnedFd,
-    /// A descriptor of it past the cache.
-    pub uncached: Option<OwnedFd>,
+    /// How it is read past the cache.
+    uncached: Option<disk::Uncached>,
     /// Its sectors, in bytes.
     pub sector: u32,
     /// Its size in bytes, if that can be known.
@@ -90,9 +91,11 @@ impl OpenDisk {
         OpenDisk { fd, uncached, sector, media, live, provider, name, snapshot, mount_point }
     }
 
-    /// The descriptor that workers read by.
-    pub fn uncached(&self) -> BorrowedFd<'_> {
-        self.uncached.as_ref().unwrap_or(&self.fd).as_fd()
+    /// How it is read past the cache; none if the cache holds it.
+    pub fn uncached(&self) -> Option<Uncached<'_>> {
+        let uncached = self.uncached.as_ref()?;
+        let fd = uncached.fd.as_ref().unwrap_or(&self.fd).as_fd();
+        Some(Uncached { fd, unit: uncached.unit })
     }
 }
 

@@ -42,7 +42,7 @@ fn fork_planner(
     let mut keep = vec![0, 1, 2];
     let mut add = |fd: BorrowedFd<'_>| keep.push(fd.as_raw_fd());
     add(disk.fd.as_fd());
-    add(disk.uncached());
+    disk.uncached().iter().for_each(|uncached| add(uncached.fd));
     add(outside.socket().as_fd());
     started.tty.iter().for_each(|tty| add(tty.as_fd()));
     started.index.iter().for_each(|index| add(index.descriptor()));

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! How the planner reads the disk: unreadable data is reported and replaced by zeros.
 
-use std::cell::{Cell, OnceCell, RefMut};
+use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::disk::{Disk, Fault, Geometry};
+use crate::disk::{Disk, Fault, Geometry, Uncached};
+use crate::dump::ahead::Ahead;
 use crate::dump::losses::Losses;
 use crate::dump::prepare::OpenDisk;
 use crate::os::disk::pread;
@@ -24,7 +25,8 @@ pub trait Faults {
 /// The disk as the planner reads it.
 pub struct Source<'a> {
     fd: BorrowedFd<'a>,
-    uncached: BorrowedFd<'a>,
+    uncached: Option<Uncached<'a>>,
+    ahead: RefCell<Ahead>,
     faults: &'a dyn Faults,
     sector: u32,
     /// The offset of the file system, and the number of bytes available from there.
@@ -43,7 +45,8 @@ impl<'a> Source<'a> {
         let (geometry, superblock, reading) = (Cell::new(None), OnceCell::new(), Cell::new(None));
         let (base, media) = (Cell::new(0), Cell::new(disk.media));
         let (fd, uncached, sector) = (disk.fd.as_fd(), disk.uncached(), disk.sector);
-        Source { fd, uncached, faults, sector, base, media, geometry, superblock, reading }
+        let ahead = RefCell::default();
+        Source { fd, uncached, ahead, faults, sector, base, media, geometry, superblock, reading }
     }
 
     /// Available bytes, of the disk or of the partition.
@@ -94,9 +97,20 @@ impl<'a> Source<'a> {
     pub fn read_telling(&self, offset: ByteOffset, buf: &mut [u8], tell: &mut dyn FnMut(Fault)) {
         if let Some(geometry) = self.geometry.get() {
             let disk = self.disk(geometry);
-            disk.will_read(offset, buf.len());
-            disk.read(offset, buf, tell);
+            if !self.was_ahead(&disk, offset, buf) {
+                disk.read(offset, buf, tell);
+            }
         }
+    }
+
+    /// Fills `buf`, if that was read ahead.
+    fn was_ahead(&self, disk: &Disk<'_>, offset: ByteOffset, buf: &mut [u8]) -> bool {
+        self.ahead.borrow_mut().take(disk.place(offset.0), buf)
+    }
+
+    /// Waits for what is read ahead, and gives it up: see [`Ahead::give_up`].
+    pub fn stop_reading_ahead(&self) {
+        self.ahead.borrow_mut().give_up();
     }
 
     fn read_or_fail(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), ReadError> {
@@ -120,7 +134,9 @@ impl ReadAt for Source<'_> {
             return self.read_or_fail(offset, buf);
         };
         let disk = self.disk(geometry);
-        disk.will_read(offset, buf.len());
+        if self.was_ahead(&disk, offset, buf) {
+            return Ok(());
+        }
         disk.read(offset, buf, &mut |fault| {
             self.faults.report(fault);
             self.note_loss(fault);
@@ -140,13 +156,22 @@ impl ReadAt for Source<'_> {
     fn try_read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> bool {
         let Some(geometry) = self.geometry.get() else { return false };
         let disk = self.disk(geometry);
-        disk.will_read(offset, buf.len());
-        disk.read_whole(offset, buf)
+        self.was_ahead(&disk, offset, buf) || disk.read_whole(offset, buf)
     }
 
     fn will_read(&self, offset: ByteOffset, length: usize) {
+        if let (Some(uncached), Some(geometry)) = (&self.uncached, self.geometry.get())
+            && geometry.contains(offset, length)
+        {
+            let place = self.disk(geometry).place(offset.0);
+            self.ahead.borrow_mut().announce(uncached, place, length);
+        }
+    }
+
+    fn out_of_date(&self, offset: ByteOffset, length: usize) {
         if let Some(geometry) = self.geometry.get() {
-            self.disk(geometry).will_read(offset, length);
+            let place = self.disk(geometry).place(offset.0);
+            self.ahead.borrow_mut().out_of_date(place, length);
         }
     }
 

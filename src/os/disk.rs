@@ -3,7 +3,6 @@
 
 use crate::os::half::stat::fstat;
 use crate::os::{check, half, retry};
-use dumpstream::TP_BSIZE;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{FileStat, Mode, SFlag, stat};
 use std::io;
@@ -35,15 +34,18 @@ pub fn open_disk(path: &Path) -> io::Result<OwnedFd> {
     retry(|| Ok(open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?))
 }
 
-/// A second descriptor of an open disk, whose reads go past the page cache; none where there is no cache, or no way past it.
-///
-/// Nor is one used if sectors are longer than tape blocks: each piece of such a read would have to be whole sectors.
-pub fn open_uncached(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
-    let fits = sector_size(fd).is_ok_and(|sector| sector as usize <= TP_BSIZE);
-    match kind(fd) {
-        Ok(Kind::Block) if fits => half::disk::open_uncached(fd),
-        _ => None,
-    }
+/// How reads of a disk go past the page cache, or where there is no cache.
+#[derive(Debug)]
+pub struct Uncached {
+    /// A second descriptor of the disk for that; none where it is the disk's own.
+    pub fd: Option<OwnedFd>,
+    /// Bytes of the unit of such reads: they begin and end at its multiples, on the disk and, up to a page, in memory.
+    pub unit: u32,
+}
+
+/// How to read an open disk past the page cache. None for images that the page cache holds.
+pub fn open_uncached(fd: BorrowedFd<'_>) -> Option<Uncached> {
+    half::disk::open_uncached(fd)
 }
 
 /// What the descriptor is.
@@ -62,7 +64,7 @@ pub fn kind_of_path(path: &Path) -> io::Result<Kind> {
     Ok(kind_of(&stat(path)?))
 }
 
-fn kind_of(stat: &FileStat) -> Kind {
+pub(super) fn kind_of(stat: &FileStat) -> Kind {
     match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
         SFlag::S_IFREG => Kind::Regular,
         SFlag::S_IFBLK => Kind::Block,
@@ -95,11 +97,6 @@ pub fn sector_size(fd: BorrowedFd<'_>) -> io::Result<u32> {
 pub fn pread(fd: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let at = libc::off_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
     retry(|| Ok(nix::sys::uio::pread(fd, buffer, at)?))
-}
-
-/// Says that `length` bytes at `offset` are about to be read, so that the system may fetch them all at once, beside other reads.
-pub fn will_read(fd: BorrowedFd<'_>, offset: u64, length: usize) {
-    half::disk::will_read(fd, offset, length);
 }
 
 /// Sees to it that the next read of `length` bytes at `offset` goes to the disk and not to a cache, as far as the system can.

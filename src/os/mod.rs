@@ -18,6 +18,7 @@ use freebsd as half;
 #[cfg(target_os = "linux")]
 use linux as half;
 
+pub mod aio;
 pub mod arena;
 pub mod disk;
 pub mod errno;

@@ -45,6 +45,12 @@ impl Extent {
         self.blocks as usize * TP_BSIZE
     }
 
+    /// Whether `next` goes on where it ends, on the disk and in the buffer.
+    pub fn is_before(&self, next: &Extent) -> bool {
+        let end = self.offset.0.saturating_add(self.bytes() as u64);
+        end == next.offset.0 && self.at + self.blocks == next.at
+    }
+
     /// Where it begins in the buffer, in bytes.
     pub fn start(&self) -> usize {
         self.at as usize * TP_BSIZE

@@ -23,15 +23,21 @@ pub struct Read {
     pieces: usize,
 }
 
-/// Sorts `extents` by place on the disk and says which reads bring them.
-pub fn plan(extents: &mut [Extent], reads: &mut Vec<Read>) {
+impl Read {
+    fn takes(&self, bytes: usize, most: usize) -> bool {
+        self.pieces + 2 <= MOST_PIECES && self.bytes.saturating_add(bytes) <= most
+    }
+}
+
+/// Sorts `extents` by place on the disk and says which reads bring them. None of several extents has more than `most` bytes.
+pub fn plan(extents: &mut [Extent], reads: &mut Vec<Read>, most: usize) {
     extents.sort_unstable_by_key(|extent| extent.offset);
     reads.clear();
     let mut end = 0;
     for (index, extent) in extents.iter().enumerate() {
         let gap = extent.offset.0.checked_sub(end).filter(|&gap| gap <= MOST_GAP);
         match (reads.last_mut(), gap) {
-            (Some(read), Some(gap)) if read.pieces + 2 <= MOST_PIECES => {
+            (Some(read), Some(gap)) if read.takes(gap as usize + extent.bytes(), most) => {
                 read.extents.end = index + 1;
                 read.bytes += gap as usize + extent.bytes();
                 read.pieces += 1 + usize::from(gap > 0);
@@ -53,7 +59,7 @@ mod tests {
         let extent = |block: u64, at, blocks| Extent { offset: ByteOffset(block * 1024), at, blocks };
         let mut extents = vec![extent(100, 1, 8), extent(20, 10, 4), extent(108, 20, 2), extent(57, 30, 1)];
         let mut reads = Vec::new();
-        plan(&mut extents, &mut reads);
+        plan(&mut extents, &mut reads, usize::MAX);
         assert_eq!(
             reads,
             [
@@ -69,7 +75,7 @@ mod tests {
         let extent = |block: u64, blocks| Extent { offset: ByteOffset(block * 1024), at: 0, blocks };
         let mut extents = vec![extent(0, 1), extent(33, 1), extent(67, 1)];
         let mut reads = Vec::new();
-        plan(&mut extents, &mut reads);
+        plan(&mut extents, &mut reads, usize::MAX);
         assert_eq!(
             reads,
             [
@@ -81,13 +87,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_extent_is_read_once(places in prop::collection::vec((0u64..500_000, 1u32..9), 0..2000)) {
+        fn every_extent_is_read_once(
+            places in prop::collection::vec((0u64..500_000, 1u32..9), 0..2000),
+            most in 10_000_usize..2_000_000,
+        ) {
             let mut extents: Vec<_> = places
                 .iter()
                 .map(|&(block, blocks)| Extent { offset: ByteOffset(block * 512), at: 0, blocks })
                 .collect();
             let mut reads = Vec::new();
-            plan(&mut extents, &mut reads);
+            plan(&mut extents, &mut reads, most);
             let mut next = 0;
             for read in reads {
                 prop_assert_eq!(read.extents.start, next);
@@ -99,7 +108,7 @@ mod tests {
                 for (end, start) in pairs {
                     prop_assert!(start >= end && start - end <= MOST_GAP);
                 }
-                prop_assert!(read.pieces <= MOST_PIECES);
+                prop_assert!(read.pieces <= MOST_PIECES && (read.bytes <= most || these.len() == 1));
             }
             prop_assert_eq!(next, extents.len());
         }

@@ -12,6 +12,7 @@ pub mod protocol;
 
 pub mod merge;
 pub mod read;
+mod staging;
 pub mod worker;
 
 pub use arena::Slots;

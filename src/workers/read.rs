@@ -6,6 +6,7 @@ use crate::os::disk::Scatter;
 use crate::workers::Extent;
 use crate::workers::merge;
 use crate::workers::merge::Read;
+use crate::workers::staging::{MOST_MERGED, Staging};
 use dumpstream::TP_BSIZE;
 use ufs::ByteOffset;
 
@@ -15,12 +16,14 @@ pub struct Reader {
     reads: Vec<Read>,
     failed: Vec<Extent>,
     scatter: Scatter,
+    staging: Staging,
 }
 
 impl Default for Reader {
     fn default() -> Reader {
         let scatter = Scatter::new(merge::MOST_GAP as usize);
-        Reader { extents: Vec::new(), reads: Vec::new(), failed: Vec::new(), scatter }
+        let staging = Staging::default();
+        Reader { extents: Vec::new(), reads: Vec::new(), failed: Vec::new(), scatter, staging }
     }
 }
 
@@ -42,17 +45,32 @@ impl Reader {
         record_blocks: u32,
         tell: &mut dyn FnMut(u32, Fault),
     ) {
-        merge::plan(&mut self.extents, &mut self.reads);
         self.failed.clear();
-        for read in &self.reads {
-            let extents = &self.extents[read.extents.clone()];
-            if !read_merged(disk, buffer, extents, read.bytes, &mut self.scatter) {
-                self.failed.extend_from_slice(extents);
+        match &disk.uncached {
+            Some(uncached) => {
+                merge::plan(&mut self.extents, &mut self.reads, MOST_MERGED);
+                let what = (&*self.extents, &*self.reads);
+                self.staging.read(disk, uncached, buffer, what, &mut self.failed);
+            }
+            None => {
+                merge::plan(&mut self.extents, &mut self.reads, usize::MAX);
+                self.read_cached(disk, buffer);
             }
         }
         self.failed.sort_unstable_by_key(|extent| extent.at);
         for extent in &self.failed {
             read_alone(disk, buffer, *extent, record_blocks, tell);
+        }
+    }
+}
+
+impl Reader {
+    fn read_cached(&mut self, disk: &Disk<'_>, buffer: &mut [u8]) {
+        for read in &self.reads {
+            let extents = &self.extents[read.extents.clone()];
+            if !read_merged(disk, buffer, extents, read.bytes, &mut self.scatter) {
+                self.failed.extend_from_slice(extents);
+            }
         }
     }
 }
@@ -76,7 +94,7 @@ fn read_merged(
         pieces.take(extent.start(), extent.bytes());
         end = extent.offset.0 + extent.bytes() as u64;
     }
-    matches!(pieces.read(disk.uncached, disk.place(first.offset.0)), Ok(got) if got == bytes)
+    matches!(pieces.read(disk.fd, disk.place(first.offset.0)), Ok(got) if got == bytes)
 }
 
 /// Reads one extent as dump reads it: up to the end of a tape record at a time.

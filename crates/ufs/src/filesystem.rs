@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A file system on a disk: reads groups, inodes and indirect blocks.
 
+use super::ahead::Announced;
 use super::cylinder::CylinderGroup;
 use super::dinode::{Dinode, FileType, InodeTable, RawDinode};
 use super::error::{Error, Warning};
@@ -18,6 +19,8 @@ pub struct FileSystem<R: ReadAt> {
     disk: R,
     /// The inodes that were read last.
     inodes: RefCell<Window>,
+    /// The inodes that are read ahead of the passes.
+    announced: RefCell<Announced>,
     /// Room for an indirect block.
     scratch: RefCell<Buffer>,
 }
@@ -52,6 +55,13 @@ impl Window {
     }
 }
 
+impl Superblock {
+    /// Blocks of inodes that are read ahead at most.
+    fn most_ahead(&self) -> u32 {
+        MOST_AHEAD.checked_div(self.bsize).unwrap_or(1).max(1)
+    }
+}
+
 impl<R: ReadAt> FileSystem<R> {
     /// Finds the superblock on `disk`.
     ///
@@ -63,7 +73,13 @@ impl<R: ReadAt> FileSystem<R> {
 
     /// A file system whose superblock has been read.
     pub fn with_superblock(superblock: Superblock, disk: R) -> Self {
-        FileSystem { superblock, disk, inodes: RefCell::default(), scratch: RefCell::default() }
+        FileSystem {
+            superblock,
+            disk,
+            inodes: RefCell::default(),
+            announced: RefCell::default(),
+            scratch: RefCell::default(),
+        }
     }
 
     /// For what is found out after it has been read.
@@ -74,6 +90,10 @@ impl<R: ReadAt> FileSystem<R> {
     /// The superblock.
     pub fn superblock(&self) -> &Superblock {
         &self.superblock
+    }
+
+    pub(super) fn announced(&self) -> &RefCell<Announced> {
+        &self.announced
     }
 
     /// The disk.
@@ -124,9 +144,11 @@ impl<R: ReadAt> FileSystem<R> {
     ///
     /// Errors: as [`FileSystem::inode`].
     pub fn inode_now(&self, ino: Ino) -> Result<Dinode, Error> {
+        let sb = &self.superblock;
+        let (addr, _) = sb.inode_block(ino)?;
+        self.disk.out_of_date(sb.offset_of(addr), index(sb.bsize));
         let mut window = Window::default();
         let at = self.read_inodes(ino, &mut window)?;
-        let sb = &self.superblock;
         let start = index(at).saturating_mul(index(sb.inode_size()));
         let raw = window.bytes.get(start..).and_then(|bytes| RawDinode::new(sb, ino, bytes));
         raw.map(|raw| raw.to_dinode()).ok_or(Error::NoInode { ino, inodes: sb.max_inodes() })
@@ -137,14 +159,15 @@ impl<R: ReadAt> FileSystem<R> {
         let sb = &self.superblock;
         let (addr, within) = sb.inode_block(ino)?;
         let (_, which) = sb.group_of(ino)?;
-        let most = MOST_AHEAD.checked_div(sb.bsize).unwrap_or(1).max(1);
-        kept.ahead = if kept.leads_to(ino) { kept.ahead.saturating_mul(2).clamp(1, most) } else { 1 };
+        kept.ahead =
+            if kept.leads_to(ino) { kept.ahead.saturating_mul(2).clamp(1, sb.most_ahead()) } else { 1 };
         kept.count = 0;
         let each = sb.inodes_per_block().max(1);
         let first = which.saturating_sub(within);
         let there = sb.ipg.saturating_sub(first).checked_div(each).unwrap_or(0);
         let mut blocks = kept.ahead.min(there).max(1);
-        if blocks > 1 && !self.read_ahead(addr, blocks, &mut kept.bytes) {
+        kept.bytes.set_length(index(sb.bsize.saturating_mul(blocks)));
+        if blocks > 1 && !self.try_read(addr, &mut kept.bytes) {
             blocks = 1;
         }
         if blocks == 1 {
@@ -154,40 +177,26 @@ impl<R: ReadAt> FileSystem<R> {
         kept.first = ino.0.saturating_sub(within);
         kept.count = each.saturating_mul(blocks);
         if blocks > 1 {
-            self.announce(addr, blocks, there, kept);
+            self.announce_next(addr, blocks, there, kept);
         }
         Ok(within)
     }
 
     /// Announces what will be read next, if inodes are read in ascending order: the indirect blocks of those in `kept`, and
     /// the blocks of inodes behind it, of which the group has `there` from `addr` on.
-    fn announce(&self, addr: FragAddr, blocks: u32, there: u32, kept: &Window) {
+    fn announce_next(&self, addr: FragAddr, blocks: u32, there: u32, kept: &Window) {
         let sb = &self.superblock;
         let size = index(sb.inode_size()).max(1);
         let inodes =
             kept.bytes.chunks_exact(size).filter_map(|bytes| RawDinode::new(sb, Ino(kept.first), bytes));
         let indirect =
             inodes.filter(|inode| inode.file_type() == FileType::Regular).map(|i| i.first_indirect());
-        let there_is =
-            indirect.filter(|&addr| addr != 0).filter_map(|addr| sb.check_blocks(addr, sb.frag).ok());
-        for addr in there_is.take(MOST_ANNOUNCED) {
-            self.disk.will_read(sb.offset_of(addr), index(sb.bsize));
+        for addr in indirect.filter(|&addr| addr != 0).take(MOST_ANNOUNCED) {
+            self.announce(FragAddr(addr), sb.frag);
         }
-        let more = there.saturating_sub(blocks).min(blocks);
         let next = addr.0.saturating_add(u64::from(blocks.saturating_mul(sb.frag)));
-        if more > 0
-            && let Ok(next) = sb.check_blocks(next, sb.frag.saturating_mul(more))
-        {
-            self.disk.will_read(sb.offset_of(next), index(sb.bsize.saturating_mul(more)));
-        }
-    }
-
-    /// Fills `bytes` with `blocks` blocks from `addr` on, if that can be done without a word.
-    fn read_ahead(&self, addr: FragAddr, blocks: u32, bytes: &mut Buffer) -> bool {
-        let sb = &self.superblock;
-        bytes.set_length(index(sb.bsize.saturating_mul(blocks)));
-        sb.check_blocks(addr.0, sb.frag.saturating_mul(blocks)).is_ok()
-            && self.disk.try_read_at(sb.offset_of(addr), bytes)
+        let more = there.saturating_sub(blocks).min(blocks.saturating_mul(2)).min(sb.most_ahead());
+        self.announce(FragAddr(next), sb.frag.saturating_mul(more));
     }
 
     /// Reads `count` inodes of group `cg`, from its inode number `first` on (0 is the group's first),

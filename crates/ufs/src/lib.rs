@@ -28,6 +28,7 @@
 )]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::print_stdout))]
 
+mod ahead;
 mod attributes;
 mod blocks;
 mod buffer;

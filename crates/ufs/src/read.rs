@@ -35,6 +35,9 @@ pub trait ReadAt {
     /// Announces that `length` bytes from `offset` will be read soon. A hint: an implementation may start reading them.
     fn will_read(&self, _offset: ByteOffset, _length: usize) {}
 
+    /// What was read ahead of these bytes is out of date: the next read brings them as the disk has them then.
+    fn out_of_date(&self, _offset: ByteOffset, _length: usize) {}
+
     /// The next reads, but those of inodes and groups, are for this inode: for implementations that report failures.
     fn reading(&self, _ino: Ino) {}
 }
@@ -90,6 +93,10 @@ impl<T: ReadAt + ?Sized> ReadAt for &T {
 
     fn will_read(&self, offset: ByteOffset, length: usize) {
         (**self).will_read(offset, length);
+    }
+
+    fn out_of_date(&self, offset: ByteOffset, length: usize) {
+        (**self).out_of_date(offset, length);
     }
 
     fn reading(&self, ino: Ino) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Pass I: examines every inode; finds those to dump, and the directories.
 
+use crate::dump::passes::ahead::GroupsAhead;
 use crate::dump::passes::{Criteria, Error, Maps, Notice, estimate, sound};
 use dumpstream::InodeMap;
 use ufs::Buffer;
@@ -8,7 +9,7 @@ use ufs::Ino;
 use ufs::{CylinderGroup, FileSystem, FileType, InodeTable, Look, RawDinode, ReadAt, Superblock, Warning};
 
 /// Inodes that are read at once: 256 KiB of them, which a processor's cache still holds when they are looked at.
-const INODES_PER_READ: u32 = 1024;
+pub(super) const INODES_PER_READ: u32 = 1024;
 
 /// Inodes with a wrong check hash that are named; of the others only the number is reported.
 const MOST_NAMED: u64 = 32;
@@ -17,6 +18,7 @@ const MOST_NAMED: u64 = 32;
 pub struct MarkFiles {
     criteria: Criteria,
     group: u32,
+    ahead: GroupsAhead,
     buffer: Buffer,
     /// The maps so far.
     pub maps: Maps,
@@ -34,6 +36,7 @@ impl MarkFiles {
         MarkFiles {
             criteria,
             group: 0,
+            ahead: GroupsAhead::default(),
             buffer: Buffer::default(),
             maps: Maps::new(sb.max_inodes()),
             tape_blocks: 0,
@@ -64,7 +67,9 @@ impl MarkFiles {
         }
         let group = self.group;
         self.group += 1;
-        let inodes = match sound(fs.cylinder_group(group), notify)? {
+        self.announce(fs);
+        let header = self.ahead.header(group).map_or_else(|| fs.cylinder_group(group), Ok);
+        let inodes = match sound(header, notify)? {
             Some(cg) => {
                 cg.warnings.iter().cloned().for_each(|warning| notify(Notice::Warning(warning)));
                 initialised_inodes(sb, group, &cg)?
@@ -86,6 +91,7 @@ impl MarkFiles {
         let mut first = 0;
         let mut buffer = std::mem::take(&mut self.buffer);
         while first < inodes {
+            self.announce(fs);
             let count = INODES_PER_READ.min(inodes - first);
             if let Some(table) = sound(fs.inode_table(group, first, count, &mut buffer), notify)? {
                 self.scan_table(fs.superblock(), &table);
@@ -94,9 +100,15 @@ impl MarkFiles {
                 }
             }
             first += count;
+            self.ahead.table_is_read();
         }
         self.buffer = buffer;
         Ok(())
+    }
+
+    fn announce<R: ReadAt>(&mut self, fs: &FileSystem<R>) {
+        let current = self.group - 1;
+        self.ahead.advance(fs, current, |cg| initialised_inodes(fs.superblock(), cg.cg, cg).ok());
     }
 
     /// Reports inodes whose check hash is wrong. They are dumped all the same.

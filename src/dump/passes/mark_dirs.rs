@@ -8,6 +8,7 @@
 
 use std::ops::ControlFlow;
 
+use crate::dump::passes::ahead::DirectoriesAhead;
 use crate::dump::passes::links::Links;
 use crate::dump::passes::names::each_block;
 use crate::dump::passes::{Criteria, Error, Maps, Notice, estimate, sound};
@@ -26,6 +27,7 @@ const MOST_ROUNDS: u32 = 4096;
 pub struct MarkDirs {
     criteria: Criteria,
     next: u64,
+    ahead: DirectoriesAhead,
     changed: bool,
     round: u32,
     block: Buffer,
@@ -50,6 +52,7 @@ impl MarkDirs {
         MarkDirs {
             criteria,
             next: 0,
+            ahead: DirectoriesAhead::default(),
             changed: false,
             round: 0,
             block: Buffer::default(),
@@ -96,12 +99,28 @@ impl MarkDirs {
                 return Ok(self.end_round(maps));
             };
             self.next = u64::from(ino.0) + 1;
-            let nodump = self.criteria.honor_nodump && !maps.used.contains(ino);
+            let nodump = self.is_nodump(maps, ino);
             if !maps.dump.contains(ino) || nodump {
                 self.look_at(fs, maps, tape_blocks, ino, nodump, notify)?;
             }
         }
         Ok(true)
+    }
+
+    /// Whether directory `ino` has the flag nodump, and that counts.
+    fn is_nodump(&self, maps: &Maps, ino: Ino) -> bool {
+        self.criteria.honor_nodump && !maps.used.contains(ino)
+    }
+
+    /// The first directory not below `from` that is to be looked at.
+    fn next_to_look_at(&self, maps: &Maps, mut from: u64) -> Option<Ino> {
+        loop {
+            let ino = maps.dirs.next_from(from)?;
+            if !maps.dump.contains(ino) || self.is_nodump(maps, ino) {
+                return Some(ino);
+            }
+            from = u64::from(ino.0) + 1;
+        }
     }
 
     fn end_round(&mut self, maps: &mut Maps) -> bool {
@@ -113,6 +132,7 @@ impl MarkDirs {
             return false;
         }
         self.next = 0;
+        self.ahead = DirectoriesAhead::default();
         std::mem::take(&mut self.changed)
     }
 
@@ -125,7 +145,11 @@ impl MarkDirs {
         nodump: bool,
         notify: &mut dyn FnMut(Notice),
     ) -> Result<(), Error> {
-        let Some(inode) = sound(fs.inode(ino), notify)? else {
+        let mut ahead = std::mem::take(&mut self.ahead);
+        let known = ahead.take(fs, ino, |from| self.next_to_look_at(maps, from));
+        self.ahead = ahead;
+        let inode = known.map_or_else(|| fs.inode(ino), Ok);
+        let Some(inode) = sound(inode, notify)? else {
             maps.dirs.remove(ino);
             return Ok(());
         };

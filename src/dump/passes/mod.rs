@@ -4,6 +4,7 @@
 //! Pure over a [`ReadAt`](ufs::ReadAt). Each pass proceeds in steps, so that its caller can check for signals between them.
 //! An invalid value on the disk affects only what it describes and is reported by a [`Notice`]; only an unreadable disk ends a pass.
 
+mod ahead;
 mod directory;
 mod estimate;
 mod file;

@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use crate::dump::passes::ahead::DirectoriesAhead;
 use crate::dump::passes::directory;
 use crate::dump::passes::directory::Tree;
 use crate::dump::passes::file::{File, Room};
@@ -85,6 +86,7 @@ pub struct Stream {
     bits_written: bool,
     map: Option<MapLeft>,
     file: Option<File>,
+    ahead: DirectoriesAhead,
     /// Memory for the next file.
     room: Room,
     header: Header,
@@ -106,6 +108,7 @@ impl Stream {
             bits_written: false,
             map: None,
             file: None,
+            ahead: DirectoriesAhead::default(),
             room: Room::new(),
             header: Header::new(RecordType::Clri, last_inode),
         }
@@ -218,7 +221,11 @@ impl Stream {
             self.end_pass(notify);
             return Ok(None);
         };
-        let Some(inode) = sound(fs.inode(ino), notify)? else {
+        let known = match directories {
+            true => self.ahead.take(fs, ino, |from| map.next_from(from)),
+            false => None,
+        };
+        let Some(inode) = sound(known.map_or_else(|| fs.inode(ino), Ok), notify)? else {
             self.next_inode = u64::from(ino.0) + 1;
             return Ok(None);
         };

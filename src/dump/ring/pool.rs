@@ -433,7 +433,7 @@ fn start_worker<'a>(
     disk: &Disk<'a>,
     worker: impl FnOnce(BorrowedFd<'a>) -> Worker<'a>,
 ) -> io::Result<Child> {
-    let mut keep = vec![planner.as_fd(), disk.fd, disk.uncached];
+    let mut keep = vec![planner.as_fd(), disk.fd, disk.past_cache()];
     keep.extend(left);
     keep.extend(right);
     spawn(&keep, Orphan::Dies, || match sandbox::enter(Role::Worker).map(|_| worker(planner.as_fd()).run()) {

@@ -96,6 +96,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         estimate: i64,
         queue: &'a mut EventQueue,
     ) -> Result<Writing<'a, 'd>, Stop> {
+        fs.disk().stop_reading_ahead();
         let crew = Crew::start(slots, started.job.compress, started.job.verify, source, queue)?;
         sandbox::enter(Role::Planner)?;
         questions.waits.watch(crew.children());

@@ -2,10 +2,11 @@
 //! Sizes and file flags of disks, with the ioctls of GEOM.
 
 use crate::os::check;
+use crate::os::disk::{Kind, Uncached, kind_of};
 use capdump_sys::geom::{g_mediasize, g_sectorsize};
-use nix::sys::stat::FileStat;
+use nix::sys::stat::{FileStat, fstat};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// Bytes on the medium.
 pub fn media_size(fd: BorrowedFd<'_>) -> io::Result<u64> {
@@ -29,13 +30,16 @@ pub fn is_snapshot(stat: &FileStat) -> bool {
 /// `#define SF_SNAPSHOT 0x00200000` (sys/stat.h).
 const SF_SNAPSHOT: u64 = 0x0020_0000;
 
-/// Nothing: disks are not cached, and a read is one command (or a few) whatever its length.
-pub fn will_read(_fd: BorrowedFd<'_>, _offset: u64, _length: usize) {}
-
 /// Nothing: disks are not cached.
 pub fn forget(_fd: BorrowedFd<'_>, _offset: u64, _length: usize) {}
 
-/// None is needed: no disk is cached.
-pub fn open_uncached(_fd: BorrowedFd<'_>) -> Option<OwnedFd> {
-    None
+/// No disk is cached. A snapshot is, but each of its blocks is read when its turn comes, unless several are under way.
+pub fn open_uncached(fd: BorrowedFd<'_>) -> Option<Uncached> {
+    let stat = fstat(fd).ok()?;
+    let unit = match kind_of(&stat) {
+        Kind::Character | Kind::Block => sector_size(fd).ok()?,
+        Kind::Regular if is_snapshot(&stat) => 1,
+        _ => return None,
+    };
+    Some(Uncached { fd: None, unit })
 }

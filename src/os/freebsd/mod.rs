@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The FreeBSD half: kqueue, process descriptors, capsicum, sa(4), GEOM's disks.
 
+pub mod aio;
 pub mod arena;
 pub mod disk;
 pub mod event;

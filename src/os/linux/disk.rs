@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Sizes of a block device (linux/fs.h).
 
+use crate::os::disk::{Kind, Uncached, kind};
 use crate::os::{check, invalid};
 use nix::fcntl::{OFlag, PosixFadviseAdvice, open, posix_fadvise};
 use nix::sys::stat::Mode;
+use nix::sys::statfs::{TMPFS_MAGIC, fstatfs};
+use nix::sys::uio::preadv;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::io::IoSliceMut;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// `#define BLKSSZGET _IO(0x12,104)`
 const BLKSSZGET: u32 = 0x1268;
@@ -31,21 +35,6 @@ pub fn sector_size(fd: BorrowedFd<'_>) -> io::Result<u32> {
     u32::try_from(size).map_err(|_| invalid("a negative sector size"))
 }
 
-/// Bytes of one piece of advice: the kernel does not take up more of it than one command to the disk may have.
-const AT_ONCE: usize = 1 << 20;
-
-/// Starts reading into the page cache. A block device without readahead would else be read page by page. A hint only.
-pub fn will_read(fd: BorrowedFd<'_>, offset: u64, length: usize) {
-    for start in (0..length).step_by(AT_ONCE) {
-        let (Ok(at), Ok(len)) =
-            (i64::try_from(offset.saturating_add(start as u64)), i64::try_from(AT_ONCE.min(length - start)))
-        else {
-            return;
-        };
-        let _ = posix_fadvise(fd, at, len, PosixFadviseAdvice::POSIX_FADV_WILLNEED);
-    }
-}
-
 /// The most bytes of a folio of the page cache, which stands at a multiple of its size and is removed as a whole.
 const FOLIO: u64 = 2 << 20;
 
@@ -58,8 +47,30 @@ pub fn forget(fd: BorrowedFd<'_>, offset: u64, length: usize) {
     }
 }
 
-/// Opens the same device again, by its descriptor and not by its name. None without /proc.
-pub fn open_uncached(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
+/// Bytes of the unit of reads past the page cache of a file, where its file system does not say: no disk has larger sectors.
+const FILE_UNIT: u32 = 4096;
+
+/// Opens the same disk again, by its descriptor and not by its name. None without /proc, and for images that the page cache holds.
+pub fn open_uncached(fd: BorrowedFd<'_>) -> Option<Uncached> {
+    let unit = match kind(fd).ok()? {
+        Kind::Block => sector_size(fd).ok()?,
+        Kind::Regular if !is_cached(fd) => FILE_UNIT,
+        _ => return None,
+    };
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
-    open(path.as_str(), OFlag::O_RDONLY | OFlag::O_DIRECT | OFlag::O_CLOEXEC, Mode::empty()).ok()
+    let fd = open(path.as_str(), OFlag::O_RDONLY | OFlag::O_DIRECT | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
+    Some(Uncached { fd: Some(fd), unit })
+}
+
+/// Whether a file is read through the page cache: what was just read is there, or the file system is nothing but the cache (tmpfs).
+fn is_cached(fd: BorrowedFd<'_>) -> bool {
+    let mut page = [0; 4096];
+    let mut first = [IoSliceMut::new(&mut page)];
+    let read = preadv(fd, &mut first, 0);
+    let again = libc::iovec { iov_base: page.as_mut_ptr().cast(), iov_len: page.len() };
+    // SAFETY: preadv2 writes at most `iov_len` bytes to `page`, which outlives the call.
+    let now = check(unsafe { libc::preadv2(fd.as_raw_fd(), &raw const again, 1, 0, libc::RWF_NOWAIT) });
+    let refused = matches!(now, Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP));
+    let memory = fstatfs(fd).is_ok_and(|system| system.filesystem_type() == TMPFS_MAGIC);
+    read.is_err() || !refused || memory
 }

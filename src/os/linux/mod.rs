@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The Linux half: epoll, signalfd, timerfd, pidfd, seccomp, Landlock, st(4).
 
+pub mod aio;
 pub mod arena;
 pub mod disk;
 pub mod event;

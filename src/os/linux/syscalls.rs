@@ -75,6 +75,10 @@ const COMMON_OLD: &[c_long] = &[];
 /// The planner keeps the record of dumps and manages its children; it kills them when a dump is aborted.
 const PLANNER: &[c_long] = &[libc::SYS_flock, libc::SYS_pidfd_send_signal];
 
+/// Of those that read the disk: many reads under way. With a descriptor they can do no more than read(2) and write(2).
+const READING: &[c_long] =
+    &[libc::SYS_io_setup, libc::SYS_io_submit, libc::SYS_io_getevents, libc::SYS_io_destroy];
+
 /// Before its workers are forked: what fork, their first steps and their own filters need.
 const FORKING: &[c_long] = &[libc::SYS_seccomp, libc::SYS_socketpair];
 
@@ -130,6 +134,9 @@ pub fn allowed(role: Role) -> Result<Rules, BackendError> {
     any_of(&mut rules, libc::SYS_prctl, 0, PRCTLS.map(|option| option as u64))?;
     any_of(&mut rules, libc::SYS_fcntl, 1, FCNTLS.map(|command| command as u64))?;
     memory(&mut rules)?;
+    if role != Role::Reader {
+        always(&mut rules, READING);
+    }
     if !matches!(role, Role::Worker | Role::Reader) {
         always(&mut rules, PLANNER);
         any_of(&mut rules, libc::SYS_waitid, 0, [P_PIDFD])?;
