@@ -11,7 +11,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use capdump_support::fuse::{Faults, Served, available};
+use capdump_support::fuse::{Faults, Pace, Served, available};
 use capdump_support::program::{Ran, TempDir, run, without_tty};
 use capdump_support::pty::Session;
 use capdump_support::{procs, small};
@@ -223,8 +223,8 @@ fn a_descriptor_that_is_not_open_is_refused() {
 fn read_back(dir: &TempDir, options: &[&str]) -> (Session, Served) {
     small::one_file(&dir.join("image"), 20 << 20);
     fs::write(dir.join("backing"), b"").unwrap();
-    let faults = Faults { read_delay: Duration::from_millis(20), ..Faults::default() };
-    let served = Served::new(&dir.join("mnt"), &dir.join("backing"), faults);
+    let pace = Pace { latency: Duration::from_millis(20), ..Pace::default() };
+    let served = Served::paced(&dir.join("mnt"), &dir.join("backing"), Faults::default(), pace);
     let session = session(dir, &[&["-0a", "--verify", "-f", "mnt/file"], options].concat());
     (session, served)
 }

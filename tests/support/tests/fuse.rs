@@ -6,8 +6,9 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
 
-use capdump_support::fuse::{Faults, Served, available};
+use capdump_support::fuse::{Faults, Pace, Served, available};
 use capdump_support::program::TempDir;
 use capdump_support::tree::bytes;
 use nix::errno::Errno;
@@ -64,4 +65,47 @@ fn writes_fail_or_come_short_where_told() {
     drop(file);
     drop(served);
     assert_eq!(std::fs::read(dir.join("backing")).unwrap()[..32_768], data);
+}
+
+/// Reads of 64 KiB, one by each of so many threads at once; how long all of them took.
+fn read_at_once(file: &File, threads: u64, content: &[u8]) -> Duration {
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for n in 0..threads {
+            scope.spawn(move || {
+                let (mut buf, at) = (vec![0; 65536], n as usize * 65536);
+                assert_eq!(file.read_at(&mut buf, at as u64).unwrap(), 65536);
+                assert!(buf == content[at..at + 65536]);
+            });
+        }
+    });
+    start.elapsed()
+}
+
+#[test]
+fn reads_wait_at_once() {
+    if !available() {
+        return;
+    }
+    let dir = TempDir::new("capdump-fuse");
+    let content = bytes(5, 64 * 65536);
+    std::fs::write(dir.join("backing"), &content).unwrap();
+    let latency = Duration::from_millis(40);
+    let serve = |pace| Served::paced(&dir.join("mnt"), &dir.join("backing"), Faults::default(), pace);
+    let served = serve(Pace::latency(latency));
+    let file = File::open(served.path()).unwrap();
+    let took = read_at_once(&file, 64, &content);
+    assert!(took >= latency && took < latency * 20, "{took:?}");
+    let most = served.log.lock().unwrap().most_under_way;
+    assert!((4..=64).contains(&most), "{most}");
+    // A read of more than the largest request is several.
+    let mut all = vec![0; content.len()];
+    assert_eq!(file.read_at(&mut all, 0).unwrap(), content.len());
+    assert!(all == content);
+    assert_eq!(served.log.lock().unwrap().reads[64..].iter().map(|read| read.1).max(), Some(1 << 20));
+    drop((file, served));
+    // 4 MiB at 8 MiB a second.
+    let served = serve(Pace { rate: Some(8 << 20), ..Pace::latency(Duration::ZERO) });
+    let took = read_at_once(&File::open(served.path()).unwrap(), 64, &content);
+    assert!(took >= Duration::from_millis(480) && took < Duration::from_millis(1500), "{took:?}");
 }
