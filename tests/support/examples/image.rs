@@ -5,6 +5,8 @@
 //! `many`: NUMBER files of 0 to 16 KiB, a thousand to a directory. `small`: the same of 0 to 2 KiB.
 //! `usual`: NUMBER files as a system has them, most of them small and most bytes in the large ones, 26 KB on average.
 //! `mixed`: NUMBER files of all kinds and sizes. `inodes`: NUMBER empty files without names: nothing but inodes.
+//! `interleaved`: files that have NUMBER blocks of 32 KiB in all, of which no two that are dumped one after the other are neighbours.
+//! `dirs`: NUMBER directories, each of two files, of which 200 have changed lately (after 2021); the rest are zeros, and sparse.
 
 use std::path::Path;
 
@@ -24,7 +26,7 @@ const GROUP: u64 = 600 << 20;
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [kind, path, number, rest @ ..] = args.as_slice() else {
-        panic!("image large|many|small|usual|mixed|inodes FILE NUMBER [1|2]");
+        panic!("image KIND FILE NUMBER [1|2]");
     };
     let number: u64 = number.parse().expect("a number");
     let version = rest.first().map_or(2, |v| v.parse().expect("1 or 2"));
@@ -36,7 +38,9 @@ fn main() {
         "usual" => files(path, number, version, usual),
         "mixed" => mixed(path, number, version),
         "inodes" => inodes(path, number, version),
-        _ => panic!("large, many, small, usual, mixed or inodes"),
+        "interleaved" => interleaved(path, number, version),
+        "dirs" => dirs(path, number, version),
+        _ => panic!("large, many, small, usual, mixed, inodes, interleaved or dirs"),
     }
 }
 
@@ -107,5 +111,48 @@ fn mixed(path: &Path, files: u64, version: u8) {
 fn inodes(path: &Path, count: u64, version: u8) {
     let mut w = writer(path, version, 0, count);
     w.orphans(count, &Attrs::default());
+    w.finish();
+}
+
+fn interleaved(path: &Path, blocks: u64, version: u8) {
+    const EACH: u64 = 12;
+    const TOGETHER: u64 = 128;
+    let files = blocks.div_ceil(EACH);
+    let mut w = writer(path, version, blocks * BLOCKS.0, files + files / TOGETHER);
+    for first in (0..files).step_by(TOGETHER as usize) {
+        let dir = w.mkdir(ROOT, format!("dir{first}").as_bytes(), &Attrs::perm(0o755));
+        let file = |n| {
+            let size = EACH.min(blocks - n * EACH) * BLOCKS.0;
+            (format!("file{n}").into_bytes(), Content::full(size, BLOCKS.0, Fill::Pattern(n)))
+        };
+        let files: Vec<_> = (first..files.min(first + TOGETHER)).map(file).collect();
+        w.add_alternating(dir, &Attrs::default(), &files);
+    }
+    w.finish();
+}
+
+fn dirs(path: &Path, count: u64, version: u8) {
+    const CHANGED: u64 = 200;
+    // With a block of a directory, which its files leave room for.
+    let size = |n| scatter(n) % (120 << 10);
+    let bytes = (0..count * 2).map(|n| size(n).next_multiple_of(BLOCKS.0)).sum::<u64>() + count * BLOCKS.1;
+    let mut w = writer(path, version, bytes, count * 3);
+    let mut top = ROOT;
+    let lately = (1_650_000_000, 0);
+    for n in 0..count {
+        if n % 1000 == 0 {
+            top = w.mkdir(ROOT, format!("top{}", n / 1000).as_bytes(), &Attrs::perm(0o755));
+        }
+        let dir = w.mkdir(top, format!("dir{n}").as_bytes(), &Attrs::perm(0o755));
+        for file in n * 2..n * 2 + 2 {
+            let changed = file % (count * 2 / CHANGED).max(1) == 0;
+            let fill = if changed { Fill::Pattern(file) } else { Fill::Zeros };
+            let mtime = if changed { lately } else { Attrs::default().mtime };
+            let attrs = Attrs { mtime, ctime: mtime, ..Attrs::default() };
+            let what = What::File(Content::full(size(file), BLOCKS.0, fill));
+            w.add(dir, format!("file{file}").as_bytes(), &attrs, &what);
+        }
+        w.finish_dir(dir);
+    }
     w.finish();
 }
