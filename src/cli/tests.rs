@@ -70,8 +70,9 @@ fn the_defaults() {
 
 #[test]
 fn workers_are_no_more_than_processors_where_it_matters() {
-    let workers = |line, processors| job(line).workers(processors);
+    let workers = |line, processors| job(line).workers(processors, true);
     assert_eq!([1, 2, 3, 64].map(|processors| workers("/usr", processors)), [2, 2, 3, 3]);
+    assert_eq!([1, 64].map(|processors| job("/usr").workers(processors, false)), [4, 4]);
     assert_eq!([1, 64].map(|processors| workers("--compress zstd /usr", processors)), [6, 6]);
     assert_eq!([1, 64].map(|processors| workers("--compress zstd --workers 1 /usr", processors)), [1, 1]);
 }

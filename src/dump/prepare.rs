@@ -152,8 +152,9 @@ pub fn start(
             .inspect_err(discard)?;
     }
     let held = target.held.take();
+    let disk = OpenDisk::new(target);
     let started = Started {
-        workers: job.workers(host::processors()),
+        workers: job.workers(host::processors(), disk.uncached.is_none()),
         clock,
         tty,
         excluded_inodes,
@@ -164,7 +165,7 @@ pub fn start(
         job,
     };
     let kept = Kept { record, commands, table, has_others, claimed, held };
-    Ok(Prepared { started, disk: OpenDisk::new(target), kept, operator })
+    Ok(Prepared { started, disk, kept, operator })
 }
 
 /// The table for the process that opens outputs, with what was opened or made.

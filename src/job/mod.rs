@@ -84,6 +84,8 @@ const WORKERS: usize = 3;
 const FEWEST: usize = 2;
 /// Workers that compress: while some wait for their turn, the others keep the processors busy.
 const COMPRESSING: u8 = 6;
+/// The same where the disk is read past the page cache.
+const UNCACHED: u8 = 4;
 
 /// What of the file system is dumped. Paths are as on the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -122,9 +124,11 @@ impl Job {
 
     /// Processes that read the disk, where so many processors run them: as many, as far as that is sensible. With two processors a
     /// third worker has to wait for one whenever its turn comes, and the whole ring with it.
-    pub fn workers(&self, processors: usize) -> u8 {
+    /// Past the page cache they wait for the disk: there more are of use than there are processors.
+    pub fn workers(&self, processors: usize, is_cached: bool) -> u8 {
         self.workers.unwrap_or(match self.compress {
             Some(_) => COMPRESSING,
+            None if !is_cached => UNCACHED,
             None => processors.clamp(FEWEST, WORKERS) as u8,
         })
     }

@@ -117,3 +117,69 @@ fn read_alone(
         done += blocks;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::{Geometry, Uncached};
+    use proptest::prelude::*;
+    use std::os::fd::AsFd;
+
+    /// Bytes of the disk, of which the file system has all but the last.
+    const MEDIA: u64 = 6 << 20;
+    const RECORD: u32 = 64;
+
+    fn disk_file() -> std::fs::File {
+        static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("capdump-read-{}-{number}", std::process::id()));
+        let words = (0..MEDIA / 8).flat_map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15)).to_ne_bytes());
+        std::fs::write(&path, words.collect::<Vec<u8>>()).unwrap();
+        let file = std::fs::File::open(&path).unwrap();
+        std::fs::remove_file(path).unwrap();
+        file
+    }
+
+    /// What a chunk is filled with, and the faults.
+    fn read(disk: &Disk<'_>, extents: &[Extent], blocks: usize) -> (Vec<u8>, Vec<(u32, Fault)>) {
+        let (mut reader, mut chunk, mut faults) = (Reader::default(), vec![7; blocks * TP_BSIZE], Vec::new());
+        reader.extents().extend_from_slice(extents);
+        reader.read(disk, &mut chunk, RECORD, &mut |record, fault| faults.push((record, fault)));
+        (chunk, faults)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 48 }))]
+        #[test]
+        fn past_the_cache_the_same_is_read(
+            pieces in prop::collection::vec((0_u64..MEDIA / 512, 1_u32..40, 0_u32..3), 1..200),
+            base in 0_u64..3,
+            unit in 0_usize..3,
+            missing in 0_u64..20,
+        ) {
+            let unit = [1, 512, 4096][unit];
+            let mut extents = Vec::new();
+            let (mut at, mut end) = (0, 0);
+            for (place, blocks, next_to) in pieces {
+                let offset = if next_to == 0 { end } else { place * 512 };
+                at += next_to;
+                extents.push(Extent { offset: ByteOffset(offset), at, blocks });
+                at += blocks;
+                end = offset + u64::from(blocks) * TP_BSIZE as u64;
+            }
+            let file = disk_file();
+            let geometry = Geometry {
+                fragment: 4096,
+                unit: 512,
+                end: MEDIA - base * 512 + missing * 4096,
+                media: MEDIA - base * 512,
+                sector: unit,
+                base: base * 512,
+            };
+            let cached = Disk { fd: file.as_fd(), uncached: None, geometry: Geometry { sector: 1, ..geometry } };
+            let uncached = Disk { uncached: Some(Uncached { fd: file.as_fd(), unit }), geometry, ..cached };
+            let blocks = at.next_multiple_of(RECORD) as usize;
+            prop_assert_eq!(read(&uncached, &extents, blocks), read(&cached, &extents, blocks));
+        }
+    }
+}
