@@ -72,13 +72,14 @@ fn merging(c: &mut Criterion) {
     let extents: Vec<Extent> = (0..256u32)
         .map(|n| Extent { offset: ByteOffset(u64::from(n * 37 % 256) * 16384), at: n * 8, blocks: 8 })
         .collect();
+    let limits = merge::Limits { gap: 32 << 10, bytes: usize::MAX };
     let mut group = c.benchmark_group("merge");
     group.throughput(Throughput::Elements(extents.len() as u64));
     group.bench_function("plan", |b| {
         let mut reads = Vec::new();
         b.iter_batched_ref(
             || extents.clone(),
-            |list| merge::plan(list, &mut reads, usize::MAX),
+            |list| merge::plan(list, &mut reads, limits),
             BatchSize::SmallInput,
         );
     });

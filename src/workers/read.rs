@@ -5,10 +5,14 @@ use crate::disk::{Disk, Fault};
 use crate::os::disk::Scatter;
 use crate::workers::Extent;
 use crate::workers::merge;
-use crate::workers::merge::Read;
-use crate::workers::staging::{MOST_MERGED, Staging};
+use crate::workers::merge::{Limits, Read};
+use crate::workers::staging;
+use crate::workers::staging::Staging;
 use dumpstream::TP_BSIZE;
 use ufs::ByteOffset;
+
+/// Out of the page cache a system call costs as much as copying so many bytes, or more.
+const CACHED: Limits = Limits { gap: 128 << 10, bytes: usize::MAX };
 
 /// Reads the extents of chunks; keeps its memory from one to the next.
 pub struct Reader {
@@ -21,7 +25,7 @@ pub struct Reader {
 
 impl Default for Reader {
     fn default() -> Reader {
-        let scatter = Scatter::new(merge::MOST_GAP as usize);
+        let scatter = Scatter::new(CACHED.gap as usize);
         let staging = Staging::default();
         Reader { extents: Vec::new(), reads: Vec::new(), failed: Vec::new(), scatter, staging }
     }
@@ -48,12 +52,12 @@ impl Reader {
         self.failed.clear();
         match &disk.uncached {
             Some(uncached) => {
-                merge::plan(&mut self.extents, &mut self.reads, MOST_MERGED);
+                merge::plan(&mut self.extents, &mut self.reads, staging::LIMITS);
                 let what = (&*self.extents, &*self.reads);
                 self.staging.read(disk, uncached, buffer, what, &mut self.failed);
             }
             None => {
-                merge::plan(&mut self.extents, &mut self.reads, usize::MAX);
+                merge::plan(&mut self.extents, &mut self.reads, CACHED);
                 self.read_cached(disk, buffer);
             }
         }

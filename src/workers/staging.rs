@@ -7,7 +7,7 @@
 use crate::disk::{Disk, Uncached};
 use crate::os::aio::{Batch, Request};
 use crate::workers::Extent;
-use crate::workers::merge::Read;
+use crate::workers::merge::{Limits, Read};
 use ufs::Buffer;
 
 /// Bytes of the buffer, unless one read needs more.
@@ -16,8 +16,9 @@ const STAGING: usize = 2 << 20;
 /// Bytes of one request: what disks take at once (`maxphys` of FreeBSD, where it is not less).
 const LONGEST: usize = 1 << 20;
 
-/// Bytes that merged reads have at most, so that they are one request when they are rounded out.
-pub const MOST_MERGED: usize = LONGEST - (16 << 10);
+/// A read is one request when it is rounded out. With many under way another request costs a disk less than 8 KiB do: such a gap is mostly
+/// what the last fragments of a file have unused.
+pub const LIMITS: Limits = Limits { gap: 8 << 10, bytes: LONGEST - (16 << 10) };
 
 /// The two memories of a request.
 const CHUNK: usize = 0;
