@@ -9,6 +9,7 @@ pub mod last_dumps;
 pub mod limits;
 mod locate;
 mod losses;
+mod mappers;
 pub mod operand;
 mod partition;
 pub mod passes;

@@ -6,9 +6,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::compress;
+use crate::disk::Disk;
 use crate::dump::console::Console;
 use crate::dump::limits::limit_planner;
 use crate::dump::locate;
+use crate::dump::mappers::Mappers;
 use crate::dump::passes;
 use crate::dump::passes::{Criteria, Maps, MarkDirs, MarkFiles, Notice, Select, Stream};
 use crate::dump::prepare::{OpenDisk, Started};
@@ -98,7 +100,7 @@ fn dump(started: &Started, disk: &OpenDisk, console: &Console<'_>, monitor: &Out
     };
 
     errors.watch(source);
-    let passes = Passes { started, disk, console, questions, errors, fs: &fs };
+    let passes = Passes { started, disk, console, questions, errors, fs: &fs, source: &source };
     let Some(mapped) = passes.map(&mut queue)? else { return Ok(exit::STARTUP) };
     let map_blocks = i64::from(mapped.maps.used.tape_blocks());
     let estimate = estimate(job, mapped.tape_blocks, map_blocks);
@@ -154,6 +156,7 @@ struct Passes<'a> {
     questions: &'a Questions<'a>,
     errors: &'a ReadErrors<'a>,
     fs: &'a FileSystem<Source<'a>>,
+    source: &'a Disk<'a>,
 }
 
 impl Passes<'_> {
@@ -173,7 +176,7 @@ impl Passes<'_> {
         };
         self.begin(1, Message::MappingFiles);
         let mut files = MarkFiles::new(fs.superblock(), criteria);
-        self.to_the_end(queue, || files.step(fs, &mut notify))?;
+        self.mark_files(queue, &mut files, criteria, &mut notify)?;
         let MarkFiles { mut maps, mut tape_blocks, directory_skipped, .. } = files;
         let names = (&job.selection, self.started.excluded_inodes.as_slice());
         let mount_point = self.disk.mount_point.as_deref();
@@ -194,6 +197,35 @@ impl Passes<'_> {
         Ok(Some(Mapped { maps, tape_blocks, lossy }))
     }
 
+    /// Pass I.
+    fn mark_files(
+        &self,
+        queue: &mut EventQueue,
+        files: &mut MarkFiles,
+        criteria: Criteria,
+        notify: &mut dyn FnMut(Notice),
+    ) -> Result<(), Stop> {
+        let fs = self.fs;
+        let mappers =
+            Mappers::start(fs.superblock(), self.source, criteria, self.started.workers.into(), queue)?;
+        let Some((ours, mut mappers)) = mappers else {
+            return self.to_the_end(queue, || files.step(fs, notify));
+        };
+        let mut events = Vec::new();
+        files.share(ours);
+        self.to_the_end_with(queue, || files.map_next(fs, notify), &mut |event| mappers.take(event))?;
+        while !mappers.have_ended() {
+            queue.wait(&mut events, None)?;
+            events.iter().for_each(|event| mappers.take(event));
+            self.take_signals(&events)?;
+        }
+        for groups in mappers.merge(files) {
+            files.share(groups);
+            self.to_the_end(queue, || files.map_next(fs, notify))?;
+        }
+        files.complete(notify).map_err(|error| self.errors.stop(error))
+    }
+
     fn begin(&self, pass: u8, message: Message<'_>) {
         set_title(&pass_title(&self.disk.name, pass));
         self.console.say(message);
@@ -204,15 +236,31 @@ impl Passes<'_> {
     fn to_the_end(
         &self,
         queue: &mut EventQueue,
+        step: impl FnMut() -> Result<bool, passes::Error>,
+    ) -> Result<(), Stop> {
+        self.to_the_end_with(queue, step, &mut |_| {})
+    }
+
+    /// The same; other events go to `take`.
+    fn to_the_end_with(
+        &self,
+        queue: &mut EventQueue,
         mut step: impl FnMut() -> Result<bool, passes::Error>,
+        take: &mut dyn FnMut(&Event),
     ) -> Result<(), Stop> {
         let mut events = Vec::new();
         while step().map_err(|error| self.errors.stop(error))? {
             queue.wait(&mut events, Some(Duration::ZERO))?;
-            if events.contains(&Event::Readable { key: SIGNALS }) {
-                self.questions.take_signals()?;
-            }
+            events.iter().for_each(&mut *take);
+            self.take_signals(&events)?;
         }
         Ok(())
+    }
+
+    fn take_signals(&self, events: &[Event]) -> Result<(), Stop> {
+        match events.contains(&Event::Readable { key: SIGNALS }) {
+            true => self.questions.take_signals(),
+            false => Ok(()),
+        }
     }
 }

@@ -36,6 +36,7 @@ mod kills;
 mod levels;
 mod linux;
 mod list;
+mod mappers;
 mod messages;
 mod partitions;
 mod process_table;

@@ -46,6 +46,11 @@ impl InodeMap {
         }
     }
 
+    /// The words of the map, as [`InodeMap::insert_word`] counts them.
+    pub fn words(&self) -> &[u64] {
+        &self.words
+    }
+
     /// The word and the bit in it that stand for `ino`, which is not 0.
     #[inline]
     pub fn place_of(ino: Ino) -> (usize, u64) {

@@ -29,14 +29,15 @@ pub(super) struct GroupsAhead {
 }
 
 impl GroupsAhead {
-    /// Announces more, if enough of what was announced has been read. `inodes` says how many of a group's inodes will be.
+    /// Announces more of the groups from the current one up to `end`, if enough of what was announced has been read. `inodes` says how many of a group's inodes will be.
     pub fn advance<R: ReadAt>(
         &mut self,
         fs: &FileSystem<R>,
-        current: u32,
+        (current, end): (u32, u32),
         inodes: impl Fn(&CylinderGroup) -> Option<u32>,
     ) {
-        let end = fs.superblock().ncg.min(current.saturating_add(GROUPS));
+        (self.header, self.group) = (self.header.max(current), self.group.max(current));
+        let end = end.min(current.saturating_add(GROUPS));
         while self.header < end {
             fs.announce_group(self.header);
             self.header += 1;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Pass I: examines every inode; finds those to dump, and the directories.
 
+use std::ops::Range;
+
 use crate::dump::passes::ahead::GroupsAhead;
 use crate::dump::passes::{Criteria, Error, Maps, Notice, estimate, sound};
 use dumpstream::InodeMap;
@@ -17,7 +19,9 @@ const MOST_NAMED: u64 = 32;
 /// Pass I under way. Each [`step`](MarkFiles::step) maps one cylinder group.
 pub struct MarkFiles {
     criteria: Criteria,
+    /// The next group, and the one behind the last of this share.
     group: u32,
+    end: u32,
     ahead: GroupsAhead,
     buffer: Buffer,
     /// The maps so far.
@@ -36,6 +40,7 @@ impl MarkFiles {
         MarkFiles {
             criteria,
             group: 0,
+            end: sb.ncg,
             ahead: GroupsAhead::default(),
             buffer: Buffer::default(),
             maps: Maps::new(sb.max_inodes()),
@@ -45,24 +50,57 @@ impl MarkFiles {
         }
     }
 
-    /// Maps the next cylinder group; false when there is none left.
+    /// From now on maps these groups only, until there is another share.
+    pub fn share(&mut self, groups: Range<u32>) {
+        (self.group, self.end) = (groups.start, groups.end);
+        self.ahead = GroupsAhead::default();
+    }
+
+    /// Inodes with a wrong check hash so far.
+    pub fn wrong_hashes(&self) -> u64 {
+        self.wrong_hashes
+    }
+
+    /// Maps the next cylinder group; false when there is none left, and pass I is complete.
     ///
-    /// Errors: the disk cannot be read; with soft updates, a group without its magic number; no root directory.
+    /// Errors: as [`MarkFiles::map_next`] and [`MarkFiles::complete`].
     pub fn step<R: ReadAt>(
         &mut self,
         fs: &FileSystem<R>,
         notify: &mut dyn FnMut(Notice),
     ) -> Result<bool, Error> {
+        let more = self.map_next(fs, notify)?;
+        if !more {
+            self.complete(notify)?;
+        }
+        Ok(more)
+    }
+
+    /// Completes pass I when all groups are mapped.
+    ///
+    /// Errors: no root directory.
+    pub fn complete(&mut self, notify: &mut dyn FnMut(Notice)) -> Result<(), Error> {
+        if let Some(count) = self.wrong_hashes.checked_sub(MOST_NAMED).filter(|&count| count > 0) {
+            notify(Notice::Warning(Warning::MoreInodeHashes { count }));
+        }
+        if !self.maps.dirs.contains(Ino::ROOT) {
+            return Err(Error::NoRoot);
+        }
+        // Restore gets very upset if the root is not dumped.
+        self.maps.dump.insert(Ino::ROOT);
+        Ok(())
+    }
+
+    /// Maps the next cylinder group of this share; false when there is none left.
+    ///
+    /// Errors: the disk cannot be read; with soft updates, a group without its magic number.
+    pub fn map_next<R: ReadAt>(
+        &mut self,
+        fs: &FileSystem<R>,
+        notify: &mut dyn FnMut(Notice),
+    ) -> Result<bool, Error> {
         let sb = fs.superblock();
-        if self.group >= sb.ncg {
-            if let Some(count) = self.wrong_hashes.checked_sub(MOST_NAMED).filter(|&count| count > 0) {
-                notify(Notice::Warning(Warning::MoreInodeHashes { count }));
-            }
-            if !self.maps.dirs.contains(Ino::ROOT) {
-                return Err(Error::NoRoot);
-            }
-            // Restore gets very upset if the root is not dumped.
-            self.maps.dump.insert(Ino::ROOT);
+        if self.group >= self.end {
             return Ok(false);
         }
         let group = self.group;
@@ -107,8 +145,8 @@ impl MarkFiles {
     }
 
     fn announce<R: ReadAt>(&mut self, fs: &FileSystem<R>) {
-        let current = self.group - 1;
-        self.ahead.advance(fs, current, |cg| initialised_inodes(fs.superblock(), cg.cg, cg).ok());
+        let groups = (self.group - 1, self.end);
+        self.ahead.advance(fs, groups, |cg| initialised_inodes(fs.superblock(), cg.cg, cg).ok());
     }
 
     /// Reports inodes whose check hash is wrong. They are dumped all the same.
