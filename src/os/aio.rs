@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use ufs::Buffer;
 
 /// Most reads of a batch, and most others, that are under way. FreeBSD's limits (vfs.aio) are 256 for a process, and 1024 for all.
-const MOST: usize = 64;
+const MOST: usize = 128;
 const MOST_OWNED: usize = 256;
 
 /// A read to be started: for the halves.

@@ -10,8 +10,8 @@ use crate::workers::Extent;
 use crate::workers::merge::{Limits, Read};
 use ufs::Buffer;
 
-/// Bytes of the buffer, unless one read needs more.
-const STAGING: usize = 2 << 20;
+/// Bytes of the buffer, unless one read needs more: a chunk, and gaps.
+const STAGING: usize = 5 << 19;
 
 /// Bytes of one request: what disks take at once (`maxphys` of FreeBSD, where it is not less).
 const LONGEST: usize = 1 << 20;

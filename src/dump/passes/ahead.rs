@@ -130,6 +130,10 @@ impl DirectoriesAhead {
                 more.push(ino);
                 from = u64::from(ino.0) + 1;
             }
+            if more.is_empty() {
+                // Nothing is searched again.
+                self.next = u64::MAX;
+            }
             more.truncate(fs.announce_inodes(&more));
             if let Some(last) = more.last() {
                 self.next = u64::from(last.0) + 1;
