@@ -64,7 +64,7 @@ pub fn kind_of_path(path: &Path) -> io::Result<Kind> {
     Ok(kind_of(&stat(path)?))
 }
 
-pub(super) fn kind_of(stat: &FileStat) -> Kind {
+fn kind_of(stat: &FileStat) -> Kind {
     match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
         SFlag::S_IFREG => Kind::Regular,
         SFlag::S_IFBLK => Kind::Block,

@@ -2,9 +2,9 @@
 //! Sizes and file flags of disks, with the ioctls of GEOM.
 
 use crate::os::check;
-use crate::os::disk::{Kind, Uncached, kind_of};
+use crate::os::disk::{Kind, Uncached, kind};
 use capdump_sys::geom::{g_mediasize, g_sectorsize};
-use nix::sys::stat::{FileStat, fstat};
+use nix::sys::stat::FileStat;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -33,13 +33,10 @@ const SF_SNAPSHOT: u64 = 0x0020_0000;
 /// Nothing: disks are not cached.
 pub fn forget(_fd: BorrowedFd<'_>, _offset: u64, _length: usize) {}
 
-/// No disk is cached. A snapshot is, but each of its blocks is read when its turn comes, unless several are under way.
+/// No disk is cached. Files are, snapshots too: several reads of a file under way take longer than one after the other, as the file system
+/// then reads no clusters ahead.
 pub fn open_uncached(fd: BorrowedFd<'_>) -> Option<Uncached> {
-    let stat = fstat(fd).ok()?;
-    let unit = match kind_of(&stat) {
-        Kind::Character | Kind::Block => sector_size(fd).ok()?,
-        Kind::Regular if is_snapshot(&stat) => 1,
-        _ => return None,
-    };
+    let is_disk = matches!(kind(fd), Ok(Kind::Character | Kind::Block));
+    let unit = sector_size(fd).ok().filter(|_| is_disk)?;
     Some(Uncached { fd: None, unit })
 }
