@@ -105,7 +105,7 @@ pub fn run() -> ExitCode {
         }
         Ok(Request::Read(reading)) => ExitCode::from(inspect::run(&reading, operator, inherited)),
         Ok(Request::Help) => print(&cli::help(operator::columns()), &mut operator),
-        Ok(Request::Print(text)) => print(&text, &mut operator),
+        Ok(Request::Print(text)) => print(text, &mut operator),
         Ok(Request::LastDumps { only_due, dumpdates }) => match clock(&mut operator) {
             Some(clock) => {
                 os::time::warm_up();

@@ -4,8 +4,8 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use crate::cli::Request;
 use crate::cli::error::StartError;
+use crate::cli::request::Request;
 use crate::cli::values::{number, small};
 use crate::compress::Level;
 use crate::job::{Job, Limit, MOST_LABEL, Output, ProgressStyle, Selection, Since};

@@ -5,10 +5,10 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use crate::cli::Request;
 use crate::cli::destination;
 use crate::cli::draft::{Draft, TENTHS_PER_FOOT};
 use crate::cli::error::StartError;
+use crate::cli::request::Request;
 use crate::compress;
 use crate::job::{Job, Limit, Names, Output, ProgressStyle, Purpose, Reading, Remote, Since, Tape};
 

@@ -3,9 +3,9 @@
 
 use std::ffi::OsStr;
 
-use crate::cli::Request;
 use crate::cli::draft::Draft;
 use crate::cli::error::StartError;
+use crate::cli::request::Request;
 use crate::cli::values::number;
 
 /// One option.

@@ -17,7 +17,6 @@ pub fn command() -> Command {
         .into_iter()
         .flat_map(|(heading, flags)| flags.iter().map(move |flag| arg(flag).help_heading(heading)));
     Command::new("capdump")
-        .version(env!("CARGO_PKG_VERSION"))
         .about("Back up UFS file systems in the format read by restore(8)")
         .override_usage(USAGE)
         .no_binary_name(true)
@@ -35,11 +34,6 @@ pub fn command() -> Command {
 /// The text of `--help`, wrapped at so many columns.
 pub fn help(columns: u16) -> String {
     command().term_width(columns.into()).render_help().to_string()
-}
-
-/// The text of `--version`.
-pub fn version() -> String {
-    command().render_version()
 }
 
 fn arg(flag: &Flag) -> Arg {

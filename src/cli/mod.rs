@@ -13,40 +13,20 @@ mod flag;
 mod help;
 mod hint;
 mod letters;
+mod request;
 mod table;
 mod values;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-
-use crate::job::{Job, Reading};
+use std::path::Path;
 
 use args::Args;
 use draft::Draft;
 use dumpstream::escape;
 pub use error::StartError;
 pub use help::{command, help};
-
-/// What the command line asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
-    /// Make a dump.
-    Dump(Box<Job>),
-    /// Read a dump.
-    Read(Reading),
-    /// Print the listing of `-W`, or with `only_due` that of `-w`.
-    LastDumps {
-        /// List only the file systems that are due.
-        only_due: bool,
-        /// The dumpdates file.
-        dumpdates: PathBuf,
-    },
-    /// Print `help`.
-    Help,
-    /// Print this text (`--version`).
-    Print(String),
-}
+pub use request::Request;
 
 /// Reads a command line. `args` is without the program's name, `tape` is the environment's `TAPE`,
 /// and `parse_date` turns ctime(3)'s form into seconds since 1970, in the local time zone.

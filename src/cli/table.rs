@@ -2,10 +2,9 @@
 //! The table of options, each once, from which the command line is read, `--help` and the completions are made, and the manual
 //! is checked.
 
-use crate::cli::Request;
 use crate::cli::draft::{Draft, LONGEST_AUTOLOAD, MOST_SECTOR, TENTHS_PER_FOOT};
 use crate::cli::flag::{Action, Completion, Flag};
-use crate::cli::help;
+use crate::cli::request::Request;
 use crate::cli::values::small;
 
 use Action::{Digit, End, Number, Parse, Set, Take};
@@ -34,6 +33,9 @@ const fn choice(
 ) -> Flag {
     Flag { completion: Completion::OneOf(values), ..value(name, value_name, help, action) }
 }
+
+/// The text of `--version`.
+const VERSION: &str = concat!("capdump ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// The headings of `--help` with their options, in its order.
 pub static HEADINGS: [(&str, &[Flag]); 6] = [
@@ -247,7 +249,7 @@ static OTHER: &[Flag] = &[
     flag("help", "print this help and exit", End(|_| Ok(Request::Help))),
     Flag {
         letter: Some(b'V'),
-        ..flag("version", "print the version and exit", End(|_| Ok(Request::Print(help::version()))))
+        ..flag("version", "print the version and exit", End(|_| Ok(Request::Print(VERSION))))
     },
 ];
 

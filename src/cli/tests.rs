@@ -3,7 +3,7 @@
 
 use crate::cli::*;
 use crate::compress::Level;
-use crate::job::{Limit, Names, Output, ProgressStyle, Remote, Selection, Since, Tape};
+use crate::job::{Job, Limit, Names, Output, ProgressStyle, Remote, Selection, Since, Tape};
 
 /// A date for "good", a date before 1970 for "old", none for anything else.
 fn date(text: &str) -> Option<i64> {
@@ -348,7 +348,7 @@ fn help_and_version() {
     for option in ["-W ", "--workers <N>", "-T <date>", "--version", "[filesystem]..."] {
         assert!(help.contains(option), "{option} is not in\n{help}");
     }
-    let version = Request::Print(format!("capdump {}\n", env!("CARGO_PKG_VERSION")));
+    let version = Request::Print(concat!("capdump ", env!("CARGO_PKG_VERSION"), "\n"));
     assert_eq!(request("-0 --version"), Ok(version.clone()));
     assert_eq!(request("-V"), Ok(version));
 }
