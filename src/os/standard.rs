@@ -6,6 +6,7 @@
 //! direction, as the C library does for set-user-ID programs. The numbers 0 to 2 are taken then, so that no other file of the program
 //! gets one of them, and what is read or written there fails with `EBADF`, as it does with a closed descriptor.
 
+use crate::os::retry;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -74,7 +75,7 @@ impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let stdout = io::stdout();
         let fd: BorrowedFd<'_> = stdout.as_fd();
-        crate::os::output::write(fd, bytes)
+        retry(|| Ok(nix::unistd::write(fd, bytes)?))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -10,14 +10,10 @@ use crate::os::sandbox::{Entered, Ioctl, Right, Role};
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus, Scope,
 };
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, SeccompRule, TargetArch};
-use std::collections::BTreeMap;
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// The rules of one filter: for each call, the conditions under which it matches; none means always.
-pub type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 /// Whether this process, or the one it was forked from, is under Landlock and the first filter. A second time would
 /// need calls that the sandbox refuses.

@@ -3,13 +3,16 @@
 
 use crate::os::linux::output::{PIPE_BYTES_UNREAD, SOCKET_BYTES_UNREAD};
 use crate::os::linux::process::FORK_FLAGS;
-use crate::os::linux::sandbox::Rules;
 use crate::os::linux::tape::{MTIOCGET, MTIOCPOS, MTIOCTOP};
 use crate::os::sandbox::Role;
 use libc::c_long;
 use seccompiler::SeccompCmpArgLen::{Dword, Qword};
 use seccompiler::SeccompCmpOp::{Eq, MaskedEq};
 use seccompiler::{BackendError, SeccompCondition, SeccompRule};
+use std::collections::BTreeMap;
+
+/// The rules of one filter: for each call, the conditions under which it matches; none means always.
+pub type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 /// What every role needs: descriptors that are open, memory without a file, signals, its own end.
 ///
