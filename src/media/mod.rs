@@ -7,9 +7,11 @@ mod remote;
 pub mod rmt;
 mod stream;
 mod write;
+mod writer;
 
 pub use packed::{write_bytes, write_frame};
-pub use write::{Descriptor, Until, Written, write_chunk};
+pub use write::write_chunk;
+pub use writer::{Descriptor, Until, Written};
 
 /// How a medium is written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

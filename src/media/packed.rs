@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::media::Kind;
 use crate::media::stream::write_stream;
-use crate::media::write::{Writer, Written, errno_of, write_whole};
+use crate::media::writer::{Writer, Written, errno_of, write_whole};
 
 /// Zeros are written in pieces of so many bytes.
 const ZEROS: [u8; 4096] = [0; 4096];

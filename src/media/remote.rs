@@ -8,7 +8,7 @@ use std::io;
 
 use crate::media::rmt;
 use crate::media::rmt::{Answers, Replies};
-use crate::media::write::{Until, Writer, Written, errno_of};
+use crate::media::writer::{Until, Writer, Written, errno_of};
 
 /// A remote tape that a chunk's records are sent to.
 pub(super) struct RemoteTape<'a, W> {

@@ -2,7 +2,7 @@
 //! Writes a chunk to a pipe, a socket or a device, and detects that the reader of a pipe exits before it has read the chunk.
 
 use crate::media::Kind;
-use crate::media::write::{Writer, Written, ended, errno_of, write_whole};
+use crate::media::writer::{Writer, Written, ended, errno_of, write_whole};
 
 /// Writes `bytes`, records of `record` bytes each, of which a reader does not need the last `padding`.
 ///
