@@ -6,8 +6,7 @@ use std::rc::Rc;
 
 use crate::dump::passes::directory::{In, Tree};
 use crate::dump::passes::segment::{Blocks, tape_blocks_of};
-use crate::dump::passes::stream::Step;
-use crate::dump::passes::{Error, Notice};
+use crate::dump::passes::{Error, Notice, Step};
 use dumpstream::{Block, Header, RecordType};
 use dumpstream::{TP_BSIZE, TP_NINDIR};
 use ufs::Buffer;

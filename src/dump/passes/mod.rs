@@ -19,8 +19,9 @@ mod select;
 mod stream;
 
 use std::fmt;
+use std::rc::Rc;
 
-use dumpstream::InodeMap;
+use dumpstream::{Block, InodeMap};
 use ufs::{self, DirDamage};
 use ufs::{ByteOffset, Ino};
 
@@ -28,7 +29,7 @@ pub use mark::MarkFiles;
 pub use mark_dirs::MarkDirs;
 pub use names::{NotFound, find};
 pub use select::{Select, Wanted};
-pub use stream::{Step, Stream, WhichMap};
+pub use stream::Stream;
 
 /// Flag `UF_NODUMP` (sys/stat.h): the file is not to be dumped.
 const UF_NODUMP: u32 = 0x0000_0001;
@@ -72,6 +73,45 @@ impl Maps {
         let empty = InodeMap::new(max_inodes);
         Maps { used: empty.clone(), dirs: empty.clone(), dump: empty }
     }
+}
+
+/// What comes next on the tape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The header that [`Stream::header`] gives.
+    Header,
+    /// Tape blocks that stand at `offset` on the disk.
+    Data {
+        /// Where they stand.
+        offset: ByteOffset,
+        /// How many they are.
+        blocks: u32,
+    },
+    /// Tape blocks of zeros: their address was invalid, which has been reported.
+    Lost {
+        /// How many they are.
+        blocks: u32,
+    },
+    /// A tape block that is at hand: the text of a short symbolic link, or data put into the host's byte order.
+    Bytes(Rc<Block>),
+    /// A tape block of a map.
+    Map {
+        /// Which map.
+        map: WhichMap,
+        /// Which tape block of it.
+        index: u32,
+    },
+    /// Nothing but `TS_END` headers, as [`Stream::header`] gives them.
+    End,
+}
+
+/// A map that goes to tape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhichMap {
+    /// `TS_CLRI`: inodes in use.
+    Used,
+    /// `TS_BITS`: inodes on this dump.
+    Dump,
 }
 
 /// A message to the operator; the dump continues.

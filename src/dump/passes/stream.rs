@@ -9,50 +9,11 @@ use crate::dump::passes::ahead::DirectoriesAhead;
 use crate::dump::passes::directory;
 use crate::dump::passes::directory::Tree;
 use crate::dump::passes::file::{File, Room};
-use crate::dump::passes::{Error, Maps, Notice, SF_SNAPSHOT, sound};
+use crate::dump::passes::{Error, Maps, Notice, SF_SNAPSHOT, Step, WhichMap, sound};
 use dumpstream::TP_BSIZE;
-use dumpstream::{Block, DAMAGED, Header, InodeFields, RecordType};
+use dumpstream::{DAMAGED, Header, InodeFields, RecordType};
+use ufs::Ino;
 use ufs::{self, Attributes, Dinode, FileSize, FileSystem, FileType, ReadAt, Repairer};
-use ufs::{ByteOffset, Ino};
-
-/// What comes next on the tape.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// The header that [`Stream::header`] gives.
-    Header,
-    /// Tape blocks that stand at `offset` on the disk.
-    Data {
-        /// Where they stand.
-        offset: ByteOffset,
-        /// How many they are.
-        blocks: u32,
-    },
-    /// Tape blocks of zeros: their address was invalid, which has been reported.
-    Lost {
-        /// How many they are.
-        blocks: u32,
-    },
-    /// A tape block that is at hand: the text of a short symbolic link, or data put into the host's byte order.
-    Bytes(Rc<Block>),
-    /// A tape block of a map.
-    Map {
-        /// Which map.
-        map: WhichMap,
-        /// Which tape block of it.
-        index: u32,
-    },
-    /// Nothing but `TS_END` headers, as [`Stream::header`] gives them.
-    End,
-}
-
-/// A map that goes to tape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WhichMap {
-    /// `TS_CLRI`: inodes in use.
-    Used,
-    /// `TS_BITS`: inodes on this dump.
-    Dump,
-}
 
 /// The part of the stream that is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
