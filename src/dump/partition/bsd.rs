@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The label of disklabel(8) (`struct disklabel`: sys/disk/bsd.h), on a whole disk or in a slice.
 
-use crate::dump::partition::{Place, SECTORS, read};
+use crate::dump::partition::sectors::{Place, SECTORS, read};
 use ufs::{ByteOrder, ReadAt};
 
 /// Both magic numbers of a label (`BSD_MAGIC`).

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The GUID partition table (`struct gpt_hdr`, `struct gpt_ent`: sys/disk/gpt.h).
 
-use crate::dump::partition::{Place, SECTORS, le32, le64, read};
+use crate::dump::partition::sectors::{Place, SECTORS, le32, le64, read};
 use ufs::ReadAt;
 
 /// What the header, in the second sector, begins with.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The master boot record: four slices, and a chain of further slices in an extended one.
 
-use crate::dump::partition::{Place, SECTORS, le16, le32, read};
+use crate::dump::partition::sectors::{Place, SECTORS, le16, le32, read};
 use ufs::ReadAt;
 
 /// The four entries, of 16 bytes each (`DOSPARTOFF`, sys/disk/mbr.h), and the magic number behind them.

@@ -7,15 +7,14 @@
 mod bsd;
 mod gpt;
 mod mbr;
+mod sectors;
 mod sun;
 
 use std::fmt;
 
+use sectors::Place;
 use ufs::ByteOffset;
 use ufs::{self, ReadAt, ReadError, Superblock};
-
-/// Bytes of the sectors that tables count in: those of nearly all disks.
-const SECTORS: [u64; 2] = [512, 4096];
 
 /// Places that are looked at for a file system, at most.
 const MOST_PLACES: usize = 512;
@@ -62,15 +61,6 @@ pub struct Tables {
     pub scheme: Scheme,
     /// The partitions that hold UFS, in the order of the tables.
     pub partitions: Vec<Partition>,
-}
-
-/// A place that a table names: not checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
-    name: String,
-    /// Where it may begin, in bytes, in the order to look: tables do not say from where they count.
-    starts: Vec<u64>,
-    bytes: u64,
 }
 
 /// A part of a disk, as a disk.
@@ -169,35 +159,6 @@ impl<R: ReadAt + ?Sized> Search<'_, R> {
         }
         ufs
     }
-}
-
-/// The sector of `bytes` bytes at `offset`, if it can be read.
-fn read(disk: &(impl ReadAt + ?Sized), offset: u64, bytes: usize) -> Option<Vec<u8>> {
-    // Whole sectors of 4096 bytes are read, so that any disk can.
-    let base = offset / 4096 * 4096;
-    let skip = usize::try_from(offset - base).ok()?;
-    let mut whole = vec![0; (skip + bytes).next_multiple_of(4096)];
-    if disk.read_at(ByteOffset(base), &mut whole).is_err() {
-        // The end of an image.
-        whole.truncate((skip + bytes).next_multiple_of(512));
-        disk.read_at(ByteOffset(base), &mut whole).ok()?;
-    }
-    whole.get(skip..skip + bytes).map(<[u8]>::to_vec)
-}
-
-/// A number of 16 bits in little-endian order.
-fn le16(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
-/// A number of 32 bits in little-endian order.
-fn le32(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
-/// A number of 64 bits in little-endian order.
-fn le64(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
 #[cfg(test)]

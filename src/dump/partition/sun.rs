@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The label of SunOS and Solaris on SPARC (`struct sun_disklabel`: sys/sun_disklabel.h): eight partitions in cylinders.
 
-use crate::dump::partition::{Place, read};
+use crate::dump::partition::sectors::{Place, read};
 use ufs::ReadAt;
 
 /// Where the fields are, which are in big-endian order.
