@@ -3,8 +3,9 @@
 
 use super::error::Error;
 use super::fields::index;
+use super::locate::is_magic;
 use super::read::ReadAt;
-use super::superblock::{Superblock, is_magic};
+use super::superblock::Superblock;
 use crate::Buffer;
 use crate::ByteOffset;
 

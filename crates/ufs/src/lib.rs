@@ -45,6 +45,7 @@ mod fields;
 mod filesystem;
 mod foreign;
 mod geometry;
+mod locate;
 mod part;
 mod read;
 mod shape;
