@@ -4,6 +4,7 @@
 mod ahead;
 pub mod clock;
 mod console;
+mod context;
 mod dead_disk;
 pub mod last_dumps;
 pub mod limits;

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::compress;
-use crate::disk::Disk;
 use crate::dump::console::Console;
+use crate::dump::context::Context;
 use crate::dump::limits::limit_planner;
 use crate::dump::locate;
 use crate::dump::mappers::Mappers;
@@ -37,7 +37,6 @@ use crate::sandbox;
 use crate::sandbox::Role;
 use crate::workers::Slots;
 use dumpstream::Encoder;
-use ufs::FileSystem;
 
 /// What passes I and II found.
 struct Mapped {
@@ -100,8 +99,8 @@ fn dump(started: &Started, disk: &OpenDisk, console: &Console<'_>, monitor: &Out
     };
 
     errors.watch(source);
-    let passes = Passes { started, disk, console, questions, errors, fs: &fs, source: &source };
-    let Some(mapped) = passes.map(&mut queue)? else { return Ok(exit::STARTUP) };
+    let context = Context { started, disk, console, questions, requests, errors, fs: &fs, source: &source };
+    let Some(mapped) = context.map(&mut queue)? else { return Ok(exit::STARTUP) };
     let map_blocks = i64::from(mapped.maps.used.tape_blocks());
     let estimate = estimate(job, mapped.tape_blocks, map_blocks);
     console.say(Message::Estimated { blocks: estimate.blocks, tapes: estimate.tapes });
@@ -121,21 +120,8 @@ fn dump(started: &Started, disk: &OpenDisk, console: &Console<'_>, monitor: &Out
     let stream = Stream::new(Rc::new(mapped.maps), fs.superblock().max_inodes(), no_access_time);
     let stream = stream.with_losses(mapped.lossy);
     let filler = Filler::new(Encoder::new(&started.identity), shape, stream);
-    let writing = Writing::start(
-        started,
-        (&disk.name, &source),
-        console,
-        questions,
-        requests,
-        errors,
-        volumes,
-        &fs,
-        slots,
-        (filler, indexing),
-        estimate.blocks,
-        &mut queue,
-    )?;
-    writing.run()
+    let parts = (filler, indexing);
+    Writing::start(context, volumes, slots, parts, estimate.blocks, &mut queue)?.run()
 }
 
 /// Enters the sandbox.
@@ -148,18 +134,7 @@ fn enter_sandbox(console: &Console<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
-/// What passes I and II use.
-struct Passes<'a> {
-    started: &'a Started,
-    disk: &'a OpenDisk,
-    console: &'a Console<'a>,
-    questions: &'a Questions<'a>,
-    errors: &'a ReadErrors<'a>,
-    fs: &'a FileSystem<Source<'a>>,
-    source: &'a Disk<'a>,
-}
-
-impl Passes<'_> {
+impl Context<'_> {
     /// Passes I and II. None: a file on the command line does not exist, which has been reported.
     fn map(&self, queue: &mut EventQueue) -> Result<Option<Mapped>, Stop> {
         let (job, fs) = (&self.started.job, self.fs);

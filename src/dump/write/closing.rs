@@ -12,7 +12,7 @@ use crate::operator;
 use crate::operator::{Attention, MediaMessage, Message, Remark, StopMessage, Sums};
 use crate::os::time;
 
-impl Writing<'_, '_> {
+impl Writing<'_> {
     /// Closes a medium that is full; there is more to come.
     pub(super) fn close_full(&mut self, mut medium: Medium) -> Result<VolumeEnd, VolumeError> {
         medium.unload = self.volumes.is_to_be_unloaded();
@@ -39,7 +39,7 @@ impl Writing<'_, '_> {
 
     /// Records on this medium.
     pub(super) fn records(&self) -> u64 {
-        self.ledger.on_volume / u64::from(self.started.job.ntrec)
+        self.ledger.on_volume / u64::from(self.context.started.job.ntrec)
     }
 
     /// All that was to go on this medium is on it.
@@ -55,7 +55,7 @@ impl Writing<'_, '_> {
         if let Err(error) = self.secure(&medium) {
             return Err(self.failure(error, medium));
         }
-        let console = self.console;
+        let console = self.context.console;
         if let Some(verification) = &mut self.ledger.verification {
             verification.finish()?;
             console.say(Message::Verified { volumes: self.filler.volume() });
@@ -86,7 +86,7 @@ impl Writing<'_, '_> {
         if safe_at_close {
             self.record()?;
         }
-        self.questions.broadcast(Attention::Done);
+        self.context.questions.broadcast(Attention::Done);
         console.say(Message::Done);
         Ok(VolumeEnd::Dump)
     }
@@ -95,25 +95,25 @@ impl Writing<'_, '_> {
     /// `-u`. Without either it is for the monitor to know that the dump is complete.
     pub(super) fn record(&mut self) -> Result<(), Stop> {
         let index = self.write_index()?;
-        let console = self.console;
-        let (dumpdates, file) = (&self.started.job.dumpdates, self.started.index.as_ref());
-        if let Some(unrecorded) = self.requests.ask_to_record(dumpdates)? {
+        let console = self.context.console;
+        let (dumpdates, file) = (&self.context.started.job.dumpdates, self.context.started.index.as_ref());
+        if let Some(unrecorded) = self.context.requests.ask_to_record(dumpdates)? {
             let line = unrecorded.line(dumpdates, self.index_name(), file.map(IndexFile::names));
             console.say(Remark(format_args!("{line}")));
             return Err(Stop::Told);
         }
         self.report_index(index);
-        if self.started.job.update_dumpdates {
-            let date = self.started.identity.date;
+        if self.context.started.job.update_dumpdates {
+            let date = self.context.started.identity.date;
             let date = (date != 0).then(|| time::ctime(date));
-            console.say(Message::Recorded { level: self.started.job.level, date: date.as_deref() });
+            console.say(Message::Recorded { level: self.context.started.job.level, date: date.as_deref() });
         }
         Ok(())
     }
 
     /// The medium took `records` records of the chunk that it ended in, and no more.
     pub(super) fn end_of_medium(&mut self, medium: Medium, records: u32) -> Result<VolumeEnd, VolumeError> {
-        let console = self.console;
+        let console = self.context.console;
         self.count_records(records);
         console.say(MediaMessage::EndOfTape);
         let full = Fault::System(libc::ENOSPC);
@@ -129,7 +129,7 @@ impl Writing<'_, '_> {
         if self.ledger.on_volume == 0 {
             console.say(MediaMessage::EotAtStart);
             let name = medium.name.display();
-            let ntrec = self.started.job.ntrec;
+            let ntrec = self.context.started.job.ntrec;
             match self.ledger.frames {
                 None => console
                     .say(Remark(format_args!("{name} is too small for one record of {ntrec} tape blocks"))),
@@ -142,7 +142,7 @@ impl Writing<'_, '_> {
 
     pub(super) fn failed(&mut self, medium: Medium, errno: i32) -> Result<VolumeEnd, VolumeError> {
         if errno == libc::EPIPE && medium.kind == Kind::Stream && !self.volumes.is_command() {
-            self.console.say(StopMessage::BrokenPipe);
+            self.context.console.say(StopMessage::BrokenPipe);
             return Err(Stop::Told.into());
         }
         let fault = match errno == libc::EPROTO && medium.kind.is_remote() {

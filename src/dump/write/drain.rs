@@ -17,7 +17,7 @@ use dumpstream::TP_BSIZE;
 /// How long to wait until a pipe is looked at again: there is no event for one that is empty. At first, and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(100));
 
-impl Writing<'_, '_> {
+impl Writing<'_> {
     /// Waits until all that was written to a pipe or socket has been read, however long that takes. Signals do what they do at any time.
     ///
     /// Errors: the reader has exited. That ends the dump, unless it is the command of `-P`.
@@ -37,7 +37,7 @@ impl Writing<'_, '_> {
                     return Err(Fault::System(libc::EPIPE).into());
                 }
                 Unread::Lost(_) => {
-                    self.console.say(StopMessage::BrokenPipe);
+                    self.context.console.say(StopMessage::BrokenPipe);
                     return Err(Stop::Told.into());
                 }
                 Unread::Something => self.handle_events_within(Some(pause))?,

@@ -20,7 +20,7 @@ pub(super) struct Index {
     left_out: u64,
 }
 
-impl Writing<'_, '_> {
+impl Writing<'_> {
     /// Notes that a chunk is on the medium, behind what is counted of it so far.
     pub(super) fn note_indexed(&mut self, sequence: u64, chunk: &Chunk) {
         let frame = self.ledger.next_frame();
@@ -43,7 +43,7 @@ impl Writing<'_, '_> {
     /// A dump whose index could not be written is not recorded, though all of it is on its media: the next one would build on it,
     /// and whoever counts on the index would find out when a file is to be restored.
     pub(super) fn write_index(&mut self) -> Result<Option<Index>, Stop> {
-        let started = self.started;
+        let started = self.context.started;
         let (Some(file), Some(indexing)) = (&started.index, self.ledger.indexing.take()) else {
             return Ok(None);
         };
@@ -65,7 +65,7 @@ impl Writing<'_, '_> {
     /// Reports an index that has its name.
     pub(super) fn report_index(&self, index: Option<Index>) {
         let Some(Index { lines, left_out }) = index else { return };
-        let console = self.console;
+        let console = self.context.console;
         if left_out > 0 {
             console.say(Remark(format_args!(
                 "{left_out} names omitted from the index: directories are nested too deeply"
@@ -76,6 +76,6 @@ impl Writing<'_, '_> {
 
     /// As the command line has it.
     pub(super) fn index_name(&self) -> &Path {
-        self.started.job.index.as_deref().unwrap_or(Path::new(""))
+        self.context.started.job.index.as_deref().unwrap_or(Path::new(""))
     }
 }

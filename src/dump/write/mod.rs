@@ -16,16 +16,11 @@ use std::num::NonZeroU64;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use crate::disk::Disk;
-use crate::dump::console::Console;
+use crate::dump::context::Context;
 use crate::dump::passes::Notice;
-use crate::dump::prepare::Started;
-use crate::dump::questions::Questions;
-use crate::dump::read_errors::ReadErrors;
-use crate::dump::requests::Requests;
 use crate::dump::ring::order::{InFlight, Next};
 use crate::dump::ring::pool::{Crew, News};
-use crate::dump::source::{Faults, Source};
+use crate::dump::source::Faults;
 use crate::dump::stop::{Reason, Stop, VolumeError};
 use crate::dump::volumes::fault::Failure;
 use crate::dump::volumes::medium::Medium;
@@ -44,7 +39,6 @@ use crate::sandbox;
 use crate::sandbox::Role;
 use crate::workers::{Outcome, Slots};
 use dumpstream::TP_BSIZE;
-use ufs::FileSystem;
 
 /// How long workers may take to go when all is done.
 const LEAVE: Duration = Duration::from_secs(2);
@@ -53,14 +47,9 @@ const LEAVE: Duration = Duration::from_secs(2);
 pub(super) const SIGNALS: u64 = 0x300;
 
 /// The writing of a dump.
-pub struct Writing<'a, 'd> {
-    started: &'a Started,
-    console: &'a Console<'a>,
-    questions: &'a Questions<'a>,
-    requests: &'a Requests<'a>,
-    errors: &'a ReadErrors<'a>,
+pub struct Writing<'a> {
+    context: Context<'a>,
     volumes: Volumes<'a>,
-    fs: &'a FileSystem<Source<'d>>,
     queue: &'a mut EventQueue,
     crew: Crew,
     filler: Filler,
@@ -79,42 +68,31 @@ enum VolumeEnd {
     Full,
 }
 
-impl<'a, 'd> Writing<'a, 'd> {
-    /// Forks the workers, which read `source`.
-    #[expect(clippy::too_many_arguments, reason = "called once, with what the passes left")]
+impl<'a> Writing<'a> {
+    /// Forks the workers.
     pub fn start(
-        started: &'a Started,
-        (disk, source): (&'a OsStr, &Disk<'_>),
-        console: &'a Console<'a>,
-        questions: &'a Questions<'a>,
-        requests: &'a Requests<'a>,
-        errors: &'a ReadErrors<'a>,
+        context: Context<'a>,
         volumes: Volumes<'a>,
-        fs: &'a FileSystem<Source<'d>>,
         slots: Slots,
         (filler, indexing): (Filler, Option<Indexing>),
         estimate: i64,
         queue: &'a mut EventQueue,
-    ) -> Result<Writing<'a, 'd>, Stop> {
+    ) -> Result<Writing<'a>, Stop> {
+        let Context { started, disk, console, fs, source, .. } = context;
         fs.disk().stop_reading_ahead();
         let crew = Crew::start(slots, started.job.compress, started.job.verify, source, queue)?;
         sandbox::enter(Role::Planner)?;
-        questions.waits.watch(crew.children());
+        context.questions.waits.watch(crew.children());
         let estimate = u64::try_from(estimate).unwrap_or(0);
         Ok(Writing {
-            started,
-            console,
-            questions,
-            requests,
-            errors,
+            context,
             volumes,
-            fs,
             queue,
             crew,
             filler,
             ledger: Ledger::new(&started.job, indexing),
             stopped: None,
-            course: Course::new(console, started.clock, disk, estimate),
+            course: Course::new(console, started.clock, &disk.name, estimate),
             events: Vec::new(),
         })
     }
@@ -125,11 +103,11 @@ impl<'a, 'd> Writing<'a, 'd> {
     pub fn run(mut self) -> Result<u8, Stop> {
         let result = self.write();
         let patience = if result.is_ok() { LEAVE } else { Duration::ZERO };
-        self.questions.waits.watch(Vec::new());
+        self.context.questions.waits.watch(Vec::new());
         self.crew.dismiss(self.queue, patience)?;
         result?;
-        let lossy = self.errors.tell_losses();
-        Ok(if self.started.job.strict && lossy { exit::UNREADABLE } else { exit::DONE })
+        let lossy = self.context.errors.tell_losses();
+        Ok(if self.context.started.job.strict && lossy { exit::UNREADABLE } else { exit::DONE })
     }
 
     /// Writes one volume after the other.
@@ -138,7 +116,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         loop {
             // A volume that fails is written again from here.
             let checkpoint = self.filler.clone();
-            let mark = self.ledger.mark(&self.errors.losses());
+            let mark = self.ledger.mark(&self.context.errors.losses());
             match self.write_volume(in_step) {
                 Ok(VolumeEnd::Dump) => return Ok(()),
                 Ok(VolumeEnd::Full) => {
@@ -150,7 +128,7 @@ impl<'a, 'd> Writing<'a, 'd> {
                 Err(VolumeError::Failed(failure)) => {
                     self.ask_to_rewrite(failure)?;
                     self.filler = checkpoint;
-                    self.ledger.roll_back(mark, &mut self.errors.losses());
+                    self.ledger.roll_back(mark, &mut self.context.errors.losses());
                     in_step = true;
                 }
             }
@@ -164,7 +142,7 @@ impl<'a, 'd> Writing<'a, 'd> {
     /// Reports a failed volume, and asks whether to rewrite it.
     fn ask_to_rewrite(&mut self, failure: Failure) -> Result<(), Stop> {
         let Failure { fault, medium } = failure;
-        let console = self.console;
+        let console = self.context.console;
         let volume = self.filler.volume();
         if self.volumes.is_stdout() {
             console.say(MediaMessage::WriteErrorOn(OsStr::new("standard output")));
@@ -174,8 +152,8 @@ impl<'a, 'd> Writing<'a, 'd> {
         }
         console.say(MediaMessage::WriteErrorInVolume { blocks: self.ledger.on_volume, volume });
         console.say(Remark(format_args!("{}: {fault}", self.volumes.name(volume).display())));
-        self.questions.broadcast(Attention::WriteError);
-        if !self.questions.ask(Question::Restart)? {
+        self.context.questions.broadcast(Attention::WriteError);
+        if !self.context.questions.ask(Question::Restart)? {
             return Err(Stop::Told);
         }
         console.say(MediaMessage::ClosingVolume);
@@ -191,21 +169,21 @@ impl<'a, 'd> Writing<'a, 'd> {
         let inode = self.filler.begin_volume();
         let volume = self.filler.volume();
         let medium = self.volumes.open(volume, in_step)?;
-        self.console.show(operator::Event::Volume { volume, output: &medium.name });
+        self.context.console.show(operator::Event::Volume { volume, output: &medium.name });
         self.stopped = None;
         self.ledger.begin_volume(volume);
-        let job = &self.started.job;
+        let job = &self.context.started.job;
         let limit = job.frame_limit().and_then(NonZeroU64::new);
         self.crew.take_medium(medium.fd.as_fd(), medium.kind, limit, medium.can_be_cut())?;
         self.wait_until_ready()?;
-        if let Err(error) = medium.cut_old_tail(self.started.stdout_appends) {
+        if let Err(error) = medium.cut_old_tail(self.context.started.stdout_appends) {
             self.crew.release_medium()?;
             self.wait_until_ready()?;
             return Err(VolumeError::from(error).with(medium));
         }
         self.crew.start_writing()?;
         if volume > 1 {
-            self.console.say(MediaMessage::VolumeBegins { volume, inode: inode.0.into() });
+            self.context.console.say(MediaMessage::VolumeBegins { volume, inode: inode.0.into() });
         }
         let ended = self.fill_volume()?;
         let mut outcome = self.stopped.take();
@@ -274,14 +252,17 @@ impl<'a, 'd> Writing<'a, 'd> {
 
     /// Counts records of the chunk that the ring stopped in.
     fn count_records(&mut self, records: u32) {
-        self.ledger.wrote_part(records * self.started.job.ntrec);
+        self.ledger.wrote_part(records * self.context.started.job.ntrec);
     }
 
     fn fill_chunk(&mut self) -> Result<Ended, Stop> {
         let (buffer, mut chunk) = self.crew.next_chunk();
         chunk.notices.clear();
-        let ended = self.filler.fill(self.fs, buffer, &mut chunk).map_err(|error| self.errors.stop(error))?;
-        if self.errors.is_stopped() {
+        let ended = self
+            .filler
+            .fill(self.context.fs, buffer, &mut chunk)
+            .map_err(|error| self.context.errors.stop(error))?;
+        if self.context.errors.is_stopped() {
             return Err(Stop::Told);
         }
         // The pass is reported immediately; damage to a file is reported with the file.
@@ -291,7 +272,7 @@ impl<'a, 'd> Writing<'a, 'd> {
                 Notice::DumpingFiles => 4,
                 _ => return true,
             };
-            self.errors.notice(notice.clone());
+            self.context.errors.notice(notice.clone());
             self.course.begin_pass(pass);
             false
         });
@@ -323,7 +304,7 @@ impl<'a, 'd> Writing<'a, 'd> {
 
     fn handle(&mut self, event: Event) -> Result<(), Stop> {
         match event {
-            Event::Readable { key: SIGNALS } => self.questions.take_signals(),
+            Event::Readable { key: SIGNALS } => self.context.questions.take_signals(),
             Event::Readable { key } => match self.crew.socket_of(key) {
                 Some(worker) => self.receive(worker),
                 None => Ok(()),
@@ -356,7 +337,7 @@ impl<'a, 'd> Writing<'a, 'd> {
 
     /// The remote tape does not answer.
     fn ask_to_wait(&mut self) -> Result<(), Stop> {
-        self.course.leave_out(|| self.questions.ask_to_wait(patience::record()))
+        self.course.leave_out(|| self.context.questions.ask_to_wait(patience::record()))
     }
 
     fn settle(&mut self) -> Result<(), Stop> {
@@ -365,7 +346,7 @@ impl<'a, 'd> Writing<'a, 'd> {
                 None => break,
                 Some(Next::Written(InFlight { sequence, mut chunk, faults, first_record, .. }, placed)) => {
                     self.tell_notices(first_record, std::mem::take(&mut chunk.notices));
-                    self.course.start(self.filler.volume(), self.started.job.ntrec);
+                    self.course.start(self.filler.volume(), self.context.started.job.ntrec);
                     self.note_losses(&chunk, first_record, &faults);
                     self.tell_faults(&faults)?;
                     self.note_indexed(sequence, &chunk);
@@ -381,10 +362,10 @@ impl<'a, 'd> Writing<'a, 'd> {
                         Outcome::Written(_) | Outcome::Checked { .. } | Outcome::Limit => 0,
                         Outcome::EndOfMedium { records, .. } | Outcome::Failed { records, .. } => records,
                     };
-                    let told = self.crew.take_notices(records * self.started.job.ntrec);
+                    let told = self.crew.take_notices(records * self.context.started.job.ntrec);
                     let first_record = self.crew.stopped_in().map_or(0, |chunk| chunk.first_record);
                     self.tell_notices(first_record, told);
-                    self.course.start(self.filler.volume(), self.started.job.ntrec);
+                    self.course.start(self.filler.volume(), self.context.started.job.ntrec);
                     if let Some((oldest, faults)) = self.crew.faults_of_oldest(records) {
                         self.note_losses(&oldest.chunk, oldest.first_record, &faults);
                         self.tell_faults(&faults)?;
@@ -399,7 +380,7 @@ impl<'a, 'd> Writing<'a, 'd> {
     /// Notes what of the chunk that the medium ended in is on it.
     fn note_stopped(&mut self, outcome: Outcome) {
         let Outcome::EndOfMedium { records, digest } = outcome else { return };
-        let blocks = records * self.started.job.ntrec;
+        let blocks = records * self.context.started.job.ntrec;
         self.note_indexed_part(blocks);
         if let (Some(verification), Some(stopped)) =
             (self.ledger.verification.as_mut().filter(|_| blocks > 0), self.crew.stopped_in())

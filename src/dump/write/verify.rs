@@ -11,10 +11,10 @@ use crate::dump::write::written::Part;
 use crate::operator::Message;
 use crate::workers::{Digest, Outcome, Placed};
 
-impl Writing<'_, '_> {
+impl Writing<'_> {
     /// Reads back what is on the medium, with all workers at once. A difference ends the dump.
     pub(super) fn verify(&mut self, medium: &Medium) -> Result<(), Stop> {
-        self.console.say(Message::Verifying { volume: self.filler.volume() });
+        self.context.console.say(Message::Verifying { volume: self.filler.volume() });
         let total = self.ledger.verification.as_ref().map_or(0, |verification| verification.progress().1);
         self.course.begin_reading_back(total);
         self.show_verifying(false);
