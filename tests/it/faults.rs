@@ -192,14 +192,16 @@ fn places(image: &Path) -> Places {
     let sb = fs.superblock();
     let mut inos = (3..sb.ipg).map(Ino).filter(|&ino| fs.inode(ino).unwrap().raw_size() == 6_000_000);
     let ino = inos.next().unwrap();
-    let at = |address| sb.offset_of(FragAddr(address)).0;
-    let (block, within) = sb.inode_block(ino).unwrap();
-    Places {
-        ino: ino.0,
-        indirect: at(fs.inode(ino).unwrap().ib[0]),
-        directory: at(fs.inode(Ino::ROOT).unwrap().db[0]),
-        inode: at(block.0) + u64::from(within * sb.inode_size()),
-    }
+    let inode = |ino| {
+        let (block, within) = sb.inode_block(ino).unwrap();
+        sb.offset_of(block).0 + u64::from(within * sb.inode_size())
+    };
+    // What an address in an inode of UFS2 (`di_db`, `di_ib`) names.
+    let named = |ino, field: u64| {
+        let (address, _) = fs.disk()[(inode(ino) + field) as usize..].split_first_chunk().unwrap();
+        sb.offset_of(FragAddr(u64::from_le_bytes(*address))).0
+    };
+    Places { ino: ino.0, indirect: named(ino, 208), directory: named(Ino::ROOT, 112), inode: inode(ino) }
 }
 
 const SUMMARY: &str = "  DUMP: errors have cost some of the data:\n";

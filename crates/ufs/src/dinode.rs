@@ -100,12 +100,12 @@ pub struct Dinode {
     /// Addresses of extended attributes (`di_extb`, fragments), not checked; 0 on UFS1.
     pub(super) extb: [u64; NXADDR],
     /// Direct addresses (`di_db`, fragments), not checked; 0 is a hole.
-    pub db: [u64; NDADDR],
+    pub(super) db: [u64; NDADDR],
     /// Addresses of the indirect blocks (`di_ib`, fragments), not checked; 0 is a hole.
-    pub ib: [u64; NIADDR],
+    pub(super) ib: [u64; NIADDR],
     /// The bytes of `di_db` and `di_ib` as stored, where a short symbolic link has its text: 60 bytes
     /// on UFS1 (zeros follow), 120 on UFS2.
-    pub short_link: [u8; 120],
+    short_link: [u8; 120],
 }
 
 impl Dinode {
