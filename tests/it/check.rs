@@ -15,11 +15,13 @@ use capdump_support::tree;
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-fn capdump() -> Command {
+/// The program, without a terminal.
+pub fn capdump() -> Command {
     without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")))
 }
 
-fn check(volumes: &[PathBuf]) -> Ran {
+/// Checks a dump.
+pub fn check(volumes: &[PathBuf]) -> Ran {
     run(capdump().arg("--check").args(volumes), LIMIT)
 }
 

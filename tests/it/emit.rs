@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
+use crate::check::capdump;
 use capdump_support::decode::Dump;
 use capdump_support::makefs::makefs;
 use capdump_support::program::{Ran, TempDir, have, run, skipped, without_tty};
@@ -14,10 +14,6 @@ use capdump_support::{listing, restore, swap, tree};
 use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_secs(120);
-
-fn capdump() -> Command {
-    without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")))
-}
 
 struct Sample {
     dir: TempDir,

@@ -3,17 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
+use crate::check::{capdump, check};
 use capdump_support::decode::Dump;
-use capdump_support::program::{Ran, TempDir, run, without_tty};
+use capdump_support::program::{TempDir, run};
 
 const LIMIT: Duration = Duration::from_secs(120);
-
-fn capdump() -> Command {
-    without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")))
-}
 
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(format!("linux-{name}.zst"))
@@ -24,10 +20,6 @@ fn dumps() -> Vec<Vec<PathBuf>> {
     let volumes = |version: &str| (1..=3).map(|n| data(&format!("{version}.vol{n}"))).collect::<Vec<_>>();
     let whole = ["0.4b47.dump", "0.4b49.dump", "0.4b56.dump"].map(|name| vec![data(name)]);
     whole.into_iter().chain(["0.4b49", "0.4b56"].map(volumes)).collect()
-}
-
-fn check(volumes: &[PathBuf]) -> Ran {
-    run(capdump().arg("--check").args(volumes), LIMIT)
 }
 
 /// What seq(1) prints, in `digits` digits.

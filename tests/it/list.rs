@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
+use crate::check::capdump;
 use capdump_support::golden::Golden;
 use capdump_support::makefs::makefs;
 use capdump_support::program::{TempDir, have, run, skipped, without_tty};
@@ -14,10 +14,6 @@ use capdump_support::tree;
 use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_secs(120);
-
-fn capdump() -> Command {
-    without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")))
-}
 
 /// Inode and path of each line of `--list`; the path is the last word, since it may hold blanks.
 fn listed(dump: &Path) -> BTreeSet<(String, String)> {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::check::{capdump, check};
 use capdump_support::header::{BLOCK, Kind, change};
 use capdump_support::makefs::makefs;
 use capdump_support::program::{self, Ran, TempDir, have, run, skipped, without_tty};
@@ -13,14 +14,6 @@ use capdump_support::pty::Session;
 use capdump_support::{canonical, swap, tree};
 
 const LIMIT: Duration = Duration::from_secs(120);
-
-fn capdump() -> Command {
-    without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")))
-}
-
-fn check(volumes: &[PathBuf]) -> Ran {
-    run(capdump().arg("--check").args(volumes), LIMIT)
-}
 
 /// A folder with an image and its dump.
 struct Sample {
