@@ -325,9 +325,9 @@ impl Crew {
         self.order.take_notices(blocks)
     }
 
-    /// The chunk that the ring stopped in, and what of its first `records` records could not be read.
-    pub fn faults_of_oldest(&self, records: u32) -> Option<(&InFlight, Vec<(u64, Fault)>)> {
-        self.order.faults_of_oldest(records)
+    /// The chunk that the ring stopped in, and what of its first `blocks` tape blocks could not be read.
+    pub fn faults_of_oldest(&self, blocks: u32) -> Option<(&InFlight, Vec<(u64, Fault)>)> {
+        self.order.faults_of_oldest(blocks / self.slots.record_blocks)
     }
 
     /// The chunk that the ring stopped in.
@@ -340,14 +340,19 @@ impl Crew {
         self.order.recycle(chunk);
     }
 
-    /// Takes back all chunks under way after `outcome` of the oldest: what of them is not on the medium.
-    pub fn take_back(&mut self, outcome: Outcome) -> Vec<Leftover> {
-        let mut written = match outcome {
+    /// Tape blocks that the medium took of the chunk that the ring stopped in, by its outcome.
+    pub fn taken(&self, outcome: Outcome) -> u32 {
+        match outcome {
             Outcome::Written(_) | Outcome::Checked { .. } | Outcome::Limit => 0,
             Outcome::EndOfMedium { records, .. } | Outcome::Failed { records, .. } => {
                 records * self.slots.record_blocks
             }
-        };
+        }
+    }
+
+    /// Takes back all chunks under way after `outcome` of the oldest: what of them is not on the medium.
+    pub fn take_back(&mut self, outcome: Outcome) -> Vec<Leftover> {
+        let mut written = self.taken(outcome);
         let mut leftovers = Vec::new();
         for taken in self.order.take_back() {
             let buffer = self.arena.slice(self.slots.buffer(self.slots.slot_of(taken.sequence)));

@@ -111,10 +111,9 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// The medium took `records` records of the chunk that it ended in, and no more.
-    pub(super) fn end_of_medium(&mut self, medium: Medium, records: u32) -> Result<VolumeEnd, VolumeError> {
+    /// The medium took no more.
+    pub(super) fn end_of_medium(&mut self, medium: Medium) -> Result<VolumeEnd, VolumeError> {
         let console = self.context.console;
-        self.count_records(records);
         console.say(MediaMessage::EndOfTape);
         let full = Fault::System(libc::ENOSPC);
         if self.volumes.is_stdout() {

@@ -198,14 +198,12 @@ impl<'a> Writing<'a> {
         }
         self.crew.release_medium()?;
         self.wait_until_ready()?;
+        self.ledger.wrote_part(outcome.map_or(0, |outcome| self.crew.taken(outcome)));
         match outcome {
             None | Some(Outcome::Written(_) | Outcome::Checked { .. }) => self.close(medium, ended),
             Some(Outcome::Limit) => self.close_full(medium),
-            Some(Outcome::EndOfMedium { records, .. }) => self.end_of_medium(medium, records),
-            Some(Outcome::Failed { records, errno }) => {
-                self.count_records(records);
-                self.failed(medium, errno)
-            }
+            Some(Outcome::EndOfMedium { .. }) => self.end_of_medium(medium),
+            Some(Outcome::Failed { errno, .. }) => self.failed(medium, errno),
         }
     }
 
@@ -248,11 +246,6 @@ impl<'a> Writing<'a> {
             Outcome::Failed { errno, .. } => Outcome::Failed { records: 0, errno },
             _ => Outcome::Failed { records: 0, errno: libc::ENOSPC },
         }))
-    }
-
-    /// Counts records of the chunk that the ring stopped in.
-    fn count_records(&mut self, records: u32) {
-        self.ledger.wrote_part(records * self.context.started.job.ntrec);
     }
 
     fn fill_chunk(&mut self) -> Result<Ended, Stop> {
@@ -357,16 +350,13 @@ impl<'a> Writing<'a> {
                 }
                 Some(Next::Checked(sequence, bytes, digest)) => self.checked(sequence, bytes, digest)?,
                 Some(Next::Stopped(outcome)) => {
-                    self.note_stopped(outcome);
-                    let records = match outcome {
-                        Outcome::Written(_) | Outcome::Checked { .. } | Outcome::Limit => 0,
-                        Outcome::EndOfMedium { records, .. } | Outcome::Failed { records, .. } => records,
-                    };
-                    let told = self.crew.take_notices(records * self.context.started.job.ntrec);
+                    let blocks = self.crew.taken(outcome);
+                    self.note_stopped(outcome, blocks);
+                    let told = self.crew.take_notices(blocks);
                     let first_record = self.crew.stopped_in().map_or(0, |chunk| chunk.first_record);
                     self.tell_notices(first_record, told);
                     self.course.start(self.filler.volume(), self.context.started.job.ntrec);
-                    if let Some((oldest, faults)) = self.crew.faults_of_oldest(records) {
+                    if let Some((oldest, faults)) = self.crew.faults_of_oldest(blocks) {
                         self.note_losses(&oldest.chunk, oldest.first_record, &faults);
                         self.tell_faults(&faults)?;
                     }
@@ -377,10 +367,9 @@ impl<'a> Writing<'a> {
         Ok(())
     }
 
-    /// Notes what of the chunk that the medium ended in is on it.
-    fn note_stopped(&mut self, outcome: Outcome) {
-        let Outcome::EndOfMedium { records, digest } = outcome else { return };
-        let blocks = records * self.context.started.job.ntrec;
+    /// Notes the `blocks` tape blocks of the chunk that the medium ended in that are on it.
+    fn note_stopped(&mut self, outcome: Outcome, blocks: u32) {
+        let Outcome::EndOfMedium { digest, .. } = outcome else { return };
         self.note_indexed_part(blocks);
         if let (Some(verification), Some(stopped)) =
             (self.ledger.verification.as_mut().filter(|_| blocks > 0), self.crew.stopped_in())
