@@ -56,6 +56,7 @@ mod same_bytes;
 mod selection;
 mod shapes;
 mod sink;
+mod slow_disk;
 mod slow_readers;
 mod sparse;
 mod texts;

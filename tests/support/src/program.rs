@@ -105,6 +105,14 @@ pub fn on_an_old_kernel(program: &Path) -> Command {
     command
 }
 
+/// As [`without_tty`], on a kernel that has no asynchronous reads (io_setup(2)): whoever reads waits for each.
+#[cfg(target_os = "linux")]
+pub fn without_aio(program: &Path) -> Command {
+    let mut command = without_tty(program);
+    session::hide_calls(&mut command, &[nix::libc::SYS_io_setup]);
+    command
+}
+
 /// A command that runs `program` in a session of its own, so without a controlling terminal.
 ///
 /// The child has the process id that [`Command::spawn`] gives, and is the leader of its group.
