@@ -192,7 +192,10 @@ fn faults_are_told_in_the_same_order() {
         assert_same(&many, &single, &what);
         if read_short.is_empty() {
             let (zeros, _) = place.single(&place.zeroed(&bad), Faults::default(), args);
-            assert!(many.stdout == zeros.stdout, "{what}: {}", many.stderr);
+            let found = canonical::differences(&zeros.stdout, &many.stdout, &[]);
+            // Without a root there is no dump.
+            let alike = found.is_empty() || (zeros.stdout.is_empty() && many.stdout.is_empty());
+            assert!(alike, "{what}: {found:?}: {}", many.stderr);
         }
         told += usize::from(many.stderr.contains("read error"));
         if Instant::now() > end {
@@ -247,7 +250,12 @@ const VICTIMS: [Victim; 7] = [
 fn strike(place: &Place, args: &[&str], victim: Victim, reads: usize) -> Option<Duration> {
     let served = place.serve(&place.image, Faults::default(), Pace::latency(Duration::from_millis(50)));
     let dates = place.dir.join("dumpdates");
-    fs::write(&dates, "").unwrap();
+    // A date on the command line cannot be recorded: it is that of a level 0 then.
+    let (args, before) = match args {
+        [level, "-T", date] => (&[*level][..], format!("{:<53} 0 {date}\n", served.path().display())),
+        _ => (args, String::new()),
+    };
+    fs::write(&dates, &before).unwrap();
     let mut command = without_tty(capdump());
     command.args(args).args(["-u", "-D"]).arg(&dates).arg("-f").arg(place.dir.join("out")).arg(served.path());
     let err = place.dir.join("err");
@@ -255,10 +263,12 @@ fn strike(place: &Place, args: &[&str], victim: Victim, reads: usize) -> Option<
     let leader = child.id();
     let what = format!("{args:?}: {victim:?} at read {reads}");
     let mut others = Vec::new();
+    // There are no workers before passes III and IV.
+    let least = if let Victim::Other(n, _) = victim { n } else { 0 };
     let ready = || {
         others = procs::descendants(leader);
         others.sort_unstable();
-        let read = served.log.lock().unwrap().reads.len() >= reads && others.len() > 1;
+        let read = served.log.lock().unwrap().reads.len() >= reads && others.len() > least;
         read || child.try_wait().unwrap().is_some()
     };
     assert!(procs::until(LIMIT, ready), "{what}: {}", fs::read_to_string(&err).unwrap());
@@ -273,7 +283,7 @@ fn strike(place: &Place, args: &[&str], victim: Victim, reads: usize) -> Option<
     assert!(procs::until(LIMIT, || procs::session(leader).is_empty()), "{what}: processes are left");
     let took = start.elapsed();
     let said = fs::read_to_string(&err).unwrap();
-    let entered = !fs::read_to_string(&dates).unwrap().is_empty();
+    let entered = fs::read_to_string(&dates).unwrap() != before;
     assert_eq!(status.success(), entered, "{what}: {said}");
     (!status.success()).then_some(took)
 }
