@@ -8,36 +8,14 @@ use super::dinode::{Dinode, RawDinode};
 use super::fields::index;
 use super::filesystem::FileSystem;
 use super::read::ReadAt;
-use super::superblock::Superblock;
-use crate::{Buffer, FileBlock, FragAddr, Ino};
-use std::collections::VecDeque;
+use super::span::{Announced, Span};
+use crate::{FileBlock, FragAddr, Ino};
 
 /// Blocks of inodes that are announced at most, and not read yet.
 const MOST_BLOCKS: u32 = 64;
 
-/// Blocks of inodes that are announced as one, at most.
-const MOST_AT_ONCE: u32 = 8;
-
 /// Blocks of a directory that are announced: few have more.
 const MOST_OF_DIRECTORY: usize = 4;
-
-/// Inodes that were announced, and those of them that were read last.
-#[derive(Default)]
-pub(super) struct Announced {
-    /// Announced, and not read.
-    spans: VecDeque<Span>,
-    /// What `kept` holds.
-    bytes: Buffer,
-    kept: Option<Span>,
-}
-
-/// Consecutive blocks of inodes.
-#[derive(Clone, Copy)]
-struct Span {
-    first: u32,
-    blocks: u32,
-    addr: FragAddr,
-}
 
 impl<R: ReadAt> FileSystem<R> {
     /// Announces the header of cylinder group `cg`.
@@ -156,19 +134,75 @@ impl<R: ReadAt> FileSystem<R> {
     }
 }
 
-impl Span {
-    /// The inode behind it.
-    fn end(&self, sb: &Superblock) -> u32 {
-        self.first.saturating_add(self.blocks.saturating_mul(sb.inodes_per_block()))
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{ALL, Sample};
+    use super::super::{ByteOrder, Version};
+    use super::*;
+    use crate::{ByteOffset, ReadError};
+    use std::cell::RefCell;
+
+    /// A disk that takes note of what is announced.
+    struct Noting {
+        bytes: Vec<u8>,
+        announced: RefCell<Vec<(ByteOffset, usize)>>,
     }
 
-    fn holds(&self, ino: Ino, sb: &Superblock) -> bool {
-        (self.first..self.end(sb)).contains(&ino.0)
+    impl ReadAt for Noting {
+        fn read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), ReadError> {
+            self.bytes.read_at(offset, buf)
+        }
+
+        fn will_read(&self, offset: ByteOffset, length: usize) {
+            self.announced.borrow_mut().push((offset, length));
+        }
     }
 
-    /// Whether `block` comes next, on the disk too, and one read may bring both.
-    fn leads_to(&self, block: &Span, sb: &Superblock) -> bool {
-        let next = self.addr.0.saturating_add(self.blocks.saturating_mul(sb.frag).into());
-        self.blocks < MOST_AT_ONCE && self.end(sb) == block.first && next == block.addr.0
+    fn open(bytes: &[u8]) -> FileSystem<Noting> {
+        let disk = Noting { bytes: bytes.to_vec(), announced: RefCell::default() };
+        FileSystem::open(disk).unwrap().0
+    }
+
+    #[test]
+    fn what_is_announced_is_what_is_there() {
+        for (version, order) in ALL {
+            let mut sample = Sample::new(version, order);
+            for ino in 2..20 {
+                sample.file(ino, u64::from(ino) * 1000, &[100 + u64::from(ino)], [0; 3]);
+            }
+            let fs = open(&sample.bytes);
+            assert_eq!(fs.peek_inode(Ino(3)), None, "it was not announced");
+            let inodes: Vec<Ino> =
+                (2..20).chain([70, 71]).map(Ino).filter(|&ino| fs.inode(ino).is_ok()).collect();
+            assert_eq!(fs.announce_inodes(&inodes), inodes.len());
+            let announced = fs.disk().announced.take();
+            assert!(!announced.is_empty() && announced.len() < inodes.len(), "{announced:?}");
+            for &ino in &inodes {
+                assert_eq!(fs.peek_inode(ino), fs.inode(ino).ok(), "{ino}");
+            }
+            assert_eq!(fs.announce_inodes(&inodes[..1]), 1);
+            fs.announce_directory(&fs.inode(Ino(5)).unwrap());
+            fs.announce_group(0);
+            fs.announce_table(0, 0, 16);
+            for (offset, length) in fs.disk().announced.take() {
+                assert!(fs.disk().try_read_at(offset, &mut vec![0; length]), "{offset} {length}");
+            }
+            assert_eq!(fs.peek_group(1).map(|group| group.cg), Some(1));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_or_is_not_there_is_left_out() {
+        let sample = Sample::new(Version::Ufs2, ByteOrder::Big);
+        let fs = open(&sample.bytes[..(256 + 84) * 1024]);
+        assert_eq!(fs.announce_inodes(&[Ino(32), Ino(u32::MAX)]), 2);
+        assert_eq!((fs.peek_inode(Ino(32)), fs.peek_inode(Ino(u32::MAX))), (None, None));
+        assert!(fs.peek_group(7).is_none());
+        fs.disk().announced.take();
+        fs.announce_group(7);
+        fs.announce_table(7, 0, 16);
+        fs.announce_table(0, u32::MAX, u32::MAX);
+        fs.announce(FragAddr(u64::MAX), 8);
+        assert_eq!(fs.disk().announced.take(), []);
     }
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A file system on a disk: reads groups, inodes and indirect blocks.
 
-use super::ahead::Announced;
 use super::cylinder::CylinderGroup;
 use super::dinode::{Dinode, FileType, InodeTable, RawDinode};
 use super::error::{Error, Warning};
 use super::fields::index;
 use super::read::ReadAt;
+use super::span::Announced;
 use super::superblock::{Superblock, Version};
 use crate::Buffer;
 use crate::{ByteOffset, FragAddr, Ino};

@@ -50,6 +50,7 @@ mod part;
 mod read;
 mod shape;
 mod size;
+mod span;
 mod superblock;
 mod units;
 

@@ -5,8 +5,10 @@
 
 use std::collections::VecDeque;
 
-use crate::dump::passes::mark::INODES_PER_READ;
 use ufs::{CylinderGroup, Dinode, FileSystem, Ino, ReadAt};
+
+/// Inodes that are read at once: 256 KiB of them, which a processor's cache still holds when they are looked at.
+pub(super) const INODES_PER_READ: u32 = 1024;
 
 /// Headers of groups that are read ahead.
 const GROUPS: u32 = 16;

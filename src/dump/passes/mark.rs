@@ -3,15 +3,12 @@
 
 use std::ops::Range;
 
-use crate::dump::passes::ahead::GroupsAhead;
+use crate::dump::passes::ahead::{GroupsAhead, INODES_PER_READ};
 use crate::dump::passes::{Criteria, Error, Maps, Notice, estimate, sound};
 use dumpstream::InodeMap;
 use ufs::Buffer;
 use ufs::Ino;
 use ufs::{CylinderGroup, FileSystem, FileType, InodeTable, Look, RawDinode, ReadAt, Superblock, Warning};
-
-/// Inodes that are read at once: 256 KiB of them, which a processor's cache still holds when they are looked at.
-pub(super) const INODES_PER_READ: u32 = 1024;
 
 /// Inodes with a wrong check hash that are named; of the others only the number is reported.
 const MOST_NAMED: u64 = 32;
