@@ -82,6 +82,8 @@ pub struct Uncached<'a> {
     pub fd: BorrowedFd<'a>,
     /// Bytes of its unit: reads begin and end at its multiples.
     pub unit: u32,
+    /// Bytes that one request has at most.
+    pub longest: usize,
 }
 
 impl Uncached<'_> {

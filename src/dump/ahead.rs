@@ -12,9 +12,6 @@ use ufs::Buffer;
 /// Bytes that are kept or under way at most.
 const MOST_BYTES: usize = 8 << 20;
 
-/// Bytes of one part at most: more than the passes announce at once, and one request to a disk.
-const LONGEST: usize = 1 << 20;
-
 /// How long after it was announced a part is used: a file system in use changes.
 const FRESH: Duration = Duration::from_secs(2);
 
@@ -58,7 +55,7 @@ impl Ahead {
         let around = disk.around(place, length);
         let whole = usize::try_from(around.end - around.start).unwrap_or(usize::MAX);
         let wanted = place..place.saturating_add(length as u64);
-        if whole > LONGEST || self.parts.iter().any(|part| part.holds(&wanted)) {
+        if whole > disk.longest || self.parts.iter().any(|part| part.holds(&wanted)) {
             return;
         }
         while self.bytes + whole > MOST_BYTES {
@@ -190,7 +187,7 @@ mod tests {
     #[test]
     fn what_was_announced_is_there_once() {
         let file = file();
-        let disk = Uncached { fd: file.as_fd(), unit: 512 };
+        let disk = Uncached { fd: file.as_fd(), unit: 512, longest: 1 << 20 };
         let mut ahead = Ahead::default();
         let mut buf = [0; 300];
         assert!(!ahead.take(0, &mut buf));
@@ -210,7 +207,7 @@ mod tests {
     #[test]
     fn what_is_past_the_end_is_not_there() {
         let file = file();
-        let disk = Uncached { fd: file.as_fd(), unit: 4096 };
+        let disk = Uncached { fd: file.as_fd(), unit: 4096, longest: 1 << 20 };
         let mut ahead = Ahead::default();
         ahead.announce(&disk, LENGTH - 100, 100);
         ahead.announce(&disk, LENGTH - 100, 101);
@@ -224,14 +221,14 @@ mod tests {
     #[test]
     fn there_is_a_limit_and_what_was_passed_over_makes_room() {
         let file = file();
-        let disk = Uncached { fd: file.as_fd(), unit: 1 };
+        let disk = Uncached { fd: file.as_fd(), unit: 1, longest: 1 << 20 };
         let mut ahead = Ahead::default();
         let part = MOST_BYTES / 100;
         for n in 0..120 {
             ahead.announce(&disk, n * 30_000, part);
         }
         assert!(ahead.bytes <= MOST_BYTES && ahead.parts.len() == 100);
-        ahead.announce(&disk, 0, LONGEST + 1);
+        ahead.announce(&disk, 0, disk.longest + 1);
         let mut buf = vec![0; part];
         assert!(ahead.take(90 * 30_000, &mut buf) && is_right(90 * 30_000, &buf));
         for n in 100..120 {

@@ -95,7 +95,7 @@ impl OpenDisk {
     pub fn uncached(&self) -> Option<Uncached<'_>> {
         let uncached = self.uncached.as_ref()?;
         let fd = uncached.fd.as_ref().unwrap_or(&self.fd).as_fd();
-        Some(Uncached { fd, unit: uncached.unit })
+        Some(Uncached { fd, unit: uncached.unit, longest: uncached.longest })
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Uncached {
     pub fd: Option<OwnedFd>,
     /// Bytes of the unit of such reads: they begin and end at its multiples, on the disk and, up to a page, in memory.
     pub unit: u32,
+    /// Bytes that one request has at most.
+    pub longest: usize,
 }
 
 /// How to read an open disk past the page cache. None for images that the page cache holds.

@@ -52,7 +52,7 @@ impl Reader {
         self.failed.clear();
         match &disk.uncached {
             Some(uncached) => {
-                merge::plan(&mut self.extents, &mut self.reads, staging::LIMITS);
+                merge::plan(&mut self.extents, &mut self.reads, staging::limits(uncached));
                 let what = (&*self.extents, &*self.reads);
                 self.staging.read(disk, uncached, buffer, what, &mut self.failed);
             }
@@ -159,6 +159,7 @@ mod tests {
             pieces in prop::collection::vec((0_u64..MEDIA / 512, 1_u32..40, 0_u32..3), 1..200),
             base in 0_u64..3,
             unit in 0_usize..3,
+            longest in 1_usize..100,
             missing in 0_u64..20,
         ) {
             let unit = [1, 512, 4096][unit];
@@ -181,7 +182,7 @@ mod tests {
                 base: base * 512,
             };
             let cached = Disk { fd: file.as_fd(), uncached: None, geometry: Geometry { sector: 1, ..geometry } };
-            let uncached = Disk { uncached: Some(Uncached { fd: file.as_fd(), unit }), geometry, ..cached };
+            let uncached = Disk { uncached: Some(Uncached { fd: file.as_fd(), unit, longest: longest * 8192 }), geometry, ..cached };
             let blocks = at.next_multiple_of(RECORD) as usize;
             prop_assert_eq!(read(&uncached, &extents, blocks), read(&cached, &extents, blocks));
         }

@@ -13,12 +13,15 @@ use ufs::Buffer;
 /// Bytes of the buffer, unless one read needs more: a chunk, and gaps.
 const STAGING: usize = 5 << 19;
 
-/// Bytes of one request: what disks take at once (`maxphys` of FreeBSD, where it is not less).
-const LONGEST: usize = 1 << 20;
+/// With many requests under way another one costs a disk less than 8 KiB do: such a gap is mostly what the last fragments of a file have
+/// unused.
+const MOST_GAP: u64 = 8 << 10;
 
-/// A read is one request when it is rounded out. With many under way another request costs a disk less than 8 KiB do: such a gap is mostly
-/// what the last fragments of a file have unused.
-pub const LIMITS: Limits = Limits { gap: 8 << 10, bytes: LONGEST - (16 << 10) };
+/// How far extents are merged: a read is one request when it is rounded out.
+pub fn limits(uncached: &Uncached<'_>) -> Limits {
+    let around = 2 * uncached.unit as usize;
+    Limits { gap: MOST_GAP, bytes: uncached.longest.saturating_sub(around) }
+}
 
 /// The two memories of a request.
 const CHUNK: usize = 0;
@@ -106,8 +109,9 @@ impl Staging {
             }
             let (memory, start) = if in_place { (CHUNK, first.start()) } else { (STAGED, used) };
             let wanted = (place - around.start) as usize + read.bytes;
-            for from in (0..length).step_by(LONGEST) {
-                let length = LONGEST.min(length - from);
+            let longest = uncached.longest.max(uncached.unit as usize);
+            for from in (0..length).step_by(longest) {
+                let length = longest.min(length - from);
                 let offset = around.start + from as u64;
                 self.requests.push(Request { memory, start: start + from, length, offset });
                 self.parts.push((self.planned.len(), length.min(wanted.saturating_sub(from))));

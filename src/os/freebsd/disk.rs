@@ -3,6 +3,7 @@
 
 use crate::os::check;
 use crate::os::disk::{Kind, Uncached, kind};
+use crate::os::freebsd::host;
 use capdump_sys::geom::{g_mediasize, g_sectorsize};
 use nix::sys::stat::FileStat;
 use std::io;
@@ -38,5 +39,5 @@ pub fn forget(_fd: BorrowedFd<'_>, _offset: u64, _length: usize) {}
 pub fn open_uncached(fd: BorrowedFd<'_>) -> Option<Uncached> {
     let is_disk = matches!(kind(fd), Ok(Kind::Character | Kind::Block));
     let unit = sector_size(fd).ok().filter(|_| is_disk)?;
-    Some(Uncached { fd: None, unit })
+    Some(Uncached { fd: None, unit, longest: host::max_request() })
 }

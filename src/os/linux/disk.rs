@@ -50,6 +50,9 @@ pub fn forget(fd: BorrowedFd<'_>, offset: u64, length: usize) {
 /// Bytes of the unit of reads past the page cache of a file, where its file system does not say: no disk has larger sectors.
 const FILE_UNIT: u32 = 4096;
 
+/// Bytes of one request: more are split by most drivers.
+const LONGEST: usize = 1 << 20;
+
 /// Opens the same disk again, by its descriptor and not by its name. None without /proc, and for images that the page cache holds.
 pub fn open_uncached(fd: BorrowedFd<'_>) -> Option<Uncached> {
     let unit = match kind(fd).ok()? {
@@ -59,7 +62,7 @@ pub fn open_uncached(fd: BorrowedFd<'_>) -> Option<Uncached> {
     };
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
     let fd = open(path.as_str(), OFlag::O_RDONLY | OFlag::O_DIRECT | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
-    Some(Uncached { fd: Some(fd), unit })
+    Some(Uncached { fd: Some(fd), unit, longest: LONGEST })
 }
 
 /// Whether a file is read through the page cache: what was just read is there, or the file system is nothing but the cache (tmpfs).
