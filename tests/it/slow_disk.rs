@@ -133,6 +133,8 @@ fn a_disk_is_dumped_as_its_image_is() {
         assert_plain(place.single(&place.image, Faults::default(), args).0, "one at a time");
         let (ran, served) = place.many(Faults::default(), args);
         assert_plain(ran, "many at once");
+        let most = served.log.lock().unwrap().most_under_way;
+        assert!(most >= 16, "{args:?}: {most} reads under way at most");
         for sector in ["512", "4096"] {
             let Some(disk) = Loop::attach(&served.path(), &["--read-only", "--direct-io=on", "-b", sector])
             else {
@@ -213,7 +215,7 @@ fn a_disk_that_is_gone_ends_the_dump_once() {
         let reads = served.log.lock().unwrap().reads.len();
         drop((whole.ok(), served));
         let mut ended = 0;
-        for number in (0..reads).step_by((reads / 20).max(1)) {
+        for number in (0..reads).step_by((reads / 10).max(1)) {
             let faults = Faults { read_error_from: Some((number, Errno::ENXIO)), ..Faults::default() };
             let (ran, _) = place.many(faults, args);
             let what = format!("{args:?} from read {number} of {reads}: {}", ran.stderr);
@@ -225,7 +227,7 @@ fn a_disk_that_is_gone_ends_the_dump_once() {
             assert!(lines.len() == 1 && lines[0].ends_with("the disk no longer responds"), "{what}");
             ended += 1;
         }
-        assert!(ended > 5, "{args:?}: {ended} of {reads}");
+        assert!(ended > 2, "{args:?}: {ended} of {reads}");
     }
 }
 
@@ -299,7 +301,7 @@ fn a_kill_while_reads_are_under_way_ends_all() {
         drop((whole.ok(), served));
         for victim in VICTIMS {
             let mut ended = 0;
-            for reads in [all / 8, all / 4, all / 2] {
+            for reads in [all / 8, all / 3] {
                 // Beside other work one may take long by chance; what takes long by itself does so every time.
                 let mut slow = Vec::new();
                 while slow.len() < TRIES {
