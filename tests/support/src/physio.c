@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A preload library under which a read of several pieces is one read of each of them, one after the other: what physio(9) of FreeBSD
- * makes of preadv(2) of a raw disk.
+ * makes of preadv(2) of a raw disk. A read with flags (RWF_NOWAIT: whether the page cache has it) is left as it is.
  */
 #define _GNU_SOURCE
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
 #include <unistd.h>
@@ -34,13 +35,13 @@ preadv(int fd, const struct iovec *pieces, int count, off_t at)
 ssize_t
 preadv64v2(int fd, const struct iovec *pieces, int count, off64_t at, int flags)
 {
-	(void)flags;
+	if (flags != 0)
+		return syscall(SYS_preadv2, fd, pieces, count, at, 0, flags);
 	return preadv64(fd, pieces, count, at);
 }
 
 ssize_t
 preadv2(int fd, const struct iovec *pieces, int count, off_t at, int flags)
 {
-	(void)flags;
-	return preadv64(fd, pieces, count, at);
+	return preadv64v2(fd, pieces, count, at, flags);
 }
