@@ -73,10 +73,10 @@ impl Ahead {
         self.parts.push_back(Part { number, wanted, around, since, state });
     }
 
-    /// Fills `buf` from byte `place` of the disk on, if that was announced and could be read.
-    pub fn take(&mut self, place: u64, buf: &mut [u8]) -> bool {
+    /// Fills `buf` from byte `place` of the disk on, if that was announced. False: it could not be read.
+    pub fn take(&mut self, place: u64, buf: &mut [u8]) -> Option<bool> {
         let wanted = place..place.saturating_add(buf.len() as u64);
-        let Some(at) = self.parts.iter().position(|part| part.holds(&wanted)) else { return false };
+        let at = self.parts.iter().position(|part| part.holds(&wanted))?;
         while let State::UnderWay(_) = self.parts[at].state {
             self.receive(true);
         }
@@ -84,17 +84,27 @@ impl Ahead {
         self.used = self.used.max(part.number);
         let State::Read(bytes) = &part.state else {
             self.remove(at);
-            return false;
+            return Some(false);
         };
-        let is_fresh = part.since.elapsed() <= FRESH;
-        if is_fresh {
-            let from = (place - part.around.start) as usize;
-            buf.copy_from_slice(&bytes[from..from + buf.len()]);
+        if part.since.elapsed() > FRESH {
+            self.remove(at);
+            return None;
         }
-        if !is_fresh || wanted.end >= part.wanted.end {
+        let from = (place - part.around.start) as usize;
+        buf.copy_from_slice(&bytes[from..from + buf.len()]);
+        if wanted.end >= part.wanted.end {
             self.remove(at);
         }
-        is_fresh
+        Some(true)
+    }
+
+    /// Fills `buf` from byte `place` of the disk on; false if that cannot be done.
+    pub fn read(&mut self, disk: &Uncached<'_>, place: u64, buf: &mut [u8]) -> bool {
+        if let Some(whole) = self.take(place, buf) {
+            return whole;
+        }
+        self.announce(disk, place, buf.len());
+        self.take(place, buf) == Some(true)
     }
 
     /// Gives up what was read of the `length` bytes from `place` on.
@@ -190,16 +200,16 @@ mod tests {
         let disk = Uncached { fd: file.as_fd(), unit: 512, longest: 1 << 20 };
         let mut ahead = Ahead::default();
         let mut buf = [0; 300];
-        assert!(!ahead.take(0, &mut buf));
+        assert!(ahead.take(0, &mut buf) != Some(true));
         for n in 0..100 {
             ahead.announce(&disk, n * 1000, 600);
         }
         for n in 0..100 {
             for half in [0, 300] {
-                assert!(ahead.take(n * 1000 + half, &mut buf), "{n}");
+                assert!(ahead.take(n * 1000 + half, &mut buf) == Some(true), "{n}");
                 assert!(is_right(n * 1000 + half, &buf));
             }
-            assert!(!ahead.take(n * 1000 + 300, &mut buf), "it was used");
+            assert!(ahead.take(n * 1000 + 300, &mut buf) != Some(true), "it was used");
         }
         assert_eq!((ahead.bytes, ahead.parts.len()), (0, 0));
     }
@@ -213,9 +223,11 @@ mod tests {
         ahead.announce(&disk, LENGTH - 100, 101);
         ahead.announce(&disk, LENGTH + 8192, 10);
         let mut buf = [0; 101];
-        assert!(!ahead.take(LENGTH - 100, &mut buf));
-        assert!(ahead.take(LENGTH - 100, &mut buf[..100]) && is_right(LENGTH - 100, &buf[..100]));
-        assert!(!ahead.take(LENGTH + 8192, &mut buf[..10]));
+        assert!(ahead.take(LENGTH - 100, &mut buf) != Some(true));
+        assert!(
+            ahead.take(LENGTH - 100, &mut buf[..100]) == Some(true) && is_right(LENGTH - 100, &buf[..100])
+        );
+        assert!(ahead.take(LENGTH + 8192, &mut buf[..10]) != Some(true));
     }
 
     #[test]
@@ -230,14 +242,14 @@ mod tests {
         assert!(ahead.bytes <= MOST_BYTES && ahead.parts.len() == 100);
         ahead.announce(&disk, 0, disk.longest + 1);
         let mut buf = vec![0; part];
-        assert!(ahead.take(90 * 30_000, &mut buf) && is_right(90 * 30_000, &buf));
+        assert!(ahead.take(90 * 30_000, &mut buf) == Some(true) && is_right(90 * 30_000, &buf));
         for n in 100..120 {
             ahead.announce(&disk, n * 30_000, part);
         }
-        assert!(!ahead.take(0, &mut buf), "it was passed over");
-        assert!(ahead.take(110 * 30_000, &mut buf) && is_right(110 * 30_000, &buf));
+        assert!(ahead.take(0, &mut buf) != Some(true), "it was passed over");
+        assert!(ahead.take(110 * 30_000, &mut buf) == Some(true) && is_right(110 * 30_000, &buf));
         ahead.out_of_date(95 * 30_000 + 5, 10);
-        assert!(!ahead.take(95 * 30_000, &mut buf));
+        assert!(ahead.take(95 * 30_000, &mut buf) != Some(true));
         ahead.give_up();
         assert_eq!((ahead.bytes, ahead.parts.len()), (0, 0));
     }

@@ -97,15 +97,18 @@ impl<'a> Source<'a> {
     pub fn read_telling(&self, offset: ByteOffset, buf: &mut [u8], tell: &mut dyn FnMut(Fault)) {
         if let Some(geometry) = self.geometry.get() {
             let disk = self.disk(geometry);
-            if !self.was_ahead(&disk, offset, buf) {
+            if !self.read_uncached(&disk, offset, buf) {
                 disk.read(offset, buf, tell);
             }
         }
     }
 
-    /// Fills `buf`, if that was read ahead.
-    fn was_ahead(&self, disk: &Disk<'_>, offset: ByteOffset, buf: &mut [u8]) -> bool {
-        self.ahead.borrow_mut().take(disk.place(offset.0), buf)
+    /// Fills `buf` past the cache, in one read at most; false if that cannot be done, or there is a cache: then nothing is reported. A block
+    /// device without readahead would be read page by page through its cache.
+    fn read_uncached(&self, disk: &Disk<'_>, offset: ByteOffset, buf: &mut [u8]) -> bool {
+        let Some(uncached) = &disk.uncached else { return false };
+        let place = disk.place(offset.0);
+        disk.geometry.contains(offset, buf.len()) && self.ahead.borrow_mut().read(uncached, place, buf)
     }
 
     /// Waits for what is read ahead, and gives it up: see [`Ahead::give_up`].
@@ -134,7 +137,7 @@ impl ReadAt for Source<'_> {
             return self.read_or_fail(offset, buf);
         };
         let disk = self.disk(geometry);
-        if self.was_ahead(&disk, offset, buf) {
+        if self.read_uncached(&disk, offset, buf) {
             return Ok(());
         }
         disk.read(offset, buf, &mut |fault| {
@@ -156,7 +159,7 @@ impl ReadAt for Source<'_> {
     fn try_read_at(&self, offset: ByteOffset, buf: &mut [u8]) -> bool {
         let Some(geometry) = self.geometry.get() else { return false };
         let disk = self.disk(geometry);
-        self.was_ahead(&disk, offset, buf) || disk.read_whole(offset, buf)
+        self.read_uncached(&disk, offset, buf) || disk.read_whole(offset, buf)
     }
 
     fn will_read(&self, offset: ByteOffset, length: usize) {
