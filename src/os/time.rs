@@ -135,6 +135,7 @@ fn name(names: &[&'static str], at: i32) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use capdump_support::program::has_zone;
     use std::process::Command;
 
     /// The zone that the checks of this process are for.
@@ -143,6 +144,9 @@ mod tests {
     /// Runs checks of `test` in a separate process, whose time zone is `zone`: the C library has a lock around the zone, which another
     /// test's thread may hold while this one forks.
     fn in_zone(test: &str, zone: &str, checks: impl FnOnce() -> bool) {
+        if !has_zone(zone) {
+            return;
+        }
         match std::env::var(ZONE) {
             Ok(own) if own == zone => assert!(
                 {
@@ -256,7 +260,8 @@ mod tests {
             "Pacific/Apia",
             "Pacific/Chatham",
             "Pacific/Norfolk",
-            "UTC",
+            "EST5EDT,M3.2.0,M11.1.0",
+            "UTC0",
         ] {
             in_zone("every_change_of_many_zones", zone, || {
                 let shown = |secs: i64| local(secs).as_ref().and_then(seconds_of).map(|at| at - secs);

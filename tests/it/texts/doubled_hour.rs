@@ -6,7 +6,7 @@ use std::path::Path;
 
 use capdump_support::decode::Dump;
 use capdump_support::header::Header;
-use capdump_support::program::{Ran, TempDir, run};
+use capdump_support::program::{Ran, TempDir, has_zone, run};
 use capdump_support::restore;
 use capdump_support::ufs_writer::content::{Content, Fill};
 use capdump_support::ufs_writer::geometry::Geometry;
@@ -15,9 +15,12 @@ use capdump_support::ufs_writer::{ROOT, Writer};
 
 use super::{LIMIT, capdump};
 
+/// The rules of Europe/Berlin, which need no file.
+const BERLIN: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
+
 /// Zones, the first second after the clocks were set back, and by how many.
 const CHANGES: [(&str, i64, i64); 7] = [
-    ("Europe/Berlin", 1_792_890_000, 3600),
+    (BERLIN, 1_792_890_000, 3600),
     ("America/New_York", 1_699_164_000, 3600),
     ("America/Sao_Paulo", 1_550_368_800, 3600),
     ("Australia/Sydney", 1_743_868_800, 3600),
@@ -68,6 +71,9 @@ fn has_changed(dir: &TempDir, name: &str) -> bool {
 #[test]
 fn what_changed_in_it_is_dumped() {
     for (zone, back, by) in CHANGES {
+        if !has_zone(zone) {
+            continue;
+        }
         // Dumped in the first and in the second of these hours; changed a little later, before and after the clocks go back.
         for now in [back - by + by / 2, back + by / 2] {
             for changed in [now + 1, now + by / 3, now + by - 1] {
@@ -107,7 +113,7 @@ fn without_a_record_the_date_is_now() {
 fn a_time_that_never_was_is_an_earlier_one() {
     let dir = TempDir::new("capdump-hour");
     image(&dir.join("image"), 1_000_000_000);
-    let (zone, now) = ("Europe/Berlin", 1_775_000_000);
+    let (zone, now) = (BERLIN, 1_775_000_000);
     dump(&dir, zone, now, &["-1aT", "Sun Mar 29 02:30:00 2026", "-f", "typed", "image"]);
     fs::write(dir.join("dd"), format!("{:53} 0 Sun Mar 29 02:30:00 2026\n", "image")).unwrap();
     dump(&dir, zone, now, &["-1aD", "dd", "-f", "recorded", "image"]);

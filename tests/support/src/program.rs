@@ -74,7 +74,9 @@ impl TempDir {
 fn roomy() -> PathBuf {
     let (memory, devices) = (Path::new("/dev/shm"), Path::new("/dev"));
     let device = |path: &Path| std::fs::metadata(path).map(|meta| meta.dev()).ok();
-    let free = nix::sys::statvfs::statvfs(memory).map_or(0, |s| s.blocks_available() * s.block_size());
+    // Their types differ between systems and machines.
+    let bytes = |s: nix::sys::statvfs::Statvfs| u128::from(s.blocks_available()) * u128::from(s.block_size());
+    let free = nix::sys::statvfs::statvfs(memory).map_or(0, bytes);
     let fits = free > 4 << 30 && device(memory) != device(devices);
     if fits && std::env::var_os("TMPDIR").is_none() { memory.to_owned() } else { std::env::temp_dir() }
 }
@@ -184,6 +186,18 @@ fn find(program: &Path) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let dirs = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
     dirs.map(|dir| dir.join(program)).find(|file| file.is_file())
+}
+
+/// Whether the C library has the rules of a time zone, which it takes for UTC otherwise; prints that the test is skipped if it has not.
+///
+/// A name without `/`, and one with a comma, is taken for the rules themselves (POSIX's form of `TZ`).
+pub fn has_zone(name: &str) -> bool {
+    let has =
+        name.contains(',') || !name.contains('/') || Path::new("/usr/share/zoneinfo").join(name).is_file();
+    if !has {
+        skipped(&format!("no file of the time zone {name} here"));
+    }
+    has
 }
 
 /// Whether this runs as root.
