@@ -4,12 +4,16 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::single_range_in_vec_init, reason = "the list of bad places has one")]
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use capdump_support::fuse::{Faults, Served, available};
-use capdump_support::program::{Ran, TempDir, run, without_tty};
+use capdump_support::loop_device::Loop;
+use capdump_support::program::{Ran, TempDir, is_root, run, skipped, wait, without_tty};
+use capdump_support::small;
 use capdump_support::target::{Target, make};
 use nix::errno::Errno;
 
@@ -108,4 +112,64 @@ fn a_disk_with_bad_sectors_is_dumped() {
         assert_eq!(ran.code(), 0, "{read_eio:?}: {}", ran.stderr);
         assert!(!ran.stderr.contains("no longer responds"), "{read_eio:?}: {}", ran.stderr);
     }
+}
+
+/// Dumps this device to a pipe, and kills it when the dump has begun; returns what the dump printed, and the lines about reads.
+fn dump_dying(device: &Path, dir: &TempDir, kill: impl FnOnce()) -> (String, Vec<String>) {
+    let dates = dir.join("dumpdates");
+    let _ = fs::remove_file(&dates);
+    let mut command = without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")));
+    command.args(["-0ua", "--batch", "-f", "-", "-D"]).arg(&dates).arg(device);
+    let err = dir.join("err");
+    let mut child = command.stdout(Stdio::piped()).stderr(File::create(&err).unwrap()).spawn().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut [0; 10_240]).unwrap();
+    kill();
+    let drained = std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
+    let status = wait(&mut child, LIMIT).expect("an end");
+    drained.join().unwrap().unwrap();
+    let text = fs::read_to_string(&err).unwrap();
+    assert_eq!(status.code(), Some(3), "{text}");
+    assert!(text.ends_with("  DUMP: The ENTIRE dump is aborted.\n"), "{text}");
+    assert_eq!(fs::read_to_string(&dates).unwrap_or_default(), "", "{text}");
+    let lines = text.lines().filter(|line| line.contains("read error")).map(str::to_owned).collect();
+    (text, lines)
+}
+
+/// Far more than what is read ahead of the output.
+const LARGE: u64 = 32 << 20;
+
+/// The block layer says `EIO` of a disk whose driver fails, whatever the reason.
+#[test]
+fn a_block_device_that_fails_ends_the_dump() {
+    if !available() {
+        return;
+    }
+    let dir = TempDir::new("capdump-dead-block");
+    small::one_file(&dir.join("image"), LARGE);
+    for errno in [Errno::EIO, Errno::ENXIO] {
+        let served = Served::new(&dir.join("mnt"), &dir.join("image"), Faults::default());
+        let Some(device) = Loop::attach(&served.path(), &["-r"]) else {
+            return skipped("no loop device here");
+        };
+        let (text, lines) = dump_dying(device.path(), &dir, || served.die(errno));
+        assert!(lines.len() == 1 && lines[0].ends_with("the disk no longer responds"), "{text}");
+    }
+}
+
+/// A disk that was pulled has no sectors any more: Linux sets its capacity to 0, and a read returns nothing.
+#[test]
+fn a_block_device_that_is_pulled_ends_the_dump() {
+    if !is_root() {
+        return skipped("loop devices need root");
+    }
+    let dir = TempDir::new("capdump-dead-block");
+    let image = dir.join("image");
+    small::one_file(&image, LARGE);
+    let Some(device) = Loop::attach(&image, &[]) else { return skipped("no loop device here") };
+    let (text, lines) = dump_dying(device.path(), &dir, || {
+        File::options().write(true).open(&image).unwrap().set_len(0).unwrap();
+        assert!(Command::new("losetup").arg("-c").arg(device.path()).status().unwrap().success());
+    });
+    assert!(lines.len() == 1 && lines[0].ends_with("the disk no longer responds"), "{text}");
 }

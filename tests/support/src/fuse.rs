@@ -11,6 +11,7 @@ use std::fs::{self, File};
 use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -109,6 +110,8 @@ pub struct Served {
     threads: Vec<JoinHandle<()>>,
     /// What was asked so far.
     pub log: Arc<Mutex<Log>>,
+    /// The error of each read from now on; 0: none.
+    dead: Arc<AtomicI32>,
 }
 
 /// Whether files can be served here: /dev/fuse is there, and this runs as root.
@@ -144,13 +147,29 @@ impl Served {
         let file = File::options().read(true).write(true).open(backing).expect("the file");
         let log = Arc::new(Mutex::new(Log::default()));
         let (threads, state, buffers) = (pace.threads, Mutex::new(State::default()), Mutex::default());
-        let server = Arc::new(Server { device, file, faults, pace, log: Arc::clone(&log), state, buffers });
+        let dead = Arc::new(AtomicI32::new(0));
+        let server = Server {
+            device,
+            file,
+            faults,
+            pace,
+            log: Arc::clone(&log),
+            dead: Arc::clone(&dead),
+            state,
+            buffers,
+        };
+        let server = Arc::new(server);
         let thread = || {
             let server = Arc::clone(&server);
             std::thread::spawn(move || server.run())
         };
         let threads = (0..threads).map(|_| thread()).collect();
-        Served { dir: on.to_owned(), threads, log }
+        Served { dir: on.to_owned(), threads, log, dead }
+    }
+
+    /// Makes each read from now on fail with this error.
+    pub fn die(&self, errno: Errno) {
+        self.dead.store(errno as i32, Ordering::Relaxed);
     }
 
     /// Waits until somebody else unmounts it.

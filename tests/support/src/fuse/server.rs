@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{IoSlice, Read, Write};
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -22,6 +23,8 @@ pub(super) struct Server {
     pub faults: Faults,
     pub pace: Pace,
     pub log: Arc<Mutex<Log>>,
+    /// The error of each read; 0: none.
+    pub dead: Arc<AtomicI32>,
     pub state: Mutex<State>,
     /// Memory for answers. There are few: what was used last is still in the processor's cache.
     pub buffers: Mutex<Vec<Vec<u8>>>,
@@ -137,6 +140,10 @@ impl Server {
 
     /// What the read of this number brings, and how much.
     fn fill(&self, number: usize, offset: u64, mut out: &mut [u8]) -> Result<usize, Errno> {
+        match self.dead.load(Ordering::Relaxed) {
+            0 => {}
+            errno => return Err(Errno::from_raw(errno)),
+        }
         if let Some((_, errno)) = self.faults.read_error_from.filter(|from| number >= from.0) {
             return Err(errno);
         }
