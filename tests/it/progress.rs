@@ -294,3 +294,17 @@ fn nothing_says_nothing_until_it_is_asked() {
     session.expect("% done, finished in ", LIMIT);
     read_on(session, fifo);
 }
+
+/// A terminal sends SIGINFO to all processes of a job.
+#[test]
+fn a_request_to_all_processes_is_answered_once() {
+    let dir = TempDir::new("capdump-progress");
+    let (mut session, fifo) = held(&dir, &["--progress", "plain"]);
+    let others = procs::descendants(session.id());
+    procs::send(session.id(), Signal::SIGUSR1);
+    sleep(Duration::from_millis(20));
+    others.into_iter().for_each(|id| procs::send(id, Signal::SIGUSR1));
+    session.expect("% done, finished in ", LIMIT);
+    let shown = read_on(session, fifo);
+    assert_eq!(shown.matches("% done, finished in ").count(), 1, "{shown}");
+}

@@ -2,12 +2,17 @@
 //! How far the writing is: lines of progress, events, and the title of the process.
 
 use std::ffi::OsStr;
+use std::time::{Duration, Instant};
 
 use crate::dump::clock::Clock;
 use crate::dump::console::Console;
 use crate::operator::{Event, Message, Progress, State, pass_title, title, verify_title};
 use crate::os::process::set_title;
 use crate::os::time;
+
+/// Requests for progress that come so soon after another count as that one: a terminal sends SIGINFO to every process of a job, and the
+/// monitor passes on what it receives.
+const SAME_REQUEST: Duration = Duration::from_millis(250);
 
 /// The course of the writing.
 pub(super) struct Course<'a> {
@@ -20,6 +25,8 @@ pub(super) struct Course<'a> {
     started: bool,
     /// SIGINFO came: the next line of progress is wanted, however it is shown.
     asked: bool,
+    /// When the last request came.
+    requested: Option<Instant>,
     /// While a volume is read back, since when, and how many bytes it has.
     reading_back: Option<Progress>,
     /// Tape blocks expected.
@@ -34,8 +41,21 @@ impl<'a> Course<'a> {
     /// Of the dump of `disk`, of about `estimate` tape blocks, that begins now.
     pub fn new(console: &'a Console<'a>, clock: Clock, disk: &'a OsStr, estimate: u64) -> Course<'a> {
         let progress = Progress::new(clock.now(), estimate);
-        let (started, asked, reading_back, pass, titled) = (false, false, None, 3, 0);
-        Course { console, clock, disk, progress, started, asked, reading_back, estimate, pass, titled }
+        let (started, asked, requested, reading_back) = (false, false, None, None);
+        let (pass, titled) = (3, 0);
+        Course {
+            console,
+            clock,
+            disk,
+            progress,
+            started,
+            asked,
+            requested,
+            reading_back,
+            estimate,
+            pass,
+            titled,
+        }
     }
 
     /// Seconds since the beginning, without those that were left out.
@@ -63,6 +83,16 @@ impl<'a> Course<'a> {
         if !std::mem::replace(&mut self.started, true) {
             self.tell(volume, record.into());
         }
+    }
+
+    /// Notes that SIGINFO came; false if it belongs to the request before.
+    pub fn request(&mut self) -> bool {
+        let now = Instant::now();
+        let again = self.requested.is_some_and(|at| now.duration_since(at) < SAME_REQUEST);
+        if !again {
+            self.requested = Some(now);
+        }
+        !again
     }
 
     /// The operator asks how far it is.

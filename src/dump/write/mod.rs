@@ -306,6 +306,7 @@ impl<'a> Writing<'a> {
                 Some(worker) => Err(crate::dump::ring::pool::Broken::Ended(worker, status).into()),
                 None => Ok(()),
             },
+            Event::Signal(Sig::Info) if !self.course.request() => Ok(()),
             Event::Signal(Sig::Info) if self.course.is_reading_back() => {
                 self.show_verifying(true);
                 Ok(())
