@@ -70,7 +70,7 @@ impl fmt::Display for Refusal<'_> {
                 write!(f, "Cannot create {}: {reason}", escape::name(name))
             }
             Refusal::SnapshotNeeds => f.write_str(
-                "a snapshot needs free space and fewer than 20 others (snapinfo(8)); without -L, the live file system is dumped",
+                "a snapshot needs free space, fewer than 20 others (snapinfo(8)) and no gjournal(8); without -L, the live file system is dumped",
             ),
             Refusal::IsIn { name, kind: "nullfs", from, .. } => {
                 let (name, from) = (escape::name(name), escape::name(from));
