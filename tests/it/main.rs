@@ -33,6 +33,7 @@ mod index_names;
 mod indexed;
 mod install;
 mod kills;
+mod left_out;
 mod levels;
 mod linux;
 mod list;
