@@ -2,7 +2,7 @@
 # For any POSIX make (BSD make and GNU make both). The two commands to try first:
 #	make demo	builds capdump, dumps a sample file system and shows the dump
 #	make test	runs all tests
-# Others: test-amanda lint deny completions cross cross32 fuzz miri probe bench bindings install uninstall clean port-crates
+# Others: test-amanda lint deny completions cross cross32 test32 fuzz miri probe bench bindings install uninstall clean port-crates
 
 .POSIX:
 
@@ -75,6 +75,10 @@ deny:
 cross32:
 	CARGO="$(CARGO)" sh scripts/cross32
 
+# the tests of crates/ with 32-bit types, on Linux/x86, which runs 32-bit programs
+test32:
+	CARGO="$(CARGO)" sh scripts/test32
+
 # ten seconds for each fuzz target, or FUZZ_SECONDS, with what was found before
 fuzz:
 	sh scripts/need cc g++ zstd
@@ -112,4 +116,4 @@ port-crates:
 clean:
 	$(CARGO) clean
 
-.PHONY: all demo test test-amanda lint deny completions cross cross32 fuzz miri probe bench bindings install uninstall port-crates clean
+.PHONY: all demo test test-amanda lint deny completions cross cross32 test32 fuzz miri probe bench bindings install uninstall port-crates clean
