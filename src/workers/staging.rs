@@ -13,9 +13,9 @@ use ufs::Buffer;
 /// Bytes of the buffer, unless one read needs more: a chunk, and gaps.
 const STAGING: usize = 5 << 19;
 
-/// With many requests under way another one costs a disk less than 8 KiB do: such a gap is mostly what the last fragments of a file have
+/// With many requests under way another one costs a disk less than 4 KiB do: such a gap is mostly what the last fragments of a file have
 /// unused.
-const MOST_GAP: u64 = 8 << 10;
+const MOST_GAP: u64 = 4 << 10;
 
 /// How far extents are merged: a read is one request when it is rounded out.
 pub fn limits(uncached: &Uncached<'_>) -> Limits {
