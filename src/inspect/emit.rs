@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use crate::inspect::EmitOutput;
-use crate::inspect::feed::Enough;
 use crate::inspect::interruptible::Interruptible;
 use crate::inspect::layout::Layout;
+use crate::inspect::open::EmitOutput;
 use crate::inspect::record::Writer;
-use crate::inspect::sinks::Told;
+use crate::inspect::stream::Enough;
+use crate::inspect::told::Told;
 use crate::os::output;
 use dumpstream::TP_BSIZE;
 use dumpstream::reading::plan::{Plan, parts};

@@ -7,10 +7,11 @@ use std::io;
 
 use crate::exit;
 use crate::inspect::emit::Emit;
-use crate::inspect::feed::{Enough, Feed};
+use crate::inspect::feed::Feed;
 use crate::inspect::input::Input;
-use crate::inspect::sinks::Told;
-use crate::inspect::{start_volume, whole};
+use crate::inspect::stream::Enough;
+use crate::inspect::told::Told;
+use crate::inspect::volumes::{start_volume, whole};
 use crate::job::Reading;
 use crate::operator::Remark;
 use crate::os::errno::strerror;
@@ -108,7 +109,7 @@ pub fn emit(reading: &Reading, inputs: &mut [Input], index: &mut Input, emit: &m
         reader.begin_volume(volume);
         emit.told.begin_volume(volume);
         start_volume(reading, volume, input, &mut reader, emit)?;
-        Feed::new(&mut reader, emit, true).windows(reading.window_log).run(input);
+        Feed::new(true, reading.window_log).run(input, &mut reader, emit);
         if emit.is_enough() {
             break;
         }
@@ -134,10 +135,7 @@ pub fn emit(reading: &Reading, inputs: &mut [Input], index: &mut Input, emit: &m
         return Ok(());
     }
     emit.search();
-    for input in &mut *inputs {
-        // A file can be sought in; an error comes again when it is read.
-        _ = input.seek(0);
-    }
+    inputs.iter_mut().for_each(|input| input.seek(0));
     whole(reading, inputs, emit, true).map(drop)
 }
 
@@ -196,11 +194,9 @@ fn fetch(reading: &Reading, inputs: &mut [Input], line: &Line, file: &mut Reader
         if !is_first {
             file.begin_volume(at as u32 + 1);
         }
-        if input.seek(if is_first { from } else { 0 }).is_err() {
-            return false;
-        }
-        let feed = Feed::new(file, emit, true).windows(reading.window_log);
-        feed.after(if is_first { ahead } else { 0 }).run(input);
+        input.seek(if is_first { from } else { 0 });
+        let feed = Feed::new(true, reading.window_log);
+        feed.after(if is_first { ahead } else { 0 }).run(input, file, emit);
         if emit.is_enough() || file.is_over() {
             break;
         }

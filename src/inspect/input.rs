@@ -3,9 +3,12 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::time::Instant;
 
+use crate::inspect::pace::Pace;
 use crate::os::disk;
 use crate::os::disk::Kind;
 use crate::os::{output, tape};
@@ -37,6 +40,10 @@ pub struct Input {
     end: usize,
     /// Bytes at once.
     piece: usize,
+    /// Bytes that are expected to be wanted from here on, if known.
+    expected: usize,
+    /// Bytes at once where much is skipped.
+    pace: Option<Pace>,
     /// Where the next read begins.
     next: u64,
     errors: u32,
@@ -77,6 +84,8 @@ impl Input {
             start: 0,
             end: 0,
             piece,
+            expected: 0,
+            pace: None,
             next: 0,
             errors: 0,
             failed: None,
@@ -129,11 +138,22 @@ impl Input {
         self.front = skipped as u64;
     }
 
-    /// Reads less at a time, since much will be passed over.
+    /// Reads less at a time, since much will be skipped.
     pub fn expect_jumps(&mut self) {
-        if self.is_seekable() {
-            self.piece = 1 << 16;
+        if self.is_seekable() && self.pace.is_none() {
+            self.pace = Some(Pace::default());
         }
+    }
+
+    /// So many bytes will be wanted from here on: the next read is not smaller, up to a limit.
+    pub fn expect(&mut self, bytes: u64) {
+        self.expected = usize::try_from(bytes).unwrap_or(AT_ONCE).min(AT_ONCE);
+    }
+
+    /// Skips so many bytes, which are known to exist, to a header.
+    pub fn jump(&mut self, bytes: u64) {
+        self.pace.iter_mut().for_each(|pace| pace.jumped(bytes));
+        self.seek(self.offset().saturating_add(bytes));
     }
 
     /// Bytes that were read and not consumed.
@@ -173,11 +193,11 @@ impl Input {
             }
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
-            if self.buffer.len() < self.end + self.piece {
-                self.buffer.resize(self.end + self.piece, 0);
+            let piece = self.pace.as_ref().map_or(self.piece, |pace| pace.piece().max(self.expected));
+            if self.buffer.len() < self.end + piece {
+                self.buffer.resize(self.end + piece, 0);
             }
-            let room = &mut self.buffer[self.end..self.end + self.piece];
-            let got = output::read(self.fd.as_fd(), room)?;
+            let got = self.read(self.end..self.end + piece)?;
             self.errors = 0;
             self.end += got;
             self.next += got as u64;
@@ -186,6 +206,21 @@ impl Input {
             }
         }
         Ok(self.end - self.start)
+    }
+
+    /// Reads what comes next into this part of the buffer.
+    fn read(&mut self, range: Range<usize>) -> io::Result<usize> {
+        let (fd, room) = (self.fd.as_fd(), &mut self.buffer[range]);
+        let Some(pace) = &mut self.pace else {
+            return match self.size {
+                Some(_) => disk::pread(fd, room, self.next),
+                None => output::read(fd, room),
+            };
+        };
+        let before = Instant::now();
+        let got = disk::pread(fd, room, self.next)?;
+        pace.took(got, before.elapsed());
+        Ok(got)
     }
 
     /// After an error of [`Input::fill`]: makes ready to read on behind the place. None: the volume is abandoned. Else the
@@ -204,30 +239,21 @@ impl Input {
         if after >= size {
             return None;
         }
-        self.seek(after - self.front).ok()?;
+        self.seek(after - self.front);
         Some(after - self.front - at)
     }
 
-    /// Whether at least `count` more bytes exist.
-    pub fn has(&self, count: u64) -> bool {
-        self.size.is_some_and(|size| {
-            (self.offset() + self.front).checked_add(count).is_some_and(|end| end <= size)
-        })
+    /// How many more bytes there are in a file; 0 of anything else.
+    pub fn left(&self) -> u64 {
+        self.size.map_or(0, |size| size.saturating_sub(self.front).saturating_sub(self.offset()))
     }
 
-    /// Goes on at this place.
-    ///
-    /// Errors: those of lseek(2).
-    pub fn seek(&mut self, to: u64) -> io::Result<()> {
+    /// Goes on at this place of a seekable volume.
+    pub fn seek(&mut self, to: u64) {
         let ahead = to.checked_sub(self.offset()).and_then(|ahead| usize::try_from(ahead).ok());
         match ahead {
             Some(ahead) if ahead <= self.end - self.start => self.start += ahead,
-            _ => {
-                let to = to.saturating_add(self.front);
-                output::seek(self.fd.as_fd(), to)?;
-                (self.start, self.end, self.next) = (0, 0, to);
-            }
+            _ => (self.start, self.end, self.next) = (0, 0, to.saturating_add(self.front)),
         }
-        Ok(())
     }
 }

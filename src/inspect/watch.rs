@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Signals and progress while a dump is read.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::event::Sig;
 use crate::inspect::input::Input;
 use crate::inspect::signals::Shared;
 use crate::operator::{Bar, Operator, Remark};
 
+/// Signals are looked for so often where nothing is waited for: reads of a file can be many and short.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+
 /// What is done about the signals, and what was read so far.
 pub struct Watch {
     signals: Shared,
     started: Instant,
+    /// When signals were looked for last.
+    looked: Option<Instant>,
     /// The number of the volume.
     volume: u32,
     /// Bytes of the volumes before, and of all where that is known.
@@ -27,6 +32,7 @@ impl Watch {
         Watch {
             signals: signals.clone(),
             started: Instant::now(),
+            looked: None,
             volume: 0,
             before: 0,
             total: None,
@@ -59,6 +65,10 @@ impl Watch {
     /// the reading.
     pub fn ready(&mut self, input: &Input, operator: &mut Operator) -> bool {
         self.here = input.offset() + input.bytes().len() as u64;
+        if !input.can_wait() && self.looked.is_some_and(|looked| looked.elapsed() < BETWEEN_LOOKS) {
+            return self.stopped().is_none();
+        }
+        self.looked = Some(Instant::now());
         if let Some(bar) = operator.display().bar() {
             self.show(bar);
         }

@@ -57,6 +57,7 @@ mod same_bytes;
 mod selection;
 mod shapes;
 mod sink;
+mod skipping;
 mod slow_disk;
 mod slow_readers;
 mod sparse;

@@ -104,10 +104,15 @@ impl File {
         self.next_run();
     }
 
-    /// All that the header announced is skipped.
-    pub fn skip(&mut self) {
-        (self.passed, self.left) = (self.count, 0);
-        self.runs.clear();
+    /// The next tape blocks of data are skipped, as many as are to come before the next header at most.
+    pub fn skip(&mut self, mut blocks: u64) {
+        while blocks > 0 && self.left > 0 {
+            let count = u64::from(self.left).min(blocks);
+            blocks -= count;
+            self.passed += count;
+            self.left -= count as u32;
+            self.next_run();
+        }
     }
 
     /// Goes on to the next run of data when the last one has come.

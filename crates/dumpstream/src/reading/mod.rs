@@ -19,6 +19,7 @@ mod maps;
 pub mod names;
 pub mod plan;
 mod reader;
+mod skip;
 mod tell;
 mod verdict;
 mod volume;

@@ -184,10 +184,8 @@ impl Names {
         if self.cached.as_ref().is_none_or(|cached| cached.0 != holder) {
             self.cached = Some((holder, self.climb(holder)));
         }
-        let mut path = self.cached.as_ref().map(|cached| cached.1.clone())?;
-        path.push(b'/');
-        path.extend_from_slice(self.at(offset).1);
-        Some(path)
+        let (above, name) = (&self.cached.as_ref()?.1, self.at(offset).1);
+        Some([above.as_slice(), b"/", name].concat())
     }
 
     /// The path of the first name of an inode; `.` is the root's.

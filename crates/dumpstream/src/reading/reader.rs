@@ -222,22 +222,6 @@ impl Reader {
         matches!(&self.expect, Expect::Skip(_, before) if matches!(**before, Expect::End(_)))
     }
 
-    /// How many tape blocks of a file's data come next that need not be looked at.
-    pub fn pending_data(&self) -> u64 {
-        match (&self.expect, &self.file) {
-            (Expect::Data, Some(file)) if file.scan.is_none() => file.pending(),
-            _ => 0,
-        }
-    }
-
-    /// Passes over [`Reader::pending_data`] tape blocks without having read them.
-    pub fn skip_data(&mut self) {
-        let blocks = self.pending_data();
-        self.count(blocks);
-        self.file.iter_mut().for_each(File::skip);
-        self.expect = Expect::Header;
-    }
-
     /// A stretch begins that may turn out bad as a whole, such as a compressed frame.
     pub fn mark(&mut self) {
         self.recent = Some(self.file.as_ref().map(|file| file.ino).into_iter().collect());
@@ -299,7 +283,7 @@ impl Reader {
         self.count(1);
     }
 
-    fn count(&mut self, blocks: u64) {
+    pub(super) fn count(&mut self, blocks: u64) {
         self.place.block += blocks;
         self.blocks += blocks;
         self.next = self.next.wrapping_add(blocks);

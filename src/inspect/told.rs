@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What the process that reads a dump prints: messages, and results.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal};
+
+use crate::event::Sig;
+use crate::exit;
+use crate::inspect::input::Input;
+use crate::inspect::watch::Watch;
+use crate::operator::{About, Bar, Entry, FindingLine, Line, Operator, Remark, Results, SummaryLine};
+use crate::os::errno::strerror;
+use dumpstream::Decoded;
+use dumpstream::reading::{Finding, Names, Place, Summary};
+use ufs::Ino;
+use ufs::is_whiteout;
+
+/// The mode of a whiteout (`IFWHT`, ufs/ufs/dinode.h), which has no inode of its own.
+const IFWHT: u16 = 0o160_000;
+
+/// The two ways out: messages, and results.
+pub struct Told {
+    operator: Operator,
+    report: Results,
+    ntrec: u32,
+    /// Why the results could not be written.
+    broken: Option<io::Error>,
+    named_dump: bool,
+    /// How many findings there were of each kind.
+    found: BTreeMap<&'static str, u64>,
+    watch: Watch,
+    /// Data of files has no checksum.
+    unchecked: bool,
+}
+
+/// Findings of one kind that are printed: a hostile dump has as many as it likes.
+const MOST_FINDINGS: u64 = 1000;
+
+impl Told {
+    /// `ntrec` is the number of tape blocks in a record.
+    pub fn new(operator: Operator, report: Results, ntrec: u32, watch: Watch) -> Told {
+        Told {
+            operator,
+            report,
+            ntrec,
+            broken: None,
+            named_dump: false,
+            found: BTreeMap::new(),
+            watch,
+            unchecked: false,
+        }
+    }
+
+    fn write(&mut self, write: impl FnOnce(&mut Results) -> io::Result<()>) {
+        if self.broken.is_none() {
+            self.broken = write(&mut self.report).err();
+        }
+    }
+
+    /// A finding, with a path of its inode.
+    pub fn finding(&mut self, finding: &Finding, names: &mut Names) {
+        // Paths of what is not printed are not looked for.
+        let counted = self.found.get(finding.fault.word()).is_some_and(|&found| found >= MOST_FINDINGS);
+        let path =
+            finding.ino.filter(|_| !counted && finding.last.is_none()).and_then(|ino| names.path_of(ino));
+        self.finding_at(finding, path.as_deref());
+    }
+
+    /// A finding, with this path.
+    pub fn finding_at(&mut self, finding: &Finding, path: Option<&[u8]>) {
+        // What is missing then was only not read.
+        if self.watch.stopped().is_some() {
+            return;
+        }
+        let found = self.found.entry(finding.fault.word()).or_default();
+        *found += 1;
+        if *found > MOST_FINDINGS {
+            return;
+        }
+        let line = FindingLine { finding, path, ntrec: self.ntrec };
+        match self.report.is_json() {
+            true if self.broken.is_none() => self.broken = self.report.finding(&line).err(),
+            true => {}
+            false => self.operator.say(line),
+        }
+    }
+
+    /// Says a line.
+    pub fn say(&mut self, line: impl Line) {
+        self.operator.say(line);
+    }
+
+    /// Waits until the input can be read; false when a signal ended the reading. Shows the progress.
+    pub fn ready(&mut self, input: &Input) -> bool {
+        self.watch.ready(input, &mut self.operator)
+    }
+
+    /// A volume begins.
+    pub fn begin_volume(&mut self, volume: u32) {
+        self.watch.begin_volume(volume);
+    }
+
+    /// The data of files has no checksum that a change would be found by.
+    pub fn no_checksum(&mut self) {
+        self.unchecked = true;
+    }
+
+    /// Whether nothing more is to be read: a signal came, or the results cannot be written.
+    pub fn is_stopped(&self) -> bool {
+        self.watch.stopped().is_some() || self.broken.is_some()
+    }
+
+    /// Says that a signal ended the reading, if one did: then gives the exit code.
+    pub fn interrupted(&mut self) -> Option<u8> {
+        let sig = self.watch.stopped()?;
+        self.clear_bar();
+        let what = if sig == Sig::Int { "Interrupt received." } else { "Signal received." };
+        self.operator.say(Remark(format_args!("{what} The dump was not read to its end.")));
+        _ = self.report.flush();
+        Some(exit::ABORTED)
+    }
+
+    fn clear_bar(&mut self) {
+        self.operator.display().bar().into_iter().for_each(Bar::clear);
+    }
+
+    /// On a terminal, what was read and how fast.
+    pub fn say_speed(&mut self) {
+        self.clear_bar();
+        if self.report.is_json() || !io::stderr().is_terminal() {
+            return;
+        }
+        let (bytes, seconds) = self.watch.sums();
+        let megabytes = bytes as f64 / 1e6;
+        let speed = megabytes / seconds.max(0.001);
+        self.operator
+            .say(Remark(format_args!("{megabytes:.1} MB read in {seconds:.1} seconds, {speed:.1} MB/s")));
+    }
+
+    pub fn volume(&mut self, header: &Decoded) {
+        if !std::mem::replace(&mut self.named_dump, true) {
+            self.write(|report| report.dump(header));
+        }
+    }
+
+    /// All paths of an inode.
+    pub fn entries(&mut self, ino: Ino, about: Option<About>, place: Option<Place>, names: &mut Names) {
+        if ino == Ino::ROOT {
+            return self.entry(&Entry { ino, path: b".", about, place });
+        }
+        let offsets: Vec<u32> = names.entries(ino).collect();
+        for offset in offsets {
+            if let Some(path) = names.path(offset) {
+                self.entry(&Entry { ino, path: &path, about, place });
+            }
+        }
+    }
+
+    /// All names that are whiteouts.
+    pub fn whiteouts(&mut self, names: &mut Names) {
+        let about = About { mode: IFWHT, uid: 0, gid: 0, size: 0, mtime: 0, rdev: None };
+        let offsets: Vec<u32> = names.entries(Ino::WHITEOUT).collect();
+        for offset in offsets {
+            let kind = names.at(offset).0;
+            if is_whiteout(Ino::WHITEOUT, kind)
+                && let Some(path) = names.path(offset)
+            {
+                self.entry(&Entry { ino: Ino::WHITEOUT, path: &path, about: Some(about), place: None });
+            }
+        }
+    }
+
+    /// A line of an index.
+    pub fn indexed(&mut self, line: &dumpstream::index::Line) {
+        self.write(|report| report.indexed(line));
+    }
+
+    /// The end of the results: gives the exit code.
+    pub fn flush(self) -> u8 {
+        self.close(0)
+    }
+
+    fn entry(&mut self, entry: &Entry<'_>) {
+        self.write(|report| report.entry(entry));
+    }
+
+    /// Says how many findings were not printed.
+    pub fn unlisted(&mut self) {
+        for (word, found) in std::mem::take(&mut self.found) {
+            let Some(more) = found.checked_sub(MOST_FINDINGS).filter(|&more| more > 0) else { continue };
+            match self.report.is_json() {
+                true => self.write(|report| report.unlisted(word, more)),
+                false => self.operator.say(Remark(format_args!("{more} more findings of this kind: {word}"))),
+            }
+        }
+    }
+
+    /// The end of a check: says what it came to, and gives the exit code.
+    pub fn end(mut self, summary: &Summary) -> u8 {
+        self.unlisted();
+        if !self.report.is_json() {
+            self.operator.say(SummaryLine { summary, unchecked: self.unchecked });
+        }
+        self.end_of_list(summary)
+    }
+
+    /// The end of a listing: gives the exit code.
+    pub fn end_of_list(mut self, summary: &Summary) -> u8 {
+        self.unlisted();
+        self.write(|report| report.summary(summary));
+        self.say_speed();
+        self.close(summary.damage)
+    }
+
+    fn close(mut self, damage: u64) -> u8 {
+        self.write(Results::flush);
+        // The wait for room for the results.
+        if let Some(code) = self.interrupted() {
+            return code;
+        }
+        match self.broken {
+            Some(error) => {
+                self.operator.say(Remark(format_args!("standard output: {}", strerror(&error))));
+                exit::STARTUP
+            }
+            None if damage > 0 => exit::ABORTED,
+            None => exit::DONE,
+        }
+    }
+}
