@@ -123,12 +123,14 @@ pub struct Results {
     json: bool,
     /// How a time is written, in seconds since 1970.
     time: fn(i64) -> String,
+    /// The line that is made, whose memory is used again.
+    text: Vec<u8>,
 }
 
 impl Results {
     /// Results for `out`, as JSON or for people, with times as `time` writes them.
     pub fn new(out: Box<dyn Write>, json: bool, time: fn(i64) -> String) -> Results {
-        Results { out: io::BufWriter::with_capacity(1 << 16, out), json, time }
+        Results { out: io::BufWriter::with_capacity(1 << 16, out), json, time, text: Vec::new() }
     }
 
     /// Whether the results are JSON.
@@ -170,23 +172,38 @@ impl Results {
         if self.json {
             return self.entry_json(entry);
         }
-        let mut line = match entry.about {
+        let text = &mut self.text;
+        text.clear();
+        right(entry.ino.0.into(), 10, text);
+        match entry.about {
             Some(about) => {
-                let size = match about.rdev {
+                text.push(b' ');
+                push_mode(about.mode, text);
+                for id in [about.uid, about.gid] {
+                    text.push(b' ');
+                    right(id.into(), 5, text);
+                }
+                text.push(b' ');
+                match about.rdev {
                     // major() and minor() of sys/types.h, for numbers of 32 bits.
-                    Some(rdev) => format!("{},{}", rdev >> 8 & 0xff, rdev & 0xffff_00ff),
-                    None => about.size.to_string(),
-                };
-                let (mode, uid, gid) = (mode_text(about.mode), about.uid, about.gid);
-                let time = (self.time)(about.mtime);
-                format!("{:>10} {mode} {uid:>5} {gid:>5} {size:>12} {time} ", entry.ino.0)
+                    Some(rdev) => {
+                        let numbers = format!("{},{}", rdev >> 8 & 0xff, rdev & 0xffff_00ff);
+                        text.extend_from_slice(format!("{numbers:>12}").as_bytes());
+                    }
+                    None => right(about.size, 12, text),
+                }
+                text.push(b' ');
+                text.extend_from_slice((self.time)(about.mtime).as_bytes());
             }
-            None => format!("{:>10} ?--------- {:>5} {:>5} {:>12} {:>16} ", entry.ino.0, "-", "-", "-", "-"),
+            None => {
+                let fields = format!(" ?--------- {:>5} {:>5} {:>12} {:>16}", "-", "-", "-", "-");
+                text.extend_from_slice(fields.as_bytes());
+            }
         }
-        .into_bytes();
-        escape_into(entry.path, &mut line);
-        line.push(b'\n');
-        self.out.write_all(&line)
+        text.push(b' ');
+        escape_into(entry.path, text);
+        text.push(b'\n');
+        self.out.write_all(text)
     }
 
     fn entry_json(&mut self, entry: &Entry<'_>) -> io::Result<()> {
@@ -295,9 +312,25 @@ fn kind(mode: u16) -> (&'static str, u8) {
     }
 }
 
-/// A mode as ls(1) shows it.
-fn mode_text(mode: u16) -> String {
-    let mut text = vec![kind(mode).1];
+/// Appends a number in a column of `width` bytes, or more if it is longer. There are millions of them, so that they do not go through
+/// `format!`.
+fn right(mut number: u64, width: usize, out: &mut Vec<u8>) {
+    let mut digits = [b' '; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[first.min(digits.len() - width)..]);
+}
+
+/// Appends a mode as ls(1) shows it.
+fn push_mode(mode: u16, text: &mut Vec<u8>) {
+    text.push(kind(mode).1);
     for shift in [6, 3, 0] {
         let bits = mode >> shift;
         text.extend([(4, b'r'), (2, b'w')].map(|(bit, letter)| if bits & bit != 0 { letter } else { b'-' }));
@@ -310,7 +343,6 @@ fn mode_text(mode: u16) -> String {
             (false, false) => b'-',
         });
     }
-    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// An object of this type, with `fields`.
@@ -351,7 +383,18 @@ mod tests {
             (0o120_777, "lrwxrwxrwx"),
             (0, "?---------"),
         ] {
-            assert_eq!(mode_text(mode), text);
+            let mut found = Vec::new();
+            push_mode(mode, &mut found);
+            assert_eq!(String::from_utf8(found).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn numbers_are_in_columns() {
+        for (number, width) in [(0, 1), (7, 5), (99_999, 5), (100_000, 5), (u64::MAX, 12), (u64::MAX, 20)] {
+            let mut found = Vec::new();
+            right(number, width, &mut found);
+            assert_eq!(String::from_utf8(found).unwrap(), format!("{number:>width$}"));
         }
     }
 

@@ -204,7 +204,7 @@ impl Fields<'_> {
 
     fn name(&self, offset: usize, length: usize) -> Vec<u8> {
         let field = &self.block[offset..offset + length];
-        field.iter().copied().take_while(|&byte| byte != 0).collect()
+        field.split(|&byte| byte == 0).next().unwrap_or_default().to_vec()
     }
 
     fn inode(&self) -> InodeFields {
