@@ -84,7 +84,7 @@ struct Side {
 
 impl Side {
     fn new(measures: u8, how: u8) -> Side {
-        let slots = Slots::new(1 + u32::from(measures & 7), 1 + u32::from(measures >> 3) * 8);
+        let slots = Slots::new(1 + u32::from(measures & 7), 1 + u32::from(measures >> 3) * 8, 1);
         let order = Order::new(slots, how & 1 != 0);
         let mut side = Side { slots, check: how & 2 != 0, order, settled: 0 };
         side.order.begin_epoch();

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::compress;
+use crate::compress::Level;
 use crate::dump::console::Console;
 use crate::dump::context::Context;
 use crate::dump::limits::limit_planner;
@@ -111,7 +112,8 @@ fn dump(started: &Started, disk: &OpenDisk, console: &Console<'_>, monitor: &Out
 
     // How much of a compressed dump a volume takes only the worker knows who writes it.
     let limit = job.record_limit().map_or(Limit::Unlimited, Limit::Records);
-    let slots = Slots::new(started.workers.into(), job.ntrec);
+    let enlargement = job.compress.map_or(1, Level::enlargement);
+    let slots = Slots::new(started.workers.into(), job.ntrec, enlargement);
     let slots = compress::chunk_blocks(job.frame_limit(), slots.record_blocks, slots.chunk_blocks)
         .map_or(slots, |blocks| slots.with_chunks(blocks));
     let shape = Shape { record_blocks: slots.record_blocks, chunk_blocks: slots.chunk_blocks, limit };

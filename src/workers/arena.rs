@@ -31,9 +31,10 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// The division for `workers` workers and records of `record_blocks` tape blocks.
-    pub fn new(workers: u32, record_blocks: u32) -> Slots {
-        let records = (CHUNK_BYTES / TP_BSIZE) as u32 / record_blocks;
+    /// The division for `workers` workers and records of `record_blocks` tape blocks, with chunks that are so many times as large as
+    /// usual.
+    pub fn new(workers: u32, record_blocks: u32, enlargement: u32) -> Slots {
+        let records = (CHUNK_BYTES / TP_BSIZE) as u32 * enlargement / record_blocks;
         Slots { workers, record_blocks, chunk_blocks: records.max(1) * record_blocks }
     }
 
@@ -98,7 +99,7 @@ mod tests {
     fn a_chunk_is_whole_records_and_slots_do_not_overlap() {
         for record in [1, 7, 10, 32, 64, 1000] {
             for workers in 1..=16 {
-                let slots = Slots::new(workers, record);
+                let slots = Slots::new(workers, record, if workers % 5 == 0 { 4 } else { 1 });
                 assert_eq!(slots.chunk_blocks % record, 0);
                 assert!(slots.chunk_blocks >= record);
                 let mut end = 0;
@@ -114,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_workers_chunks_go_through_its_own_slots() {
-        let slots = Slots::new(3, 10);
+        let slots = Slots::new(3, 10, 1);
         for sequence in 0..100u64 {
             assert_eq!(u64::from(slots.slot_of(sequence)) % 3, u64::from(slots.worker_of(sequence)));
         }

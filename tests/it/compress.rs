@@ -98,6 +98,21 @@ fn zstd_makes_the_same_dump_of_it() {
     }
 }
 
+/// Frames of a volume, as the table at its end counts them.
+fn frames(volume: &[u8]) -> u32 {
+    let (rest, _) = volume.split_last_chunk::<5>().unwrap();
+    u32::from_le_bytes(*rest.last_chunk().unwrap())
+}
+
+#[test]
+fn high_levels_have_larger_frames() {
+    let dir = TempDir::new("capdump-compress");
+    let (image, _) = image(&dir);
+    let frames = |level| frames(&stdout(&["--compress", level], &image));
+    let [usual, large] = ["zstd:5", "zstd:6"].map(frames);
+    assert!(usual > 4 && large < usual / 2, "{usual}, {large}");
+}
+
 #[test]
 fn restore_reads_it_through_zstdcat() {
     let dir = TempDir::new("capdump-compress");

@@ -271,7 +271,7 @@ mod tests {
     use super::*;
 
     fn order() -> Order {
-        let mut order = Order::new(Slots::new(3, 64), false);
+        let mut order = Order::new(Slots::new(3, 64, 1), false);
         order.begin_epoch();
         order
     }
@@ -325,7 +325,7 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "asks zstd, which is C")]
     fn a_compressed_chunk_has_the_bytes_it_can_have() {
-        let mut order = Order::new(Slots::new(3, 64), true);
+        let mut order = Order::new(Slots::new(3, 64, 1), true);
         order.begin_epoch();
         order.assigned(chunk());
         order.assigned_bytes(29);
