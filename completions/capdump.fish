@@ -26,7 +26,7 @@ complete -c capdump -l progress-fd -d 'descriptor to which JSON lines are writte
 complete -c capdump -l emit -d 'write a dump of only this path in a dump; may be repeated' -r
 complete -c capdump -l long -d 'accept zstd frames with windows of up to 2^log bytes, 10 to 31 [default: 23]' -r
 complete -c capdump -s C -d 'accepted for compatibility and ignored' -r
-complete -c capdump -l workers -d 'number of processes that read the disk, 1 to 16 [default: 2 or 3; 6 with --compress]' -r
+complete -c capdump -l workers -d 'number of processes that read the disk, 1 to 16 [default: 2 or 3; 1 per processor with --compress]' -r
 complete -c capdump -s 0 -d 'full dump; digits are concatenated: -10 is level 10'
 complete -c capdump -s 1 -d 'dump files changed since the last dump at a lower level'
 complete -c capdump -s 2 -d 'and so on, to -9'

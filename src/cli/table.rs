@@ -243,7 +243,7 @@ static OTHER: &[Flag] = &[
     value(
         "workers",
         "N",
-        "number of processes that read the disk, 1 to 16 [default: 2 or 3; 6 with --compress]",
+        "number of processes that read the disk, 1 to 16 [default: 2 or 3; 1 per processor with --compress]",
         Number("number of workers", 1, 16, |d, workers| d.job.workers = Some(small(workers))),
     ),
     flag("help", "print this help and exit", End(|_| Ok(Request::Help))),

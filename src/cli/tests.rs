@@ -73,7 +73,9 @@ fn workers_are_no_more_than_processors_where_it_matters() {
     let workers = |line, processors| job(line).workers(processors, true);
     assert_eq!([1, 2, 3, 64].map(|processors| workers("/usr", processors)), [2, 2, 3, 3]);
     assert_eq!([1, 64].map(|processors| job("/usr").workers(processors, false)), [4, 4]);
-    assert_eq!([1, 64].map(|processors| workers("--compress zstd /usr", processors)), [6, 6]);
+    let compressing = |processors| workers("--compress zstd /usr", processors);
+    assert_eq!([1, 2, 3, 8, 64].map(compressing), [2, 2, 3, 8, 16]);
+    assert_eq!([1, 8].map(|processors| job("--compress zstd /usr").workers(processors, false)), [4, 8]);
     assert_eq!([1, 64].map(|processors| workers("--compress zstd --workers 1 /usr", processors)), [1, 1]);
 }
 

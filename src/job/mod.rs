@@ -82,10 +82,10 @@ pub const MOST_LABEL: usize = 15;
 const WORKERS: usize = 3;
 /// Fewest: while one waits for the disk or the medium, another goes on.
 const FEWEST: usize = 2;
-/// Workers that compress: while some wait for their turn, the others keep the processors busy.
-const COMPRESSING: u8 = 6;
-/// The same where the disk is read past the page cache.
-const UNCACHED: u8 = 4;
+/// Fewest where the disk is read past the page cache.
+const UNCACHED: usize = 4;
+/// Most workers that compress: one for each processor, as far as `--workers` goes.
+const MOST_COMPRESSING: usize = 16;
 
 /// What of the file system is dumped. Paths are as on the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -123,12 +123,14 @@ impl Job {
     }
 
     /// Processes that read the disk, where so many processors run them: as many, as far as that is sensible. With two processors a
-    /// third worker has to wait for one whenever its turn comes, and the whole ring with it.
+    /// third worker has to wait for one whenever its turn comes, and the whole ring with it. Workers that compress are as many as
+    /// processors, which they keep busy.
     /// Past the page cache they wait for the disk: there more are of use than there are processors.
     pub fn workers(&self, processors: usize, is_cached: bool) -> u8 {
+        let fewest = if is_cached { FEWEST } else { UNCACHED };
         self.workers.unwrap_or(match self.compress {
-            Some(_) => COMPRESSING,
-            None if !is_cached => UNCACHED,
+            Some(_) => processors.clamp(fewest, MOST_COMPRESSING) as u8,
+            None if !is_cached => UNCACHED as u8,
             None => processors.clamp(FEWEST, WORKERS) as u8,
         })
     }

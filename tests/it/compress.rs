@@ -251,7 +251,8 @@ fn a_worker_that_dies_takes_the_dump_along() {
     let dir = TempDir::new("capdump-compress");
     small::one_file(&dir.join("image"), 8 << 20);
     let out = File::create(dir.join("err")).unwrap();
-    let mut command = command(&["--compress", "zstd:19", "-a", "-f", "out"], &dir.join("image"));
+    let mut command =
+        command(&["--compress", "zstd:19", "--workers", "6", "-a", "-f", "out"], &dir.join("image"));
     let mut child = command.current_dir(dir.path()).stderr(out).spawn().unwrap();
     assert!(procs::until(LIMIT, || procs::descendants(child.id()).len() == 7));
     procs::send(procs::descendants(child.id())[2], Signal::SIGKILL);
