@@ -10,7 +10,7 @@ use dumpstream::TP_BSIZE;
 ///
 /// Large, since each chunk costs a dozen system calls and wakes three processes; and no larger, since all slots together
 /// should stay in a processor's cache: the kernel copies a chunk in and out again.
-const CHUNK_BYTES: usize = 9 << 18;
+const CHUNK_BYTES: usize = 19 << 17;
 
 /// Slots beyond one for each worker are not needed: while one worker writes, the others read. But a single worker should find
 /// its next chunk filled in.

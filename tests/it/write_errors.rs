@@ -146,7 +146,7 @@ fn where_chunks_meet() {
         return;
     }
     let source = Source::new(|path| small::one_file(path, 12 << 20));
-    let chunk = (9 << 18) / RECORD * RECORD;
+    let chunk = (19 << 17) / RECORD * RECORD;
     at_places(&source, [chunk - RECORD, chunk - 1, chunk, chunk + RECORD, 3 * chunk].into_iter());
 }
 
