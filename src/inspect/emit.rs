@@ -278,6 +278,8 @@ pub enum EmitError {
 }
 
 impl Enough for Emit {
+    type Told = Told;
+
     fn told(&mut self) -> &mut Told {
         &mut self.told
     }

@@ -62,6 +62,13 @@ impl Input {
             true => io::stdin().as_fd().try_clone_to_owned()?,
             false => disk::open_disk(Path::new(name))?,
         };
+        Input::of(name, fd, record)
+    }
+
+    /// The volume that is open as `fd`.
+    ///
+    /// Errors: as [`Input::open`].
+    pub fn of(name: &OsStr, fd: OwnedFd, record: Option<usize>) -> io::Result<Input> {
         let kind = disk::kind(fd.as_fd())?;
         if kind == Kind::Directory {
             return Err(io::ErrorKind::IsADirectory.into());

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The process that reads a dump: opens everything, enters the sandbox, and processes the volumes.
 
-mod begin;
+pub mod begin;
 mod emit;
-mod feed;
+pub mod feed;
 mod indexed;
-mod input;
+pub mod input;
 mod interruptible;
 mod layout;
 mod open;
@@ -15,7 +15,7 @@ mod plain;
 mod record;
 mod signals;
 mod sinks;
-mod stream;
+pub mod stream;
 mod told;
 mod volumes;
 mod watch;

@@ -4,7 +4,7 @@
 use crate::compress::unpacker;
 use crate::compress::unpacker::Unpacker;
 use crate::inspect::input::Input;
-use crate::inspect::stream::{Enough, Stream};
+use crate::inspect::stream::{Attend, Enough, Stream};
 use crate::os::errno::strerror;
 use dumpstream::reading::{Fault, Sink};
 

@@ -2,7 +2,7 @@
 //! Reads a volume that is not compressed.
 
 use crate::inspect::input::Input;
-use crate::inspect::stream::{Enough, Stream};
+use crate::inspect::stream::{Attend, Enough, Stream};
 use crate::os::errno::strerror;
 use dumpstream::TP_BSIZE;
 use dumpstream::reading::{Fault, Sink};

@@ -14,6 +14,8 @@ use ufs::Ino;
 pub struct Check(pub Told);
 
 impl Enough for Check {
+    type Told = Told;
+
     fn is_enough(&self) -> bool {
         self.0.is_stopped()
     }
@@ -37,6 +39,8 @@ impl Sink for Check {
 pub struct List(pub Told);
 
 impl Enough for List {
+    type Told = Told;
+
     fn told(&mut self) -> &mut Told {
         &mut self.0
     }

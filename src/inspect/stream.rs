@@ -4,19 +4,30 @@
 use std::io;
 
 use crate::inspect::input::Input;
-use crate::inspect::told::Told;
 use dumpstream::TP_BSIZE;
 use dumpstream::reading::{Fault, Reader, Sink};
 
+/// Who is told what happens on the way.
+pub trait Attend {
+    /// Waits until the input can be read; false when a signal ended the reading.
+    fn ready(&mut self, input: &Input) -> bool;
+
+    /// The data of files has no checksum that a change would be found by.
+    fn no_checksum(&mut self);
+}
+
 /// What the sink still needs.
 pub trait Enough {
+    /// The ways out.
+    type Told: Attend;
+
     /// Whether it needs the next data; otherwise it may be skipped.
     fn wants_data(&self) -> bool {
         true
     }
 
     /// The ways out.
-    fn told(&mut self) -> &mut Told;
+    fn told(&mut self) -> &mut Self::Told;
 
     /// Whether nothing more is wanted.
     fn is_enough(&self) -> bool {

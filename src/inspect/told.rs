@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal};
 use crate::event::Sig;
 use crate::exit;
 use crate::inspect::input::Input;
+use crate::inspect::stream::Attend;
 use crate::inspect::watch::Watch;
 use crate::operator::{About, Bar, Entry, FindingLine, Line, Operator, Remark, Results, SummaryLine};
 use crate::os::errno::strerror;
@@ -90,19 +91,9 @@ impl Told {
         self.operator.say(line);
     }
 
-    /// Waits until the input can be read; false when a signal ended the reading. Shows the progress.
-    pub fn ready(&mut self, input: &Input) -> bool {
-        self.watch.ready(input, &mut self.operator)
-    }
-
     /// A volume begins.
     pub fn begin_volume(&mut self, volume: u32) {
         self.watch.begin_volume(volume);
-    }
-
-    /// The data of files has no checksum that a change would be found by.
-    pub fn no_checksum(&mut self) {
-        self.unchecked = true;
     }
 
     /// Whether nothing more is to be read: a signal came, or the results cannot be written.
@@ -226,5 +217,16 @@ impl Told {
             None if damage > 0 => exit::ABORTED,
             None => exit::DONE,
         }
+    }
+}
+
+impl Attend for Told {
+    /// Shows the progress, too.
+    fn ready(&mut self, input: &Input) -> bool {
+        self.watch.ready(input, &mut self.operator)
+    }
+
+    fn no_checksum(&mut self) {
+        self.unchecked = true;
     }
 }

@@ -5,7 +5,8 @@ use crate::exit;
 use crate::inspect::begin::{Begin, begin};
 use crate::inspect::feed::Feed;
 use crate::inspect::input::Input;
-use crate::inspect::stream::Enough;
+use crate::inspect::stream::{Attend, Enough};
+use crate::inspect::told::Told;
 use crate::job::Reading;
 use crate::operator::Remark;
 use dumpstream::reading::{Fault, Reader, Sink, Summary};
@@ -13,7 +14,7 @@ use dumpstream::reading::{Fault, Reader, Sink, Summary};
 /// Reads all volumes from their beginning.
 ///
 /// Errors: the exit code, if one of them is not a dump, which is reported.
-pub fn whole<S: Sink + Enough>(
+pub fn whole<S: Sink + Enough<Told = Told>>(
     reading: &Reading,
     inputs: &mut [Input],
     sink: &mut S,
@@ -41,7 +42,7 @@ pub fn whole<S: Sink + Enough>(
 /// Looks at the beginning of a volume.
 ///
 /// Errors: the exit code, if it is not a dump, which is reported.
-pub fn start_volume<S: Sink + Enough>(
+pub fn start_volume<S: Sink + Enough<Told = Told>>(
     reading: &Reading,
     volume: u32,
     input: &mut Input,
