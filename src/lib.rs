@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! capdump backs up UFS file systems in the format read by restore(8). ARCHITECTURE.md describes the modules.
 //!
-//! The crate `ufs` reads the disk, and the crate `dumpstream` reads and writes dumps. This library exports [`run`], and the
+//! The crate `ufs` reads the disk, and the crate `dumpstream` reads and writes dumps. This library exports [`run`], [`restore`], and the
 //! internals used by fuzz targets and tests.
 
 #[cfg(all(feature = "sandbox-probe", not(debug_assertions)))]
@@ -24,6 +24,7 @@ mod objects;
 mod operator;
 #[allow(unsafe_code)]
 mod os;
+mod restore;
 mod sandbox;
 mod workers;
 
@@ -38,6 +39,7 @@ pub mod internals {
     pub use crate::dump::write::places::Indexing;
     pub use crate::fstab::Fstab;
     pub use crate::os::time::{ctime, parse_ctime};
+    pub use crate::restore::cli::command as restore_command;
     pub use crate::workers::extent::EXTENT_BYTES;
     pub use crate::workers::protocol::FRAME_BYTES;
     pub use crate::workers::{Extent, FromWorker, Slots, ToWorker};
@@ -114,6 +116,31 @@ pub fn run() -> ExitCode {
             }
             None => ExitCode::from(exit::STARTUP),
         },
+        Err(error) => {
+            let text = error.render(operator.program());
+            operator.print(&text);
+            ExitCode::from(exit::STARTUP)
+        }
+    }
+}
+
+/// Runs caprestore from the command line to its exit code.
+pub fn restore() -> ExitCode {
+    os::signals::ignore_file_size();
+    let mut args = std::env::args_os();
+    let program = cli::program_name(args.next().as_deref());
+    let args: Vec<OsString> = args.collect();
+    let tape = std::env::var_os("TAPE");
+    let words: Vec<OsString> = args.iter().chain(&tape).cloned().collect();
+    let inherited = os::process::Inherited::keep_named(&words);
+    let mut operator = Operator::new(program, Box::new(io::stderr()));
+    match restore::cli::parse(&args, tape.as_deref()) {
+        Ok(restore::cli::Request::Restore(job)) => {
+            os::time::warm_up();
+            ExitCode::from(restore::run(&job, operator, inherited))
+        }
+        Ok(restore::cli::Request::Help) => print(&restore::cli::help(operator::columns()), &mut operator),
+        Ok(restore::cli::Request::Version) => print(&restore::cli::version(), &mut operator),
         Err(error) => {
             let text = error.render(operator.program());
             operator.print(&text);

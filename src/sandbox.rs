@@ -43,12 +43,14 @@ pub enum DescriptorKind {
     StandardOutput,
     /// Where progress is reported to. Held by the planner.
     Progress,
+    /// The directory that is restored into, and all that is opened beneath it. Held by the writer.
+    Target,
 }
 
 impl DescriptorKind {
     /// Every kind.
     #[cfg(test)]
-    pub const ALL: [DescriptorKind; 15] = [
+    pub const ALL: [DescriptorKind; 16] = [
         DescriptorKind::Disk,
         DescriptorKind::Volume,
         DescriptorKind::TapeDevice,
@@ -64,6 +66,7 @@ impl DescriptorKind {
         DescriptorKind::Stdio,
         DescriptorKind::StandardOutput,
         DescriptorKind::Progress,
+        DescriptorKind::Target,
     ];
 
     /// The rights it keeps: the table.
@@ -80,6 +83,7 @@ impl DescriptorKind {
             DescriptorKind::RmtSocket | DescriptorKind::RingSocket => &[Read, Write, Event],
             DescriptorKind::ProcessDescriptor => &[Event, Pdkill],
             DescriptorKind::Queue => QUEUE_RIGHTS,
+            DescriptorKind::Target => &[Beneath, Read, Write, Seek, Fstat, Ftruncate, Fsync],
             DescriptorKind::Index => &[Write, Fsync],
             DescriptorKind::Terminal | DescriptorKind::Stdio => &[Read, Write, Event, Fstat, Ioctl],
             DescriptorKind::StandardOutput => &[Write, Event, Fstat, Fsync],
@@ -134,6 +138,14 @@ pub fn enter(role: Role) -> Result<Entered, Error> {
     let entered = crate::os::sandbox::enter(role).map_err(|err| Error::Enter(role, err))?;
     #[cfg(feature = "sandbox-probe")]
     crate::os::probe::attempt(role);
+    Ok(entered)
+}
+
+/// Enters the sandbox of the process that writes beneath `target`. As [`enter`].
+pub fn enter_beneath(target: BorrowedFd<'_>) -> Result<Entered, Error> {
+    let entered = crate::os::sandbox::enter_beneath(target).map_err(|err| Error::Enter(Role::Writer, err))?;
+    #[cfg(feature = "sandbox-probe")]
+    crate::os::probe::attempt(Role::Writer);
     Ok(entered)
 }
 

@@ -8,6 +8,7 @@ mod progress;
 mod query;
 mod refusal;
 mod report;
+mod restoring;
 mod results;
 mod summary;
 
@@ -26,6 +27,7 @@ pub use progress::{Progress, State, pass_title, title, verify_title};
 pub use query::{Action, Query, Question, REMIND_AFTER};
 pub use refusal::Refusal;
 pub use report::{Event, Report};
+pub use restoring::{Lines, Restoring, Shown};
 pub use results::{About, Entry, FindingLine, Results, SummaryLine};
 pub use summary::Sums;
 

@@ -42,6 +42,7 @@ pub mod spawn;
 pub mod standard;
 pub mod tape;
 pub mod time;
+pub mod tree;
 pub mod tty;
 
 /// What a system call answered, with -1 turned into `errno`.

@@ -30,6 +30,8 @@ pub enum Right {
     Pdkill,
     /// `CAP_KQUEUE`: kevent.
     Kqueue,
+    /// All that is done beneath a directory that is restored into, and to the files there: see `src/os/freebsd/sandbox.rs`.
+    Beneath,
 }
 
 /// What an event queue keeps; one queue can be waited on in another. It is limited where it is made.
@@ -67,6 +69,8 @@ pub enum Role {
     Worker,
     /// The process that reads a dump.
     Reader,
+    /// The process that writes what is restored.
+    Writer,
 }
 
 /// What holds after entering.
@@ -101,6 +105,11 @@ pub fn limit(fd: BorrowedFd<'_>, rights: &[Right], ioctls: &[Ioctl]) -> io::Resu
 /// Enters the sandbox, or narrows it: for good, for this process and those it forks.
 pub fn enter(role: Role) -> io::Result<Entered> {
     half::sandbox::enter(role)
+}
+
+/// Enters the sandbox as the process that writes beneath `target`, and nowhere else.
+pub fn enter_beneath(target: BorrowedFd<'_>) -> io::Result<Entered> {
+    half::sandbox::enter_beneath(target)
 }
 
 /// Whether the kernel says that this process is sandboxed.

@@ -22,3 +22,4 @@ pub mod socket;
 pub mod stat;
 pub mod tape;
 pub mod time;
+pub mod tree;

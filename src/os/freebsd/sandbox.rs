@@ -13,7 +13,9 @@ use std::os::fd::BorrowedFd;
 pub fn limit(fd: BorrowedFd<'_>, rights: &[Right], ioctls: &[Ioctl]) -> io::Result<()> {
     let mut wanted = FileRights::new();
     for right in rights {
-        wanted.allow(capsicum_right(*right));
+        for right in capsicum_rights(*right) {
+            wanted.allow(*right);
+        }
     }
     match wanted.limit(&fd) {
         Err(err) if err.raw_os_error() == Some(libc::ENOSYS) => return Ok(()),
@@ -63,24 +65,55 @@ pub fn enter(_role: Role) -> io::Result<Entered> {
     }
 }
 
+/// Enters capability mode, where the rights of `target` are all that there is.
+pub fn enter_beneath(_target: BorrowedFd<'_>) -> io::Result<Entered> {
+    enter(Role::Writer)
+}
+
 /// What cap_getmode(2) says.
 pub fn is_entered() -> bool {
     capsicum::get_mode().unwrap_or(false)
 }
 
-fn capsicum_right(right: Right) -> capsicum::Right {
+/// What is done beneath a directory; descriptors that are opened there have the same rights.
+const BENEATH: &[capsicum::Right] = &[
+    capsicum::Right::Lookup,
+    capsicum::Right::Create,
+    capsicum::Right::Mkdirat,
+    capsicum::Right::Mkfifoat,
+    capsicum::Right::Mknodat,
+    capsicum::Right::Symlinkat,
+    capsicum::Right::LinkatSource,
+    capsicum::Right::LinkatTarget,
+    capsicum::Right::RenameatSource,
+    capsicum::Right::RenameatTarget,
+    capsicum::Right::Unlinkat,
+    capsicum::Right::Fstatat,
+    capsicum::Right::Fchown,
+    capsicum::Right::Fchownat,
+    capsicum::Right::Fchmod,
+    capsicum::Right::Fchflags,
+    capsicum::Right::Futimes,
+    capsicum::Right::Futimesat,
+    capsicum::Right::Pwrite,
+    capsicum::Right::ExtattrSet,
+    capsicum::Right::AclSet,
+];
+
+fn capsicum_rights(right: Right) -> &'static [capsicum::Right] {
     match right {
-        Right::Read => capsicum::Right::Read,
-        Right::Write => capsicum::Right::Write,
-        Right::Seek => capsicum::Right::Seek,
-        Right::Pread => capsicum::Right::Pread,
-        Right::Fstat => capsicum::Right::Fstat,
-        Right::Ftruncate => capsicum::Right::Ftruncate,
-        Right::Fsync => capsicum::Right::Fsync,
-        Right::Event => capsicum::Right::Event,
-        Right::Ioctl => capsicum::Right::Ioctl,
-        Right::Pdkill => capsicum::Right::Pdkill,
-        Right::Kqueue => capsicum::Right::Kqueue,
+        Right::Read => &[capsicum::Right::Read],
+        Right::Write => &[capsicum::Right::Write],
+        Right::Seek => &[capsicum::Right::Seek],
+        Right::Pread => &[capsicum::Right::Pread],
+        Right::Fstat => &[capsicum::Right::Fstat],
+        Right::Ftruncate => &[capsicum::Right::Ftruncate],
+        Right::Fsync => &[capsicum::Right::Fsync],
+        Right::Event => &[capsicum::Right::Event],
+        Right::Ioctl => &[capsicum::Right::Ioctl],
+        Right::Pdkill => &[capsicum::Right::Pdkill],
+        Right::Kqueue => &[capsicum::Right::Kqueue],
+        Right::Beneath => BENEATH,
     }
 }
 

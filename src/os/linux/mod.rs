@@ -23,3 +23,4 @@ pub mod stat;
 mod syscalls;
 pub mod tape;
 pub mod time;
+pub mod tree;

@@ -8,11 +8,12 @@ use crate::os::check;
 use crate::os::linux::syscalls;
 use crate::os::sandbox::{Entered, Ioctl, Right, Role};
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus, Scope,
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, RulesetStatus, Scope,
 };
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether this process, or the one it was forked from, is under Landlock and the first filter. A second time would
@@ -26,14 +27,38 @@ pub fn limit(_fd: BorrowedFd<'_>, _rights: &[Right], _ioctls: &[Ioctl]) -> io::R
 
 /// Enters or narrows.
 pub fn enter(role: Role) -> io::Result<Entered> {
+    enter_with(role, None)
+}
+
+/// Enters as the writer. For root, `target` becomes the root directory, too: Landlock does not keep a process from changing owners, modes
+/// and times elsewhere.
+pub fn enter_beneath(target: BorrowedFd<'_>) -> io::Result<Entered> {
+    // SAFETY: fchdir takes a descriptor, which is borrowed and so open.
+    check(unsafe { libc::fchdir(target.as_raw_fd()) })?;
+    // SAFETY: the name ends in NUL.
+    let changed = check(unsafe { libc::chroot(c".".as_ptr()) });
+    let no_root = matches!(&changed, Err(error) if error.raw_os_error() == Some(libc::EPERM));
+    let entered = enter_with(Role::Writer, Some(target))?;
+    match changed {
+        Ok(_) => Ok(entered),
+        // What others own is out of reach without root.
+        Err(_) if no_root && !nix::unistd::geteuid().is_root() => Ok(entered),
+        Err(error) if no_root => {
+            Ok(Entered::Partial(format!("the root directory cannot be changed: {error}")))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn enter_with(role: Role, target: Option<BorrowedFd<'_>>) -> io::Result<Entered> {
     let Ok(arch) = TargetArch::try_from(std::env::consts::ARCH) else {
         return Ok(Entered::Unavailable(format!("no system call filter for {}", std::env::consts::ARCH)));
     };
     let mut missing = None;
     if !WALLED.load(Ordering::Relaxed) {
         hide_memory()?;
-        missing = landlock()?;
-        let probes = syscalls::probes().map_err(io::Error::other)?;
+        missing = landlock(target)?;
+        let probes = syscalls::probes(role).map_err(io::Error::other)?;
         let filter =
             SeccompFilter::new(probes, SeccompAction::Allow, SeccompAction::Errno(libc::EPERM as u32), arch);
         if !install(filter)? {
@@ -76,16 +101,21 @@ fn install(filter: Result<SeccompFilter, seccompiler::BackendError>) -> io::Resu
     }
 }
 
-/// Takes away every file name, network port, abstract socket and foreign signal. Says what is missing, if anything.
-pub(super) fn landlock() -> io::Result<Option<String>> {
+/// Takes away every file name but those beneath `target`, network port, abstract socket and foreign signal. Says what is missing, if
+/// anything.
+pub(super) fn landlock(target: Option<BorrowedFd<'_>>) -> io::Result<Option<String>> {
     let status = (|| {
-        Ruleset::default()
+        let mut ruleset = Ruleset::default()
             .set_compatibility(CompatLevel::BestEffort)
             .handle_access(AccessFs::from_all(ABI::V6))?
             .handle_access(AccessNet::from_all(ABI::V6))?
             .scope(Scope::from_all(ABI::V6))?
-            .create()?
-            .restrict_self()
+            .create()?;
+        if let Some(target) = target {
+            let access = AccessFs::from_all(ABI::V6) & !(AccessFs::Execute | AccessFs::IoctlDev);
+            ruleset = ruleset.add_rule(PathBeneath::new(target, access))?;
+        }
+        ruleset.restrict_self()
     })()
     .map_err(|err: landlock::RulesetError| io::Error::other(err))?;
     Ok(match status.ruleset {

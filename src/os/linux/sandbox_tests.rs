@@ -298,7 +298,7 @@ fn a_child_from_before_is_out_of_reach() {
 
 #[test]
 fn landlock_alone_takes_names_away() {
-    let status = in_child(|| match landlock().unwrap() {
+    let status = in_child(|| match landlock(None).unwrap() {
         None => i32::from(
             File::open("/etc/passwd").err().map(|err| err.kind()) != Some(ErrorKind::PermissionDenied),
         ),

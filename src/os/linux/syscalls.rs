@@ -85,6 +85,27 @@ const READING: &[c_long] =
 /// Before its workers are forked: what fork, their first steps and their own filters need.
 const FORKING: &[c_long] = &[libc::SYS_seccomp, libc::SYS_socketpair];
 
+/// The process that writes what is restored makes and changes files beneath a directory that is open. Those that take a flag for what
+/// happens to a symbolic link are given it, and the root directory is the target's.
+const WRITER: &[c_long] = &[
+    libc::SYS_openat,
+    libc::SYS_newfstatat,
+    libc::SYS_mkdirat,
+    libc::SYS_mknodat,
+    libc::SYS_symlinkat,
+    libc::SYS_linkat,
+    libc::SYS_unlinkat,
+    libc::SYS_renameat,
+    libc::SYS_renameat2,
+    libc::SYS_pwrite64,
+    libc::SYS_fchmod,
+    libc::SYS_fchown,
+    libc::SYS_fchownat,
+    libc::SYS_utimensat,
+    libc::SYS_fsetxattr,
+    libc::SYS_geteuid,
+];
+
 /// Answered with `EPERM`: names that the C library or Rust's runtime looks up by itself. Only openat is seen (a panic's backtrace, the
 /// allocator's look at the machine); each of the others is what some version does instead.
 const PROBES: &[c_long] = &[
@@ -137,10 +158,13 @@ pub fn allowed(role: Role) -> Result<Rules, BackendError> {
     any_of(&mut rules, libc::SYS_prctl, 0, PRCTLS.map(|option| option as u64))?;
     any_of(&mut rules, libc::SYS_fcntl, 1, FCNTLS.map(|command| command as u64))?;
     memory(&mut rules)?;
-    if role != Role::Reader {
+    if !matches!(role, Role::Reader | Role::Writer) {
         always(&mut rules, READING);
     }
-    if !matches!(role, Role::Worker | Role::Reader) {
+    if role == Role::Writer {
+        always(&mut rules, WRITER);
+    }
+    if !matches!(role, Role::Worker | Role::Reader | Role::Writer) {
         always(&mut rules, PLANNER);
         any_of(&mut rules, libc::SYS_waitid, 0, [P_PIDFD])?;
     }
@@ -152,10 +176,13 @@ pub fn allowed(role: Role) -> Result<Rules, BackendError> {
 }
 
 /// The calls that are answered with `EPERM` instead of death.
-pub fn probes() -> Result<Rules, BackendError> {
+pub fn probes(role: Role) -> Result<Rules, BackendError> {
     let mut rules = Rules::new();
     always(&mut rules, PROBES);
     always(&mut rules, PROBES_OLD);
+    if role == Role::Writer {
+        rules.retain(|call, _| !WRITER.contains(call));
+    }
     Ok(rules)
 }
 
