@@ -10,6 +10,7 @@ fn main() -> std::io::Result<()> {
     std::fs::create_dir_all(&folder)?;
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
         generate_to(shell, &mut capdump::internals::command(), "capdump", &folder)?;
+        generate_to(shell, &mut capdump::internals::restore_command(), "caprestore", &folder)?;
     }
     Ok(())
 }

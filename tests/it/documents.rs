@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The manual page and the shells' completions have the options that the program has, and no others.
+//! The manual pages and the shells' completions have the options that the programs have, and no others.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -41,6 +41,24 @@ fn the_manual_page_has_every_option_and_no_other() {
 }
 
 #[test]
+fn the_manual_page_of_caprestore_has_every_option_and_no_other() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("man/caprestore.8")).unwrap();
+    let tags = page.lines().filter_map(|line| line.strip_prefix(".It Fl "));
+    let named: BTreeSet<(String, bool)> =
+        tags.map(|tag| (tag.split(' ').next().unwrap().to_owned(), tag.contains(" Ar "))).collect();
+    let command = capdump::internals::restore_command();
+    let options: BTreeSet<(String, bool)> = command
+        .get_arguments()
+        .filter(|arg| !arg.is_positional())
+        .map(|arg| {
+            let name = arg.get_short().map_or_else(|| format!("-{}", arg.get_long().unwrap()), String::from);
+            (name, arg.get_num_args().is_none_or(|range| range.takes_values()))
+        })
+        .collect();
+    assert_eq!(named, options);
+}
+
+#[test]
 fn takes_an_argument_there_and_here() {
     let page = page();
     for arg in capdump::internals::command().get_arguments().filter(|arg| !arg.is_positional()) {
@@ -60,9 +78,15 @@ fn completions_are_those_of_the_options() {
     let dir = TempDir::new("capdump-completions");
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("completions");
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-        let made = generate_to(shell, &mut capdump::internals::command(), "capdump", dir.path()).unwrap();
-        let kept = kept.join(made.file_name().unwrap());
-        let same = fs::read(&made).unwrap() == fs::read(&kept).unwrap_or_default();
-        assert!(same, "{} is not what the options are: run make completions", kept.display());
+        let programs = [
+            ("capdump", capdump::internals::command()),
+            ("caprestore", capdump::internals::restore_command()),
+        ];
+        for (name, mut command) in programs {
+            let made = generate_to(shell, &mut command, name, dir.path()).unwrap();
+            let kept = kept.join(made.file_name().unwrap());
+            let same = fs::read(&made).unwrap() == fs::read(&kept).unwrap_or_default();
+            assert!(same, "{} is not what the options are: run make completions", kept.display());
+        }
     }
 }

@@ -28,6 +28,7 @@ impl Place {
         fs::create_dir_all(built.parent().unwrap()).unwrap();
         fs::create_dir(dir.join("to")).unwrap();
         fs::copy(env!("CARGO_BIN_EXE_capdump"), &built).unwrap();
+        fs::copy(env!("CARGO_BIN_EXE_caprestore"), dir.join("target/release/caprestore")).unwrap();
         Some(Place { dir, built })
     }
 
@@ -54,11 +55,15 @@ impl Place {
 #[test]
 fn what_is_built_is_installed_and_removed() {
     let Some(place) = Place::new() else { return };
-    for (base, program) in [("no", "usr/local/sbin/capdump"), ("yes", "sbin/dump")] {
+    for (base, program, other) in
+        [("no", "usr/local/sbin/capdump", "usr/local/sbin/caprestore"), ("yes", "sbin/dump", "sbin/rrestore")]
+    {
         place.make(&["install", &format!("BASE={base}")]).ok();
         let installed = place.dir.join("to").join(program);
         let ran = run(without_tty(&installed).arg("--version"), LIMIT).ok();
         assert!(ran.stdout.starts_with(b"capdump "), "{ran:?}");
+        let ran = run(without_tty(&place.dir.join("to").join(other)).arg("--version"), LIMIT).ok();
+        assert!(ran.stdout.starts_with(b"caprestore "), "{ran:?}");
         // The name of the table of symbols is in a program that has one.
         let has_symbols = |file: &Path| fs::read(file).unwrap().windows(8).any(|bytes| bytes == b".symtab\0");
         if have("strip") {
