@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use capdump_support::caprestore;
+use capdump_support::decode::Dump;
 use capdump_support::header::Header;
 use capdump_support::listing::differences;
 use capdump_support::program::{TempDir, run, without_tty};
@@ -270,7 +272,14 @@ fn check(dir: &TempDir, tree: &Tree, image: &Path, made: &[Made]) {
     assert!(found.is_empty(), "level {}: {:?}: {found:#?}", last.level, last.chain);
     let paths: BTreeSet<String> = whole_list.keys().map(|p| String::from_utf8(p.clone()).unwrap()).collect();
     assert_eq!(paths, tree.paths());
-    for folder in [chained, whole] {
+    let ours = dir.join("ours");
+    for &n in &last.chain {
+        let mut command = caprestore::command(Path::new(env!("CARGO_BIN_EXE_caprestore")));
+        caprestore::run_in(command.arg("-rf").arg(&made[n].file), &ours, "").ok();
+    }
+    let found = caprestore::differences(&ours, &Dump::one(std::fs::read(&full).unwrap()).unwrap());
+    assert!(found.is_empty(), "level {}: {:?}: {found:#?}", last.level, last.chain);
+    for folder in [chained, whole, ours] {
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -50,6 +50,7 @@ mod reading;
 mod readme;
 mod remote;
 mod remote_stalls;
+mod restore;
 mod rewrite;
 mod roundtrip;
 mod runner;

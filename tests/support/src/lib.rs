@@ -2,6 +2,7 @@
 //! What capdump's tests share: a small UFS writer, a dump decoder of its own, and real programs to test against.
 
 pub mod canonical;
+pub mod caprestore;
 pub mod check;
 pub mod decode;
 pub mod directory;
@@ -23,6 +24,7 @@ pub mod pty;
 pub mod restore;
 mod session;
 pub mod small;
+pub mod stream_writer;
 pub mod swap;
 pub mod target;
 pub mod tree;

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! caprestore, as a whole program.
+
+mod cases;
+mod chains;
+mod hostile;
+mod images;
+mod processes;
+mod trees;
+
+use std::process::Command;
+
+use capdump_support::caprestore;
+use capdump_support::decode::Dump;
+
+/// caprestore, to be given arguments.
+fn caprestore() -> Command {
+    caprestore::command(std::path::Path::new(env!("CARGO_BIN_EXE_caprestore")))
+}
+
+/// A dump of one volume.
+fn decoded(stream: &[u8]) -> Dump {
+    Dump::one(stream.to_vec()).unwrap()
+}
