@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! Each process of a dump, and the one that reads a dump, tries to get out of the sandbox, from where it stands when it would read the
-//! disk: everything is refused.
+//! Each process of a dump, the one that reads a dump, and the one that writes what is restored try to get out of the sandbox, from where
+//! they stand when they would read the disk or write: everything is refused.
 //!
 //! Needs the feature `sandbox-probe`, which builds the attempts into the program (`src/os/probe.rs`): `make probe`.
 
@@ -19,7 +19,7 @@ use capdump_support::small;
 use nix::fcntl::{FcntlArg, fcntl};
 
 const LIMIT: Duration = Duration::from_secs(20);
-const ROLES: [&str; 4] = ["PlannerForking", "Planner", "Worker", "Reader"];
+const ROLES: [&str; 5] = ["PlannerForking", "Planner", "Worker", "Reader", "Writer"];
 
 /// A descriptor that the program was not meant to be given, and inherits all the same; its number is that of `src/os/probe.rs`. Without it,
 /// it would be as if all were closed.
@@ -45,8 +45,16 @@ fn attempt(dir: &TempDir, role: &str, what: &str, start: Start) -> Ran {
 
 fn attempt_once(dir: &TempDir, role: &str, what: &str, start: Start) -> Ran {
     assert_eq!(*STRANGE, 77);
-    let mut command = start(Path::new(env!("CARGO_BIN_EXE_capdump")));
+    let mut command = start(Path::new(match role {
+        "Writer" => env!("CARGO_BIN_EXE_caprestore"),
+        _ => env!("CARGO_BIN_EXE_capdump"),
+    }));
     match role {
+        "Writer" => command
+            .args(["-r", "--overwrite", "-f"])
+            .arg(dir.join("dump"))
+            .arg("--into")
+            .arg(dir.join("into")),
         "Reader" => command.arg("--check").arg(dir.join("dump")),
         _ => command.args(["-0a", "--workers", "2", "-f"]).arg(dir.join("out")).arg(dir.join("image")),
     };
@@ -59,7 +67,8 @@ fn attempt_once(dir: &TempDir, role: &str, what: &str, start: Start) -> Ran {
 /// Whether the process was killed by the filter of system calls.
 fn killed(ran: &Ran) -> bool {
     let reader = ran.status.signal() == Some(libc_sigsys());
-    let other = ran.code() == 3 && ran.stderr.contains(&format!("was killed by signal {}", libc_sigsys()));
+    let other = matches!(ran.code(), 1 | 3)
+        && ran.stderr.contains(&format!("was killed by signal {}", libc_sigsys()));
     reader || other
 }
 
@@ -73,6 +82,7 @@ fn source() -> TempDir {
     let mut command = without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")));
     command.args(["-0a", "-f"]).arg(dir.join("dump")).arg(dir.join("image"));
     run(&mut command, LIMIT).ok();
+    std::fs::create_dir(dir.join("into")).unwrap();
     dir
 }
 
@@ -91,9 +101,13 @@ fn attempts_are_made() {
 
 fn refused(what: &str) {
     let dir = source();
-    for (role, start) in ROLES.into_iter().flat_map(|role| STARTS.map(|start| (role, start))) {
+    // Without root, the root directory of the one that writes stays what it is, and what is there can be looked at.
+    let looks = what == "look at a file" && !program::is_root();
+    let roles = ROLES.into_iter().filter(|role| *role != "Writer" || !looks);
+    for (role, start) in roles.flat_map(|role| STARTS.map(|start| (role, start))) {
         let ran = attempt(&dir, role, what, start);
-        let refused = ran.code() == 0 && (role == "Reader" || ran.stderr.contains("DUMP IS DONE"));
+        let refused =
+            ran.code() == 0 && (matches!(role, "Reader" | "Writer") || ran.stderr.contains("DUMP IS DONE"));
         assert!(refused || killed(&ran), "{role}: {what}: {}: {}", ran.code(), ran.stderr);
     }
     assert!(!Path::new("/tmp/capdump-must-not-be").exists());
@@ -127,7 +141,7 @@ refused! {
 #[test]
 fn only_the_planner_forks_and_only_at_first() {
     let dir = source();
-    for role in ["Planner", "Worker", "Reader"] {
+    for role in ["Planner", "Worker", "Reader", "Writer"] {
         let ran = attempt(&dir, role, "fork", without_tty);
         assert!(killed(&ran), "{role}: {}: {}", ran.code(), ran.stderr);
     }
