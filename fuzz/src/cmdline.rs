@@ -15,7 +15,9 @@ pub fn run(data: &[u8]) {
     let args: Vec<OsString> = words.collect();
     match parse(&args, tape.as_deref(), parse_ctime) {
         Ok(Request::Dump(job)) => {
-            assert!((1..=1000).contains(&job.ntrec) && job.level >= 0 && (1..=16).contains(&job.workers(4)));
+            assert!(
+                (1..=1000).contains(&job.ntrec) && job.level >= 0 && (1..=16).contains(&job.workers(4, true))
+            );
             assert!((0..=10).contains(&job.honor_level));
             match job.limit {
                 Limit::BlocksPerFile(blocks) => {

@@ -158,7 +158,8 @@ fn extents(input: &mut Input<'_>) {
         }
     }
     let mut reads = Vec::new();
-    merge::plan(&mut list, &mut reads);
+    let limits = merge::Limits { gap: 32 << 10, bytes: 1 << 20 };
+    merge::plan(&mut list, &mut reads, limits);
     let mut next = 0;
     for read in &reads {
         assert_eq!(read.extents.start, next);
