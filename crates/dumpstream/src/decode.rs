@@ -55,6 +55,9 @@ const DR_COMPRESSED: u32 = 0x80;
 /// `DR_EXTATTRIBUTES` (ditto): what follows a `TS_INODE` are attributes of the inode before.
 const DR_EXTATTRIBUTES: u32 = 0x8000;
 
+/// `FS_IMMUTABLE_FL`, `FS_APPEND_FL`, `FS_NODUMP_FL` (linux/fs.h), and `SF_IMMUTABLE`, `SF_APPEND`, `UF_NODUMP` (sys/stat.h).
+const EXT_FLAGS: [(u32, u32); 3] = [(0x10, 0x0002_0000), (0x20, 0x0004_0000), (0x40, 0x0000_0001)];
+
 /// A header, with all that it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoded {
@@ -228,10 +231,19 @@ impl Fields<'_> {
             birthtime,
             rdev: self.u32(C_RDEV),
             extsize,
-            file_flags: self.u32(C_FILE_FLAGS),
+            file_flags: self.file_flags(),
             uid,
             gid,
         }
+    }
+
+    /// Flags as chflags(2) has them; those of Linux's dump are ext4's, of which only three are the same.
+    fn file_flags(&self) -> u32 {
+        let flags = self.u32(C_FILE_FLAGS);
+        if self.dialect == Dialect::Ufs2 || self.u32(C_NTREC) == 0 {
+            return flags;
+        }
+        EXT_FLAGS.iter().filter(|(of_ext, _)| flags & of_ext != 0).map(|(_, of_ufs)| of_ufs).sum()
     }
 
     fn identity(&self) -> Identity {
@@ -299,6 +311,26 @@ mod tests {
             bad[byte] ^= 0x10;
             assert!(decode(&bad).is_err(), "byte {byte}");
         }
+    }
+
+    #[test]
+    fn flags_of_linux_are_those_of_chflags() {
+        let header = Header::new(RecordType::Inode, Ino(9));
+        let mut block = encoded(&header, &Place { volume: 1, tapea: TapeBlock(4), firstrec: TapeBlock(0) });
+        let mut put = |at: usize, value: u32| {
+            block[at..at + 4].copy_from_slice(&value.to_ne_bytes());
+            block[C_CHECKSUM..C_CHECKSUM + 4].fill(0);
+            let fields = Fields { block: &block, swapped: false, dialect: Dialect::Ufs2 };
+            let sum = CHECKSUM.wrapping_sub(fields.sum());
+            block[C_CHECKSUM..C_CHECKSUM + 4].copy_from_slice(&sum.to_ne_bytes());
+            decode(&block).unwrap().header.inode.file_flags
+        };
+        put(C_MAGIC, NFS_MAGIC);
+        put(C_NTREC, 0);
+        assert_eq!(put(C_FILE_FLAGS, 0x8_0030), 0x8_0030);
+        assert_eq!(put(C_NTREC, 10), 0x6_0000);
+        assert_eq!(put(C_FILE_FLAGS, 0x8_0050), 0x2_0001);
+        assert_eq!(put(C_FILE_FLAGS, 0x8_0000), 0);
     }
 
     #[test]

@@ -27,6 +27,7 @@
 #![forbid(unsafe_code)]
 
 pub mod checksum;
+mod content;
 mod decode;
 pub mod escape;
 mod header;
@@ -35,13 +36,16 @@ mod layout;
 mod map;
 pub mod other;
 pub mod reading;
+mod running;
 mod runs;
 mod store;
 mod units;
 
+pub use content::{Content, Digest};
 pub use decode::{DecodeError, Decoded, Dialect, decode};
 pub use header::{DAMAGED, Encoder, Header, Identity, InodeFields, Place, RecordType, move_to_volume};
 pub use map::InodeMap;
+pub use running::{RunningDigest, Subtrees};
 pub use runs::Run;
 pub use units::{TP_BSIZE, TP_NINDIR, TapeBlock};
 

@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-use crate::TP_BSIZE;
 use crate::escape::{escape, escape_into, unescape};
+use crate::{Digest, TP_BSIZE};
 use ufs::Ino;
 
 /// The version that is written and read.
@@ -35,6 +35,18 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// A volume, as it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Volume {
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// Their BLAKE3.
+    pub digest: Digest,
+}
+
+/// Bytes of the longest first line that is read: about 100000 volumes.
+pub const MOST_HEAD: usize = 10 << 20;
+
 /// The first line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Head {
@@ -46,9 +58,13 @@ pub struct Head {
     pub label: Vec<u8>,
     /// `c_filesys`.
     pub filesystem: Vec<u8>,
+    /// `c_ddate`: the date of the dump that this one builds on, 0 for none; none in an index of version 0.2.0.
+    pub base: Option<i64>,
     /// Where the first file that is not a directory begins: the volume, and the bytes before it in its uncompressed stream. What is
     /// before it is what restore(8) needs of a dump to find a name.
     pub files: Option<(u32, u64)>,
+    /// The volumes, in order; none in an index of version 0.2.0.
+    pub volumes: Vec<Volume>,
 }
 
 /// Bytes of `c_label` and `c_filesys` that count (`LBLSIZE`, `NAMELEN`, protocols/dumprestore.h).
@@ -59,7 +75,7 @@ impl Head {
     pub fn new(date: i64, level: i32, label: &[u8], filesystem: &[u8]) -> Head {
         let [label, filesystem] = [(label, COUNT[0]), (filesystem, COUNT[1])]
             .map(|(name, most)| name[..name.len().min(most)].to_vec());
-        Head { date, level, label, filesystem, files: None }
+        Head { date, level, label, filesystem, ..Head::default() }
     }
 
     /// The line, with its newline.
@@ -69,6 +85,13 @@ impl Head {
         escape_into(&self.label, &mut out);
         out.extend_from_slice(b"\tfilesystem=");
         escape_into(&self.filesystem, &mut out);
+        if let Some(base) = self.base {
+            out.extend_from_slice(format!("\tbase={base}").as_bytes());
+        }
+        for (number, volume) in (1..).zip(&self.volumes) {
+            out.extend_from_slice(format!("\tvolume={number}:{}:blake3=", volume.bytes).as_bytes());
+            hex(&volume.digest, &mut out);
+        }
         if let Some((volume, offset)) = self.files {
             out.extend_from_slice(format!("\tfiles={volume}:{offset}").as_bytes());
         }
@@ -92,7 +115,12 @@ impl Head {
                 b"version" => version = Some(value),
                 b"date" => head.date = number(value).ok_or(Error::Field("date"))?,
                 b"level" => head.level = number(value).ok_or(Error::Field("level"))?,
+                b"base" => head.base = Some(number(value).ok_or(Error::Field("base"))?),
                 b"files" => head.files = Some(place(value).ok_or(Error::Field("files"))?),
+                b"volume" => {
+                    let number = head.volumes.len() as u64 + 1;
+                    head.volumes.push(volume(value, number).ok_or(Error::Field("volume"))?);
+                }
                 b"label" => head.label = unescape(value).ok_or(Error::Field("label"))?,
                 b"filesystem" => head.filesystem = unescape(value).ok_or(Error::Field("filesystem"))?,
                 _ => {}
@@ -118,6 +146,8 @@ pub struct Line {
     pub frame: Option<(u64, u64)>,
     /// Tape blocks from its header to its end.
     pub blocks: u64,
+    /// The digest of its content, see [`Content`](crate::Content).
+    pub digest: Option<Digest>,
 }
 
 impl Line {
@@ -140,6 +170,10 @@ impl Line {
         if let Some((_, stream)) = self.frame {
             field(stream, out);
         }
+        if let Some(digest) = &self.digest {
+            out.extend_from_slice(DIGEST);
+            hex(digest, out);
+        }
         out.push(b'\n');
     }
 
@@ -160,18 +194,55 @@ impl Line {
         let offset = offset.ok_or(Error::Field("offset"))?;
         let frame = fields.next().unwrap_or_default();
         let blocks = number(fields.next().unwrap_or_default()).filter(|&blocks| blocks > 0);
-        let start = fields.next().and_then(number);
         let frame = match frame {
             b"-" => None,
-            frame => Some(number(frame).zip(start).ok_or(Error::Field("frame"))?),
+            frame => {
+                let start = fields.next().and_then(number);
+                Some(number(frame).zip(start).ok_or(Error::Field("frame"))?)
+            }
         };
+        let digest = fields.find_map(|field| field.strip_prefix(&DIGEST[1..]));
+        let digest = digest.map(|text| unhex(text).ok_or(Error::Field("digest"))).transpose()?;
         let blocks = blocks.ok_or(Error::Field("number of tape blocks"))?;
-        let line = Line { path, ino, volume, offset, frame, blocks };
+        let line = Line { path, ino, volume, offset, frame, blocks, digest };
         match line.frame {
             Some((_, start)) if start > line.offset => Err(Error::Field("frame")),
             _ => Ok(line),
         }
     }
+}
+
+/// What is before a digest in a line.
+const DIGEST: &[u8] = b"\tblake3=";
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// Appends a digest.
+fn hex(digest: &Digest, out: &mut Vec<u8>) {
+    digest.iter().for_each(|byte| out.extend([byte >> 4, byte & 15].map(|at| HEX[usize::from(at)])));
+}
+
+/// Volume `number`.
+fn volume(value: &[u8], number: u64) -> Option<Volume> {
+    let mut parts = value.splitn(3, |&byte| byte == b':');
+    parts.next().and_then(self::number).filter(|&given: &u64| given == number)?;
+    let bytes = self::number(parts.next()?)?;
+    let digest = unhex(parts.next()?.strip_prefix(&DIGEST[1..])?)?;
+    Some(Volume { bytes, digest })
+}
+
+/// The bytes of a digest, two digits each, in lower case.
+fn unhex(text: &[u8]) -> Option<Digest> {
+    let mut digest = Digest::default();
+    let digit = |byte: u8| HEX.iter().position(|&digit| digit == byte);
+    let (pairs, []) = text.as_chunks::<2>() else { return None };
+    if pairs.len() != digest.len() {
+        return None;
+    }
+    for (byte, [high, low]) in digest.iter_mut().zip(pairs) {
+        *byte = (digit(*high)? << 4 | digit(*low)?) as u8;
+    }
+    Some(digest)
 }
 
 /// Appends a tab and a number. There are millions of them, so that they do not go through `format!`.

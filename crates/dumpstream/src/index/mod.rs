@@ -5,11 +5,12 @@
 //! byte but tab and newline as it is as well. The first line is a header of fields `name=value`:
 //!
 //! ```text
-//! capdump-index<TAB>version=1<TAB>date=1700000000<TAB>level=0<TAB>label=none<TAB>filesystem=/usr<TAB>files=1:5120
+//! capdump-index<TAB>version=1<TAB>date=1700000000<TAB>level=0<TAB>label=none<TAB>filesystem=/usr<TAB>base=0<TAB>files=1:5120
 //! ```
 //!
 //! `date` is `c_date` in seconds since 1970, `filesystem` is `c_filesys`; `files` is the volume of the first file that is not a directory
-//! and the offset, as below, of its header; it is absent if there is none. Readers ignore names that they do not know, and refuse
+//! and the offset, as below, of its header; it is absent if there is none. `base` is `c_ddate`. For each volume there is a field
+//! `volume=1:20480:blake3=` with its number, its length in bytes, and the BLAKE3 of these bytes as they were written. Readers ignore names that they do not know, and refuse
 //! a `version` that is not 1. The lines after it, sorted by the bytes of the path as it is printed, are
 //!
 //! ```text
@@ -23,14 +24,15 @@
 //! 5. the offset of the zstd frame that the header begins in, in bytes of the volume's file, or `-` if the volume is not
 //!    compressed;
 //! 6. the tape blocks from its header to its end, its further headers counted, and those of volumes that begin meanwhile not;
-//! 7. only where field 5 is a number: the offset, in the volume's uncompressed stream, of the first byte of that frame.
+//! 7. only where field 5 is a number: the offset, in the volume's uncompressed stream, of the first byte of that frame;
+//! 8. `blake3=` and the digest of the content in hexadecimal ([`Content`](crate::Content)).
 
 mod line;
 mod places;
 mod tree;
 mod walk;
 
-pub use line::{Error, Head, Line, WORD};
+pub use line::{Error, Head, Line, MOST_HEAD, Volume, WORD};
 pub use places::{HeaderPlace, Places, PlacesMark};
 pub use tree::{Entry, Tree, TreeMark};
 pub use walk::{MOST_PATH, Walk};

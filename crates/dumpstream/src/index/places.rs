@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The positions of the headers of all inodes: 12 bytes each, and a few for each volume and each compressed frame.
+//! The positions of the headers of all inodes, 12 bytes each, the digests of their contents, 32 bytes each, and a few bytes for each volume
+//! and each compressed frame.
 //!
 //! Places are counted in tape blocks of the whole dump without the headers of volumes, so that a file's tape blocks are the way to
 //! the next header, on whichever volume that is.
 
-use crate::TP_BSIZE;
+use crate::{Digest, TP_BSIZE};
 use ufs::Ino;
 
 /// A `TS_INODE`.
@@ -35,6 +36,8 @@ struct Frame {
 pub struct Places {
     /// In the order of the dump: directories by their numbers, then all others by theirs.
     inodes: Vec<Inode>,
+    /// Of the contents of the first inodes, in the same order.
+    digests: Vec<Digest>,
     /// The first inode whose number is not above that of the one before.
     descent: Option<usize>,
     /// Tape blocks before each volume.
@@ -49,6 +52,7 @@ pub struct Places {
 #[derive(Clone, Copy, Debug)]
 pub struct PlacesMark {
     inodes: usize,
+    digests: usize,
     volumes: usize,
     frames: usize,
     blocks: u64,
@@ -65,12 +69,15 @@ pub struct HeaderPlace {
     pub frame: Option<(u64, u64)>,
     /// Tape blocks from the header to the next one.
     pub blocks: u64,
+    /// Of the content.
+    pub digest: Option<Digest>,
 }
 
 impl Places {
     /// Room for so many inodes, so that it need not be made anew as they come.
     pub fn with_room(inodes: usize) -> Places {
-        Places { inodes: Vec::with_capacity(inodes), ..Places::default() }
+        let digests = Vec::with_capacity(inodes);
+        Places { inodes: Vec::with_capacity(inodes), digests, ..Places::default() }
     }
 
     /// The next volume begins, with its header.
@@ -93,6 +100,11 @@ impl Places {
         self.blocks += 1;
     }
 
+    /// The digest of the inode that began last.
+    pub fn digest(&mut self, digest: Digest) {
+        self.digests.push(digest);
+    }
+
     /// A `TS_END`.
     pub fn end(&mut self) {
         self.end.get_or_insert(self.blocks);
@@ -107,12 +119,13 @@ impl Places {
     /// How far it has got.
     pub fn mark(&self) -> PlacesMark {
         let (inodes, volumes, frames) = (self.inodes.len(), self.volumes.len(), self.frames.len());
-        PlacesMark { inodes, volumes, frames, blocks: self.blocks }
+        PlacesMark { inodes, digests: self.digests.len(), volumes, frames, blocks: self.blocks }
     }
 
     /// Forgets what came after a mark.
     pub fn go_back(&mut self, mark: &PlacesMark) {
         self.inodes.truncate(mark.inodes);
+        self.digests.truncate(mark.digests);
         self.volumes.truncate(mark.volumes);
         self.frames.truncate(mark.frames);
         self.blocks = mark.blocks;
@@ -156,6 +169,7 @@ impl Places {
             offset: (before - first + 1) * TP_BSIZE as u64,
             frame: frame.map(|frame| self.frames[frame].offsets),
             blocks: next.saturating_sub(before),
+            digest: self.digests.get(number).copied(),
         })
     }
 }

@@ -53,7 +53,15 @@ impl Item {
 impl<'a> Walk<'a> {
     /// Begins at the root.
     pub fn new(tree: &'a Tree, places: &'a Places) -> Walk<'a> {
-        let line = Line { path: b".".to_vec(), ino: Ino(0), volume: 0, offset: 0, frame: None, blocks: 0 };
+        let line = Line {
+            path: b".".to_vec(),
+            ino: Ino(0),
+            volume: 0,
+            offset: 0,
+            frame: None,
+            blocks: 0,
+            digest: None,
+        };
         Walk { tree, places, stack: Vec::new(), seen: vec![false; tree.directories()], line, left_out: 0 }
     }
 
@@ -99,7 +107,7 @@ impl<'a> Walk<'a> {
         let path = std::mem::take(&mut self.line.path);
         let ino = self.places.ino(number);
         let (volume, offset, frame, blocks) = (place.volume, place.offset, place.frame, place.blocks);
-        self.line = Line { path, ino, volume, offset, frame, blocks };
+        self.line = Line { path, ino, volume, offset, frame, blocks, digest: place.digest };
     }
 
     /// Goes on with what is in a directory, if it is one and was not gone through.

@@ -142,6 +142,11 @@ impl File {
         }
     }
 
+    /// Whether all tape blocks of data that the size asks for have come.
+    pub fn is_complete(&self) -> bool {
+        !self.wants_data() && self.announced() >= self.data_blocks()
+    }
+
     /// What is wrong with the number of tape blocks, at the end of the file.
     pub fn check_extent(&self) -> Option<Fault> {
         let attributes = u64::from(self.inode.extsize).div_ceil(TP_BSIZE as u64);

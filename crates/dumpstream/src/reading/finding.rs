@@ -126,6 +126,10 @@ pub enum Fault {
     EndsAfter,
     /// There is nothing at all.
     Empty,
+    /// The content is not what the index says.
+    Content,
+    /// The bytes of the volume are not those that the index says.
+    Volume,
     /// No directory on the dump has a name for the inode.
     Nameless,
 }
@@ -218,6 +222,8 @@ impl Fault {
             Fault::BeginsBefore => "begins-before",
             Fault::EndsAfter => "ends-after",
             Fault::Empty => "empty",
+            Fault::Content => "content",
+            Fault::Volume => "volume",
             Fault::Nameless => "nameless",
         }
     }
@@ -287,6 +293,8 @@ impl fmt::Display for Fault {
             Fault::BeginsBefore => f.write_str("its beginning is on a volume that was not given"),
             Fault::EndsAfter => f.write_str("its end is on a volume that was not given"),
             Fault::Empty => f.write_str("the volume is empty"),
+            Fault::Content => f.write_str("its content is not what was dumped, by the digest in the index"),
+            Fault::Volume => f.write_str("the volume is not as it was written, by the digest in the index"),
             Fault::Nameless => f.write_str("no directory entry refers to it"),
         }
     }

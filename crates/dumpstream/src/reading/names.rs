@@ -82,6 +82,7 @@ impl Names {
     /// All directories have been read. Paths can be requested from now on.
     pub fn close(&mut self) {
         self.index.sort_unstable();
+        self.index.shrink_to_fit();
         self.closed = true;
         for at in 0..self.directories.len() {
             let ino = self.directories[at].ino;

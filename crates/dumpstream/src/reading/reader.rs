@@ -27,6 +27,8 @@ pub trait Sink {
     fn addr(&mut self, _header: &Decoded) {}
     /// A tape block of data, or of attributes, of that inode.
     fn data(&mut self, _ino: Ino, _is_data: bool, _block: &Block) {}
+    /// A tape block of attributes of Linux's dump of that inode; the first one of such a record or not.
+    fn linux_attributes(&mut self, _ino: Ino, _is_first: bool, _block: &Block) {}
 }
 
 /// What the next tape block should be.
@@ -72,8 +74,12 @@ pub struct Reader {
     /// `c_tapea` of the next tape block, and how much more it may be: a volume's header may have a number of its own.
     pub(super) next: u64,
     pub(super) slack: u64,
+    /// Whether the headers of volumes have numbers of their own, once that has been seen: all have, or none.
+    pub(super) own: Option<bool>,
     pub(super) numbered: bool,
     pub(super) last: Ino,
+    /// It was that of a directory.
+    last_is_dir: bool,
     /// Volumes before the first one that was given.
     pub(super) shift: u32,
     /// The file before a place without the header that should be there.
@@ -114,8 +120,10 @@ impl Default for Reader {
             file: None,
             next: 0,
             slack: 0,
+            own: None,
             numbered: false,
             last: Ino(0),
+            last_is_dir: false,
             shift: 0,
             doubt: None,
             recent: None,
@@ -257,6 +265,11 @@ impl Reader {
     pub fn report(&mut self, sink: &mut impl Sink, fault: Fault) {
         let ino = self.file.as_ref().map(|file| file.ino);
         self.tell(sink, Some(self.place), ino, fault);
+    }
+
+    /// A finding that concerns the whole volume.
+    pub fn report_volume(&mut self, sink: &mut impl Sink, fault: Fault) {
+        self.tell(sink, Some(Place { block: 0, ..self.place }), None, fault);
     }
 
     /// The next tape block.
@@ -417,7 +430,7 @@ impl Reader {
 
     fn check_number(&mut self, header: &Decoded, sink: &mut impl Sink) {
         let tapea = header.place.tapea.0;
-        let fits = !self.numbered || tapea.checked_sub(self.next).is_some_and(|more| more <= self.slack);
+        let fits = !self.numbered || self.follows(tapea);
         if !fits {
             self.here(sink, None, Fault::Numbers(TapeBlock(self.next), TapeBlock(tapea)));
             self.abandon();
@@ -477,11 +490,12 @@ impl Reader {
         if is_dir && self.names.is_closed() {
             self.here(sink, Some(ino), Fault::OutOfOrder(RecordType::Inode));
         }
-        let first_file = !is_dir && !self.names.is_closed();
+        // Directories after the names have been closed are those of the end of an earlier volume that is read on its own.
+        let first_file = !is_dir && (!self.names.is_closed() || self.last_is_dir);
         if ino <= self.last && !first_file {
             self.here(sink, Some(ino), Fault::InodeOrder(self.last));
         }
-        self.last = ino;
+        (self.last, self.last_is_dir) = (ino, is_dir);
         if self.seen.contains(ino.0) {
             self.here(sink, Some(ino), Fault::InodeTwice);
         }
@@ -543,7 +557,9 @@ impl Reader {
                 self.here(sink, Some(file.ino), fault);
             }
         }
-        if !file.foreign {
+        if file.foreign {
+            sink.linux_attributes(file.ino, file.position() == 0, block);
+        } else {
             sink.data(file.ino, is_data, block);
         }
         file.advance();

@@ -68,10 +68,11 @@ impl Reader {
         self.begins_at(tapea);
         let fresh = skip(u64::from(header.header.count), Expect::Header);
         let at = tapea.checked_sub(self.next).filter(|_| self.numbered);
+        let follows = self.numbered && self.follows(tapea);
         self.expect = match (behind, at) {
             (Expect::End(passed), _) => Expect::End(passed + 1),
             (Expect::Lost(_), _) => fresh,
-            (behind, Some(more)) if more <= self.slack => behind,
+            (behind, _) if follows => behind,
             (behind, None) if self.numbered => {
                 let repeated = self.next - tapea;
                 self.here(sink, None, Fault::Repeated(repeated));
@@ -84,8 +85,22 @@ impl Reader {
             }
         };
         // The header has the number of the tape block behind it, or one of its own: the next header will tell.
-        self.slack += 1;
+        self.slack = 1;
         self.next = tapea.wrapping_sub(1);
         self.numbered = true;
+    }
+
+    /// Whether a header with this number can be the next one.
+    pub(super) fn follows(&mut self, tapea: u64) -> bool {
+        let fits = match tapea.checked_sub(self.next) {
+            Some(more) if more <= self.slack => {
+                self.own.is_none_or(|own| self.slack == 0 || own == (more == 1))
+            }
+            _ => false,
+        };
+        if fits && self.slack > 0 {
+            self.own = Some(tapea > self.next);
+        }
+        fits
     }
 }
