@@ -13,9 +13,12 @@ mod disk;
 mod dump;
 mod dumpdates;
 mod dumpdates_file;
+mod encrypt;
 mod event;
 mod exit;
 mod fstab;
+mod getopt;
+mod identities;
 mod inspect;
 mod job;
 mod media;
@@ -32,14 +35,18 @@ mod workers;
 #[doc(hidden)]
 pub mod internals {
     pub use crate::cli::{Request, command, parse};
+    pub use crate::compress::Form;
     pub use crate::compress::unpacker::{Unpacker, WINDOW_LOG};
     pub use crate::dump::passes::{Criteria, Maps, MarkDirs, MarkFiles, Notice, Stream};
     pub use crate::dump::ring::order::{Next, Order};
     pub use crate::dump::volumes::{Chunk, Ended, Filler, Limit, Shape, What};
     pub use crate::dump::write::places::Indexing;
     pub use crate::fstab::Fstab;
+    pub use crate::inspect::cipher::Cipher;
+    pub use crate::inspect::inside::check;
     pub use crate::os::time::{ctime, parse_ctime};
     pub use crate::restore::cli::command as restore_command;
+    pub use crate::restore::inside;
     pub use crate::workers::extent::EXTENT_BYTES;
     pub use crate::workers::protocol::FRAME_BYTES;
     pub use crate::workers::{Extent, FromWorker, Slots, ToWorker};
@@ -83,20 +90,36 @@ use dump::clock::{Clock, NotSeconds};
 use dump::{last_dumps, prepare};
 use operator::{Operator, Refusal};
 
+/// What both programs begin with.
+struct Start {
+    /// The command line without the program's name.
+    args: Vec<OsString>,
+    /// The environment's `TAPE`.
+    tape: Option<OsString>,
+    /// A program's other processes are given what they need and no more; this one keeps these to open what is named.
+    inherited: os::process::Inherited,
+    operator: Operator,
+}
+
+impl Start {
+    fn new() -> Start {
+        // A file that reaches the limit of its size is then an error of write(2), which is reported.
+        os::signals::ignore_file_size();
+        let mut args = std::env::args_os();
+        let program = cli::program_name(args.next().as_deref());
+        let args: Vec<OsString> = args.collect();
+        let tape = std::env::var_os("TAPE");
+        let words: Vec<OsString> = args.iter().chain(&tape).cloned().collect();
+        let inherited = os::process::Inherited::keep_named(&words);
+        Start { args, tape, inherited, operator: Operator::new(program, Box::new(io::stderr())) }
+    }
+}
+
 /// Runs the program from the command line to its exit code.
 pub fn run() -> ExitCode {
     // Asking how far the program is must not end it. A dump takes the signal later; until then it does what it does by default.
     let held = os::signals::hold(&[event::Sig::Info]);
-    // A file that reaches the limit of its size is then an error of write(2), which is reported.
-    os::signals::ignore_file_size();
-    let mut args = std::env::args_os();
-    let program = cli::program_name(args.next().as_deref());
-    let args: Vec<OsString> = args.collect();
-    let tape = std::env::var_os("TAPE");
-    let words: Vec<OsString> = args.iter().chain(&tape).cloned().collect();
-    // A dump's other processes are given what they need and no more; this one keeps them to open what is named.
-    let inherited = os::process::Inherited::keep_named(&words);
-    let mut operator = Operator::new(program, Box::new(io::stderr()));
+    let Start { args, tape, inherited, mut operator } = Start::new();
     if io::stderr().is_terminal() {
         operator.sum_up();
     }
@@ -105,7 +128,10 @@ pub fn run() -> ExitCode {
             _ = held.and_then(os::signals::Held::release);
             dump(*job, operator)
         }
-        Ok(Request::Read(reading)) => ExitCode::from(inspect::run(&reading, operator, inherited)),
+        Ok(Request::Read(reading)) => ExitCode::from(match &reading.purpose {
+            job::Purpose::Chain { levels } => restore::check(&reading, levels, operator, inherited),
+            _ => inspect::run(&reading, operator, inherited),
+        }),
         Ok(Request::Help) => print(&cli::help(operator::columns()), &mut operator),
         Ok(Request::Print(text)) => print(text, &mut operator),
         Ok(Request::LastDumps { only_due, dumpdates }) => match clock(&mut operator) {
@@ -126,14 +152,7 @@ pub fn run() -> ExitCode {
 
 /// Runs caprestore from the command line to its exit code.
 pub fn restore() -> ExitCode {
-    os::signals::ignore_file_size();
-    let mut args = std::env::args_os();
-    let program = cli::program_name(args.next().as_deref());
-    let args: Vec<OsString> = args.collect();
-    let tape = std::env::var_os("TAPE");
-    let words: Vec<OsString> = args.iter().chain(&tape).cloned().collect();
-    let inherited = os::process::Inherited::keep_named(&words);
-    let mut operator = Operator::new(program, Box::new(io::stderr()));
+    let Start { args, tape, inherited, mut operator } = Start::new();
     match restore::cli::parse(&args, tape.as_deref()) {
         Ok(restore::cli::Request::Restore(job)) => {
             os::time::warm_up();

@@ -45,12 +45,14 @@ pub enum DescriptorKind {
     Progress,
     /// The directory that is restored into, and all that is opened beneath it. Held by the writer.
     Target,
+    /// The directory that is compared with a dump, and all that is opened beneath it. Held by the comparer.
+    Compared,
 }
 
 impl DescriptorKind {
     /// Every kind.
     #[cfg(test)]
-    pub const ALL: [DescriptorKind; 16] = [
+    pub const ALL: [DescriptorKind; 17] = [
         DescriptorKind::Disk,
         DescriptorKind::Volume,
         DescriptorKind::TapeDevice,
@@ -67,6 +69,7 @@ impl DescriptorKind {
         DescriptorKind::StandardOutput,
         DescriptorKind::Progress,
         DescriptorKind::Target,
+        DescriptorKind::Compared,
     ];
 
     /// The rights it keeps: the table.
@@ -83,6 +86,7 @@ impl DescriptorKind {
             DescriptorKind::RmtSocket | DescriptorKind::RingSocket => &[Read, Write, Event],
             DescriptorKind::ProcessDescriptor => &[Event, Pdkill],
             DescriptorKind::Queue => QUEUE_RIGHTS,
+            DescriptorKind::Compared => &[Look, Read, Seek, Fstat],
             DescriptorKind::Target => &[Beneath, Read, Write, Seek, Fstat, Ftruncate, Fsync],
             DescriptorKind::Index => &[Write, Fsync],
             DescriptorKind::Terminal | DescriptorKind::Stdio => &[Read, Write, Event, Fstat, Ioctl],
@@ -141,11 +145,11 @@ pub fn enter(role: Role) -> Result<Entered, Error> {
     Ok(entered)
 }
 
-/// Enters the sandbox of the process that writes beneath `target`. As [`enter`].
-pub fn enter_beneath(target: BorrowedFd<'_>) -> Result<Entered, Error> {
-    let entered = crate::os::sandbox::enter_beneath(target).map_err(|err| Error::Enter(Role::Writer, err))?;
+/// Enters the sandbox of a process that writes or reads beneath `target`. As [`enter`].
+pub fn enter_beneath(role: Role, target: BorrowedFd<'_>) -> Result<Entered, Error> {
+    let entered = crate::os::sandbox::enter_beneath(role, target).map_err(|err| Error::Enter(role, err))?;
     #[cfg(feature = "sandbox-probe")]
-    crate::os::probe::attempt(Role::Writer);
+    crate::os::probe::attempt(role);
     Ok(entered)
 }
 

@@ -8,8 +8,9 @@ use crate::cli::error::StartError;
 use crate::cli::request::Request;
 use crate::cli::values::{number, small};
 use crate::compress::Level;
-use crate::job::{Job, Limit, MOST_LABEL, Output, ProgressStyle, Selection, Since};
+use crate::job::{Job, Limit, MOST_LABEL, Output, ProgressStyle, Sample, Selection, Since};
 use crate::operator::BREADEMAX;
+use agefile::{KeyError, Recipient};
 
 /// The file of earlier dumps (`_PATH_DUMPDATES`, sbin/dump/pathnames.h).
 const DEFAULT_DUMPDATES: &str = "/etc/dumpdates";
@@ -50,9 +51,17 @@ pub struct Draft {
     pub progress_fd: Option<i32>,
     pub check: bool,
     pub list: bool,
+    /// `--diff`.
+    pub diff: bool,
     pub emit: Vec<OsString>,
     pub json: bool,
     pub window_log: Option<u32>,
+    /// Files of `--identity`.
+    pub identities: Vec<OsString>,
+    /// `--verify-key`.
+    pub verify_key: Option<OsString>,
+    /// `--sample`.
+    pub sample: Option<Sample>,
 }
 
 impl Draft {
@@ -72,6 +81,7 @@ impl Draft {
             since: Since::Dumpdates,
             rsync_friendly: 0,
             estimate_only: false,
+            list: None,
             notify: false,
             snapshot: false,
             workers: None,
@@ -84,8 +94,11 @@ impl Draft {
             strict: false,
             progress: ProgressStyle::default(),
             compress: None,
+            encrypt: Vec::new(),
+            recipients_files: Vec::new(),
             verify: false,
             index: None,
+            sign: None,
         };
         Draft {
             job,
@@ -103,9 +116,13 @@ impl Draft {
             progress_fd: None,
             check: false,
             list: false,
+            diff: false,
             emit: Vec::new(),
             json: false,
             window_log: None,
+            identities: Vec::new(),
+            verify_key: None,
+            sample: None,
         }
     }
 
@@ -147,6 +164,21 @@ impl Draft {
     pub fn set_compression(&mut self, text: &OsStr) -> Result<(), StartError> {
         let level = text.to_str().and_then(Level::parse);
         self.job.compress = Some(level.ok_or_else(|| StartError::BadCompression(text.to_owned()))?);
+        Ok(())
+    }
+
+    /// `--sample`.
+    pub fn set_sample(&mut self, text: &OsStr) -> Result<(), StartError> {
+        let sample = text.to_str().and_then(Sample::parse);
+        self.sample = Some(sample.ok_or_else(|| StartError::BadSample(text.to_owned()))?);
+        Ok(())
+    }
+
+    /// `--encrypt`.
+    pub fn add_recipient(&mut self, text: &OsStr) -> Result<(), StartError> {
+        let parsed = text.to_str().map_or(Err(KeyError::Invalid), Recipient::parse);
+        let recipient = parsed.map_err(|error| StartError::BadRecipient(text.to_owned(), error))?;
+        self.job.encrypt.push(recipient);
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 
 use crate::job::MOST_LABEL;
+use agefile::KeyError;
 use dumpstream::escape;
 
 /// A command line that cannot be carried out. The program prints [`StartError::render`] and exits with 1.
@@ -33,7 +34,7 @@ pub enum StartError {
     NoOperand,
     /// An option behind the file system: all operands after that.
     ExtraOperands(Vec<OsString>),
-    /// More than one of `--check`, `--list` and `--emit`.
+    /// More than one of `--check`, `--diff`, `--list` and `--emit`.
     OnePurpose,
     /// A dump is to be read, and there is no operand.
     NoVolume,
@@ -49,6 +50,10 @@ pub enum StartError {
     VolumeOfOneBlock,
     /// `--compress` with something that is no way to compress.
     BadCompression(OsString),
+    /// `--sample` with what is no part.
+    BadSample(OsString),
+    /// `--encrypt` with what is no public key.
+    BadRecipient(OsString, KeyError),
     /// `--compress` and a remote tape.
     CompressedRemote,
     /// `--verify` and an output that cannot be read back.
@@ -118,7 +123,7 @@ impl StartError {
                 format!("Unknown arguments to dump:{words}\n")
             }
             StartError::OnePurpose => {
-                format!("{program}: --check, --list and --emit are mutually exclusive\n")
+                format!("{program}: --check, --diff, --list and --emit are mutually exclusive\n")
             }
             StartError::NoVolume => format!("{program}: no volume specified\n"),
             StartError::Stray(option) => format!("{program}: --{option} cannot be used here\n"),
@@ -142,7 +147,20 @@ impl StartError {
                 let style = escape::name(style);
                 format!("{program}: progress must be none, plain, bar or json, not \"{style}\"\n")
             }
+            StartError::BadSample(text) => {
+                let text = escape::name(text);
+                format!(
+                    "{program}: the sample must be n/t, such as 2/7, or a percentage, such as 5%, not \"{text}\"\n"
+                )
+            }
             StartError::Unsuitable(what) => format!("{program}: {what}\n"),
+            // A secret is not to be printed.
+            StartError::BadRecipient(_, error @ KeyError::Secret) => {
+                format!("{program}: --encrypt: {error}\n")
+            }
+            StartError::BadRecipient(text, error) => {
+                format!("{program}: --encrypt {}: {error}\n", escape::name(text))
+            }
             StartError::BadCompression(text) => {
                 let text = escape::name(text);
                 format!("{program}: --compress={text}: must be zstd or zstd:level, 1 to 19\n")

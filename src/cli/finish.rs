@@ -9,8 +9,10 @@ use crate::cli::destination;
 use crate::cli::draft::{Draft, TENTHS_PER_FOOT};
 use crate::cli::error::StartError;
 use crate::cli::request::Request;
-use crate::compress;
-use crate::job::{Job, Limit, Names, Output, ProgressStyle, Purpose, Reading, Remote, Since, Tape};
+use crate::compress::Level;
+use crate::job::{
+    Job, Limit, ListStyle, Names, Output, ProgressStyle, Purpose, Reading, Remote, Sample, Since, Tape,
+};
 
 /// The output without `-f`, `-P` and `TAPE` (`_PATH_DEFTAPE`, sbin/dump/pathnames.h).
 const DEFAULT_TAPE: &str = "/dev/sa0";
@@ -19,17 +21,27 @@ impl Draft {
     /// What the command line asks for. `tape` is the environment's `TAPE`.
     pub fn finish(mut self, operands: Vec<OsString>, tape: Option<&OsStr>) -> Result<Request, StartError> {
         self.job.ntrec = self.ntrec.unwrap_or(self.job.ntrec);
-        if self.check || self.list || !self.emit.is_empty() {
+        // With -S it lists what a dump would hold.
+        let lists_dump = self.list && !self.job.estimate_only;
+        if self.check || lists_dump || self.diff || !self.emit.is_empty() {
             return self.finish_reading(operands).map(Request::Read);
         }
         self.finish_dump(operands, tape).map(|job| Request::Dump(Box::new(job)))
     }
 
     /// The checks where a dump is read; the operands are its volumes.
-    fn finish_reading(self, volumes: Vec<OsString>) -> Result<Reading, StartError> {
+    fn finish_reading(self, operands: Vec<OsString>) -> Result<Reading, StartError> {
         let emit = !self.emit.is_empty();
-        if [self.check, self.list, emit].iter().filter(|&&wanted| wanted).count() > 1 {
+        if [self.check, self.list, self.diff, emit].iter().filter(|&&wanted| wanted).count() > 1 {
             return Err(StartError::OnePurpose);
+        }
+        let (volumes, first) = if self.diff { both(operands)? } else { (operands, 0) };
+        let (volumes, levels) = if self.check { levels(volumes)? } else { (volumes, Vec::new()) };
+        if levels.len() > 1 && self.job.index.is_some() {
+            return Err(StartError::Stray("index"));
+        }
+        if self.diff && self.job.index.is_some() {
+            return Err(StartError::Stray("index"));
         }
         // A listing by an index needs no dump.
         if volumes.is_empty() && !(self.list && self.job.index.is_some()) {
@@ -41,17 +53,31 @@ impl Draft {
         if self.json && emit {
             return Err(StartError::Stray("json"));
         }
-        if self.check {
-            self.no_index()?;
+        if self.job.is_encrypted() {
+            return Err(StartError::Stray("encrypt"));
+        }
+        if self.job.sign.is_some() {
+            return Err(StartError::Stray("sign"));
+        }
+        if self.verify_key.is_some() && (self.job.index.is_none() || emit) {
+            return Err(StartError::Unsuitable("--verify-key requires --index and --check or --list"));
+        }
+        if self.sample.is_some() && !self.check {
+            return Err(StartError::Stray("sample"));
+        }
+        if self.sample.is_some() && self.job.index.is_none() {
+            return Err(StartError::Unsuitable("--sample requires --index, which says where the files are"));
         }
         let progress = self.progress();
         let output = self.file.filter(|output| output != "-");
-        if let Some(name) = output.as_ref().filter(|name| emit && destination::is_remote(name)) {
+        if let Some(name) = output.as_ref().filter(|name| emit && Remote::is_remote(name)) {
             return Err(StartError::EmitRemote(name.clone()));
         }
         let purpose = match (self.check, self.list) {
+            (true, _) if levels.len() > 1 => Purpose::Chain { levels },
             (true, _) => Purpose::Check,
             (_, true) => Purpose::List,
+            _ if self.diff => Purpose::Diff { first },
             _ => Purpose::Emit { paths: self.emit, output },
         };
         let blocks = u64::try_from(self.blocks_per_file).ok().filter(|&blocks| blocks > 0);
@@ -62,7 +88,10 @@ impl Draft {
             index: self.job.index.map(PathBuf::into_os_string),
             ntrec: self.ntrec,
             volume_blocks: blocks.map(|blocks| blocks - blocks % u64::from(self.job.ntrec)),
+            verify_key: self.verify_key.map(PathBuf::from),
             window_log: self.window_log,
+            identities: self.identities,
+            sample: self.sample.filter(|sample| *sample != Sample::Any { of: 1 }),
             progress,
         })
     }
@@ -72,11 +101,28 @@ impl Draft {
         if self.job.estimate_only {
             self.no_index()?;
         }
-        if self.json {
+        if self.list {
+            self.job.list = Some(if self.json { ListStyle::Json } else { ListStyle::Text });
+        } else if self.json {
             return Err(StartError::Stray("json"));
         }
         if self.window_log.is_some() {
             return Err(StartError::Stray("long"));
+        }
+        if !self.identities.is_empty() {
+            return Err(StartError::Stray("identity"));
+        }
+        if self.verify_key.is_some() {
+            return Err(StartError::Stray("verify-key"));
+        }
+        if self.job.sign.is_some() && self.job.index.is_none() {
+            return Err(StartError::Unsuitable("--sign requires --index"));
+        }
+        if self.sample.is_some() {
+            return Err(StartError::Stray("sample"));
+        }
+        if self.job.is_encrypted() {
+            self.job.compress.get_or_insert(Level::FASTEST);
         }
         let mut operands = operands.into_iter();
         self.job.operand = operands.next().ok_or(StartError::NoOperand)?;
@@ -151,10 +197,15 @@ impl Draft {
             return Err(StartError::VerifyOutput);
         }
         if job.compress.is_some() && matches!(job.output, Output::Remote(_)) {
-            return Err(StartError::CompressedRemote);
+            if !job.is_encrypted() {
+                return Err(StartError::CompressedRemote);
+            }
+            if job.limit == Limit::Unlimited {
+                return Err(StartError::Unsuitable("an encrypted dump to a remote tape requires -B"));
+            }
         }
         // A compressed chunk must fit on a volume whatever is in it.
-        match compress::chunk_blocks(job.frame_limit(), job.ntrec, job.ntrec) {
+        match job.form().chunk_blocks(job.frame_limit(), job.ntrec, job.ntrec) {
             Some(_) => Ok(()),
             None => Err(StartError::VolumeTooSmallCompressed(job.ntrec)),
         }
@@ -167,6 +218,28 @@ impl Draft {
             _ => self.job.progress,
         }
     }
+}
+
+/// The volumes of two dumps, those of each in a list separated by commas, and how many are of the first.
+fn both(operands: Vec<OsString>) -> Result<(Vec<OsString>, usize), StartError> {
+    let [before, after] = &operands[..] else {
+        return Err(StartError::Unsuitable("--diff requires two dumps or indexes"));
+    };
+    let list = |names: &OsString| -> Vec<OsString> {
+        names.as_bytes().split(|&byte| byte == b',').map(|name| OsStr::from_bytes(name).to_owned()).collect()
+    };
+    let (before, after) = (list(before), list(after));
+    let first = before.len();
+    Ok((before.into_iter().chain(after).collect(), first))
+}
+
+/// The volumes of the dumps that are separated by `--`, and how many each of them has.
+fn levels(operands: Vec<OsString>) -> Result<(Vec<OsString>, Vec<usize>), StartError> {
+    let levels: Vec<usize> = operands.split(|word| word == "--").map(<[OsString]>::len).collect();
+    if levels.len() > 1 && levels.contains(&0) {
+        return Err(StartError::Unsuitable("-- requires a dump before and after it"));
+    }
+    Ok((operands.into_iter().filter(|word| word != "--").collect(), levels))
 }
 
 /// Makes prefixes of the output's names, where they are to be some.

@@ -3,10 +3,10 @@
 
 use std::borrow::Cow;
 use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use crate::cli::error::StartError;
 use crate::cli::table;
+use crate::getopt;
 
 /// Turns an old command line (without the program's name) into words for [`crate::cli::args::Args`].
 ///
@@ -16,27 +16,8 @@ use crate::cli::table;
 ///
 /// Errors: [`StartError::MissingArgument`] when there are fewer arguments than letters that want one.
 pub fn expand(args: &[OsString]) -> Result<Cow<'_, [OsString]>, StartError> {
-    let [keys, rest @ ..] = args else { return Ok(args.into()) };
-    if matches!(keys.as_bytes().first(), Some(b'-' | b'/')) {
-        return Ok(args.into());
-    }
-    let mut rest = rest.iter();
-    let mut words = Vec::with_capacity(args.len() + 1);
-    let mut flags = vec![b'-'];
-    for &letter in keys.as_bytes() {
-        if table::by_letter(letter).is_some_and(|flag| flag.value.is_some()) {
-            let argument = rest.next().ok_or_else(|| StartError::missing_argument(letter))?;
-            words.push(OsString::from_vec(vec![b'-', letter]));
-            words.push(argument.clone());
-        } else {
-            flags.push(letter);
-        }
-    }
-    if flags.len() > 1 {
-        words.push(OsString::from_vec(flags));
-    }
-    words.extend(rest.cloned());
-    Ok(words.into())
+    let has_argument = |letter| table::by_letter(letter).is_some_and(|flag| flag.value.is_some());
+    getopt::expand(args, b"-/", has_argument).map_err(StartError::missing_argument)
 }
 
 #[cfg(test)]

@@ -141,11 +141,29 @@ static WHERE: &[Flag] = &[
         "compress the dump: zstd, or zstd:1 to zstd:19 [default level: 3]; decompress with zstdcat(1)",
         Parse(Draft::set_compression),
     ),
+    value(
+        "encrypt",
+        "recipient",
+        "encrypt the dump to this public key of age (age1...), and compress it; may be repeated; decrypt with age(1)",
+        Parse(Draft::add_recipient),
+    ),
+    file(
+        "recipients-file",
+        "file",
+        "encrypt the dump to the public keys in this file; may be repeated",
+        Take(|d, file| d.job.recipients_files.push(file.into())),
+    ),
     file(
         "index",
         "file",
         "write an index of the dump; read it with --list and --emit",
         Take(|d, file| d.job.index = Some(file.into())),
+    ),
+    file(
+        "sign",
+        "key",
+        "sign the index with this secret key of minisign(1) or signify(1); requires --index",
+        Take(|d, file| d.job.sign = Some(file.into())),
     ),
     flag("verify", "read back and verify each volume after it is written", Set(|d| d.job.verify = true)),
 ];
@@ -218,20 +236,43 @@ static UNATTENDED: &[Flag] = &[
 ];
 
 static READING: &[Flag] = &[
-    flag("check", "check a dump; the operands are its volumes", Set(|d| d.check = true)),
+    flag("diff", "compare two dumps, or their indexes; the operands are both", Set(|d| d.diff = true)),
+    flag(
+        "check",
+        "check a dump; the operands are its volumes, or those of several levels with -- between them",
+        Set(|d| d.check = true),
+    ),
     value(
         "emit",
         "path",
         "write a dump of only this path in a dump; may be repeated",
         Take(|d, path| d.emit.push(path.to_owned())),
     ),
+    file(
+        "identity",
+        "file",
+        "decrypt the dump and its index with the secret keys in this file; may be repeated",
+        Take(|d, file| d.identities.push(file.to_owned())),
+    ),
     flag("json", "with --check and --list, write JSON lines", Set(|d| d.json = true)),
     flag("list", "list the files in a dump; the operands are its volumes", Set(|d| d.list = true)),
+    value(
+        "sample",
+        "part",
+        "with --check and --index, read only this part of the data: n/t, or a percentage, such as 5%",
+        Parse(Draft::set_sample),
+    ),
     value(
         "long",
         "log",
         "accept zstd frames with windows of up to 2^log bytes, 10 to 31 [default: 23]",
         Number("window of zstd as a power of 2", 10, 31, |d, log| d.window_log = Some(small(log))),
+    ),
+    file(
+        "verify-key",
+        "key",
+        "with --index and --check or --list, trust the index only if it was signed by this public key",
+        Take(|d, file| d.verify_key = Some(file.to_owned())),
     ),
 ];
 

@@ -46,6 +46,13 @@ impl SeekTable {
         self.entries.push(entry);
     }
 
+    /// So many bytes pad the last frame.
+    pub fn pad(&mut self, bytes: u64) {
+        if let Some(last) = self.entries.last_mut() {
+            last.compressed = last.compressed.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
+        }
+    }
+
     /// The frames so far.
     pub fn entries(&self) -> &[Entry] {
         &self.entries

@@ -16,6 +16,7 @@ mod partition;
 pub mod passes;
 pub mod planner;
 pub mod prepare;
+mod preview;
 mod questions;
 mod read_errors;
 mod requests;

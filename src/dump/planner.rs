@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::compress;
 use crate::compress::Level;
 use crate::dump::console::Console;
 use crate::dump::context::Context;
@@ -28,7 +27,7 @@ use crate::dump::write::{SIGNALS, Writing};
 use crate::event::{Event, EventQueue, Sig};
 use crate::exit;
 use crate::exit::Refused;
-use crate::job::estimate;
+use crate::job::{ListStyle, estimate};
 use crate::monitor::client::Outside;
 use crate::operator;
 use crate::operator::{Message, Operator, Refusal, Remark, StopMessage, pass_title};
@@ -89,6 +88,7 @@ fn dump(started: &Started, disk: &OpenDisk, console: &Console<'_>, monitor: &Out
                 Refusal::RecordTooLong { name, record: *record, most: *most }
             }
             Unfit::Tape(name) => Refusal::TapeCompressed(name),
+            Unfit::TapeUnlimited(name) => Refusal::TapeUnlimited(name),
             Unfit::NotRead(name) => Refusal::CannotVerify(name),
         });
         return Ok(exit::STARTUP);
@@ -106,15 +106,18 @@ fn dump(started: &Started, disk: &OpenDisk, console: &Console<'_>, monitor: &Out
     let estimate = estimate(job, mapped.tape_blocks, map_blocks);
     console.say(Message::Estimated { blocks: estimate.blocks, tapes: estimate.tapes });
     console.show(operator::Event::Estimate { blocks: estimate.blocks, tapes: estimate.tapes });
-    if job.estimate_only {
+    if job.estimate_only && job.list.is_none() {
         return Ok(exit::DONE);
     }
 
     // How much of a compressed dump a volume takes only the worker knows who writes it.
-    let limit = job.record_limit().map_or(Limit::Unlimited, Limit::Records);
+    let limit = job.record_limit().filter(|_| job.list.is_none());
+    let limit = limit.map_or(Limit::Unlimited, Limit::Records);
     let enlargement = job.compress.map_or(1, Level::enlargement);
     let slots = Slots::new(started.workers.into(), job.ntrec, enlargement);
-    let slots = compress::chunk_blocks(job.frame_limit(), slots.record_blocks, slots.chunk_blocks)
+    let slots = job
+        .form()
+        .chunk_blocks(job.frame_limit(), slots.record_blocks, slots.chunk_blocks)
         .map_or(slots, |blocks| slots.with_chunks(blocks));
     let shape = Shape { record_blocks: slots.record_blocks, chunk_blocks: slots.chunk_blocks, limit };
     let indexing = started.index.as_ref().map(|_| Indexing::new(mapped.maps.dump.len()));
@@ -122,6 +125,9 @@ fn dump(started: &Started, disk: &OpenDisk, console: &Console<'_>, monitor: &Out
     let stream = Stream::new(Rc::new(mapped.maps), fs.superblock().max_inodes(), no_access_time);
     let stream = stream.with_losses(mapped.lossy);
     let filler = Filler::new(Encoder::new(&started.identity), shape, stream);
+    if let Some(style) = job.list {
+        return context.list(filler, slots.chunk_blocks, style == ListStyle::Json, &mut queue);
+    }
     let parts = (filler, indexing);
     Writing::start(context, volumes, slots, parts, estimate.blocks, &mut queue)?.run()
 }

@@ -2,6 +2,7 @@
 //! Preparation outside the sandbox: opens everything that the dump needs, without reading the disk.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -15,16 +16,18 @@ use crate::dumpdates_file;
 use crate::dumpdates_file::Record;
 use crate::exit;
 use crate::exit::Refused;
+use crate::identities;
 use crate::job::{BadLine, Job, Output, ProgressStyle, inode_list};
 use crate::monitor::commands::Commands;
 use crate::monitor::index_file::{IndexFile, IndexPlan, Unmade};
 use crate::monitor::server::Kept;
+use crate::monitor::signer::Signer;
 use crate::objects::gather;
 use crate::objects::identity::{Role, Table};
 use crate::operator::{Bar, Display, Event, FilesMessage, Message, Operator, Refusal, Remark, Report};
 use crate::os::errno::strerror;
 use crate::os::identity::of_descriptor;
-use crate::os::{disk, host, output, reaper, standard, time, tty};
+use crate::os::{disk, host, output, process, reaper, standard, time, tty};
 use dumpstream::Identity;
 
 /// What a dump was prepared with.
@@ -35,6 +38,8 @@ pub struct Prepared {
     pub disk: OpenDisk,
     /// For the monitor.
     pub kept: Kept,
+    /// For the monitor alone.
+    pub signer: Option<Signer>,
     /// For both.
     pub operator: Operator,
 }
@@ -109,8 +114,8 @@ pub fn start(
     report: Option<OwnedFd>,
 ) -> Result<Prepared, Refused> {
     let has_others = reaper::has_children();
-    if matches!(job.output, Output::Stdout)
-        && !job.estimate_only
+    let to_stdout = matches!(job.output, Output::Stdout) && !job.estimate_only;
+    if (to_stdout || job.list.is_some())
         && let Err(error) = standard::check_output()
     {
         let name = OsStr::new("standard output");
@@ -118,11 +123,14 @@ pub fn start(
         return Err(Refused(exit::STARTUP));
     }
     let excluded_inodes = read_inode_lists(&job, &mut operator)?;
+    read_recipients(&mut job, &mut operator)?;
     let target = operand::open(&job.operand, job.snapshot, &mut operator);
     let mut target = target.ok_or(Refused(exit::STARTUP))?;
     // An estimate writes nothing.
     let table = match job.estimate_only {
-        true => Table::default(),
+        true if job.list.is_none() => Table::default(),
+        true => gather::of_listing((target.fd.as_fd(), target.disk.as_os_str()))
+            .map_err(|clash| refuse(&mut operator, &clash.to_string()))?,
         false => {
             let disk = (target.fd.as_fd(), target.disk.as_os_str());
             gather::of_dump(&job, disk, report.as_ref().map(AsFd::as_fd)).map_err(|refused| {
@@ -142,6 +150,8 @@ pub fn start(
     announce(&job, &mut operator, clock, &identity, base.level, &target);
     let (commands, index) = make_index(&job, &mut operator)?;
     let discard = |_: &Refused| index.iter().for_each(|index| index.names().discard());
+    // Other processes have been forked by now, and the planner forgets it.
+    let signer = make_signer(&job, index.as_ref(), &identity, &mut operator).inspect_err(discard)?;
     let table =
         with_opened(table, &job, record.as_ref(), index.as_ref(), &mut operator).inspect_err(discard)?;
     let mut claimed = None;
@@ -165,7 +175,7 @@ pub fn start(
         job,
     };
     let kept = Kept { record, commands, table, has_others, claimed, held };
-    Ok(Prepared { started, disk, kept, operator })
+    Ok(Prepared { started, disk, kept, signer, operator })
 }
 
 /// The table for the process that opens outputs, with what was opened or made.
@@ -224,6 +234,23 @@ fn make_index(job: &Job, operator: &mut Operator) -> Result<(Option<Commands>, O
         plan.make(&commands).map_err(|unmade| cannot(&name, &unmade))
     });
     Ok((Some(commands), index.transpose()?))
+}
+
+/// Reads the key that signs the index.
+fn make_signer(
+    job: &Job,
+    index: Option<&IndexFile>,
+    identity: &Identity,
+    operator: &mut Operator,
+) -> Result<Option<Signer>, Refused> {
+    let (Some(file), Some(index)) = (&job.sign, index) else { return Ok(None) };
+    let mut refuse = |reason: &dyn fmt::Display| {
+        operator.say(Remark(format_args!("{reason}")));
+        Refused(exit::STARTUP)
+    };
+    process::leave_no_core().map_err(|error| refuse(&strerror(&error)))?;
+    let key = identities::signing_key(file).map_err(|error| refuse(&error))?;
+    Signer::new(key, file, &index.names().name, identity).map(Some).map_err(|unsigned| refuse(&unsigned))
 }
 
 fn identity(job: &Job, clock: Clock, target: &Target) -> Identity {
@@ -291,6 +318,20 @@ fn read_inode_lists(job: &Job, operator: &mut Operator) -> Result<Vec<u32>, Refu
         return Err(refused);
     }
     Ok(inodes)
+}
+
+/// Reads the files of recipients.
+fn read_recipients(job: &mut Job, operator: &mut Operator) -> Result<(), Refused> {
+    let recipients = identities::recipients(&job.recipients_files).map_err(|error| {
+        operator.say(Remark(format_args!("{error}")));
+        Refused(exit::STARTUP)
+    })?;
+    job.encrypt.extend(recipients);
+    if job.form().chunk_blocks(job.frame_limit(), job.ntrec, job.ntrec).is_some() {
+        return Ok(());
+    }
+    operator.say(Remark(format_args!("a volume is too small for an encrypted record of {} KB", job.ntrec)));
+    Err(Refused(exit::STARTUP))
 }
 
 fn say_date(job: &Job, operator: &mut Operator, identity: &Identity) {

@@ -11,16 +11,18 @@ use crate::event::Child;
 use crate::monitor::client::Outside;
 use crate::monitor::server;
 use crate::monitor::server::Serving;
+use crate::monitor::signer::Signer;
 use crate::operator::Operator;
 use crate::os::spawn::spawn_heeding;
 
 /// Makes the dump. Gives the exit code.
 pub fn run(prepared: Prepared) -> u8 {
-    let Prepared { started, disk, kept, operator } = prepared;
+    let Prepared { started, disk, kept, signer, operator } = prepared;
     let operator = RefCell::new(operator);
     let serving = Serving {
         job: &started.job,
         index: started.index.as_ref(),
+        signer: signer.as_ref(),
         operator: &operator,
         can_ask: !started.job.batch && started.tty.is_ok(),
         stdout_appends: started.stdout_appends,
@@ -28,7 +30,7 @@ pub fn run(prepared: Prepared) -> u8 {
     server::run(&serving, kept, |outside| {
         // It is the planner's alone from here on.
         let disk = disk;
-        fork_planner(&started, &disk, &operator, &outside)
+        fork_planner(&started, &disk, &operator, &outside, signer.as_ref())
     })
 }
 
@@ -38,6 +40,7 @@ fn fork_planner(
     disk: &OpenDisk,
     operator: &RefCell<Operator>,
     outside: &Outside,
+    signer: Option<&Signer>,
 ) -> io::Result<Child> {
     let mut keep = vec![0, 1, 2];
     let mut add = |fd: BorrowedFd<'_>| keep.push(fd.as_raw_fd());
@@ -50,5 +53,8 @@ fn fork_planner(
     shown.display().terminal().into_iter().for_each(&mut add);
     shown.display().pipe().into_iter().for_each(&mut add);
     drop(shown);
-    spawn_heeding(keep, || planner::run(started, disk, operator, outside).into())
+    spawn_heeding(keep, || {
+        signer.iter().for_each(|signer| signer.forget());
+        planner::run(started, disk, operator, outside).into()
+    })
 }

@@ -45,12 +45,16 @@ pub enum Reason {
     NoRoom(OsString),
     /// A volume has more frames than a table can have.
     TooManyFrames,
+    /// There are no random bytes for a key.
+    NoRandomness,
     /// A tape is not at the start of its volume.
     NotWound(Unsafe),
     /// A volume cannot be read back (errno).
     NotReadBack(u32, i32),
     /// A volume is not what was written.
     Different(Difference),
+    /// The listing cannot be written.
+    Listing(io::Error),
     /// The index of this name cannot be written.
     Index(OsString, io::Error),
 }
@@ -88,12 +92,14 @@ impl fmt::Display for Reason {
             Reason::Unopened(unopened) => unopened.fmt(f),
             Reason::NoRoom(name) => write!(f, "{} takes not even one chunk", name.display()),
             Reason::TooManyFrames => f.write_str("too many frames for one volume"),
+            Reason::NoRandomness => f.write_str("no random bytes for a key"),
             Reason::NotWound(error) => error.fmt(f),
             Reason::NotReadBack(volume, errno) => {
                 let error = io::Error::from_raw_os_error(*errno);
                 write!(f, "volume {volume}: not read back: {}", strerror(&error))
             }
             Reason::Different(difference) => difference.fmt(f),
+            Reason::Listing(error) => write!(f, "standard output: {}", strerror(error)),
             Reason::Index(name, error) => write!(f, "the index {}: {}", name.display(), strerror(error)),
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::compress::unpacker;
 use crate::compress::unpacker::WINDOW_LOG;
-use crate::inspect::input::Input;
+use crate::inspect::input::{Input, Locked};
 use dumpstream::TP_BSIZE;
 use dumpstream::decode;
 use dumpstream::other::{self, AMANDA_HEADER, Other};
@@ -21,6 +21,8 @@ pub enum Begin {
     Empty,
     /// Something else.
     Other(Other),
+    /// It is encrypted and cannot be decrypted.
+    Locked(Locked),
 }
 
 /// Looks at the beginning of a volume. Frames of zstd may have windows of 2 to the power `window_log` bytes, or
@@ -32,8 +34,11 @@ pub fn begin(input: &mut Input, window_log: Option<u32>, mut ready: impl FnMut(&
     if amanda {
         input.skip_front(AMANDA_HEADER, &mut ready);
     }
+    if let Err(locked) = input.unlock(&mut ready) {
+        return Begin::Locked(locked);
+    }
     if input.peek(TP_BSIZE, &mut ready) == 0 {
-        return if input.has_failed() { Begin::Dump { amanda } } else { Begin::Empty };
+        return if input.failure().is_some() { Begin::Dump { amanda } } else { Begin::Empty };
     }
     if let Some(header) = input.bytes().first_chunk().and_then(|block| decode(block).ok()) {
         return match header.is_compressed() {

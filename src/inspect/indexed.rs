@@ -1,30 +1,32 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! With an index: lists files without the dump, or reads them from their positions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 
 use crate::exit;
 use crate::inspect::emit::Emit;
 use crate::inspect::feed::Feed;
-use crate::inspect::input::Input;
+use crate::inspect::input::{Input, Locked};
+use crate::inspect::inventory::Inventory;
 use crate::inspect::stream::Enough;
 use crate::inspect::told::Told;
 use crate::inspect::volumes::{start_volume, whole};
 use crate::job::Reading;
-use crate::operator::Remark;
+use crate::operator::{Known, Remark};
 use crate::os::errno::strerror;
-use dumpstream::TP_BSIZE;
-use dumpstream::index::{Error, Head, Line};
+use dumpstream::index::{Error, Head, Line, MOST_HEAD};
 use dumpstream::reading::{Place, Reader};
+use dumpstream::{Digest, TP_BSIZE};
 use ufs::Ino;
 
 /// Most bytes of a line: a path of 64 KiB, escaped, and some numbers.
 const MOST_LINE: usize = (4 << 16) + 256;
 
 /// Why an index is of no use: one line.
-enum BadIndex {
+pub enum BadIndex {
     /// It cannot be read.
     System(io::Error),
     /// It has no head.
@@ -35,8 +37,14 @@ enum BadIndex {
     NoEnd(u64),
     /// This line of it is invalid.
     Line(u64, Error),
+    /// It is not what was verified.
+    Changed,
     /// It is of another dump.
     OtherDump,
+    /// It was made before there were digests.
+    NoDigests,
+    /// It is encrypted and cannot be decrypted.
+    Locked(Locked),
 }
 
 impl fmt::Display for BadIndex {
@@ -47,23 +55,37 @@ impl fmt::Display for BadIndex {
             BadIndex::TooLong(line) => write!(f, "line {line}: too long"),
             BadIndex::NoEnd(line) => write!(f, "line {line}: it has no end"),
             BadIndex::Line(line, error) => write!(f, "line {line}: {error}"),
+            BadIndex::Locked(locked) => locked.fmt(f),
+            BadIndex::Changed => f.write_str("it was changed while it was read"),
             BadIndex::OtherDump => f.write_str("an index of another dump"),
+            BadIndex::NoDigests => f.write_str("an index without digests"),
         }
     }
 }
 
+/// The index of this name is of no use: one line.
+pub struct Unusable(OsString, BadIndex);
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.display(), self.1)
+    }
+}
+
 /// Gives the lines of an index to `line`, and returns its head.
-fn read(index: &mut Input, mut line: impl FnMut(Line)) -> Result<Head, BadIndex> {
+pub fn read(index: &mut Input, mut line: impl FnMut(Line)) -> Result<Head, BadIndex> {
+    index.unlock(|_| true).map_err(BadIndex::Locked)?;
     let (mut head, mut number, mut seen) = (None, 0_u64, 0);
     loop {
         let end = index.bytes()[seen..].iter().position(|&byte| byte == b'\n');
         let Some(end) = end.map(|end| seen + end) else {
             seen = index.bytes().len();
-            if seen > MOST_LINE {
+            if seen > if head.is_none() { MOST_HEAD } else { MOST_LINE } {
                 return Err(BadIndex::TooLong(number + 1));
             }
             match index.fill(seen + 1) {
                 Ok(got) if got > seen => continue,
+                Ok(0) if index.is_as_written(|_| true) == Some(false) => return Err(BadIndex::Changed),
                 Ok(0) => return head.ok_or(BadIndex::NotAnIndex),
                 Ok(_) => return Err(BadIndex::NoEnd(number + 1)),
                 Err(error) => return Err(BadIndex::System(error)),
@@ -78,6 +100,42 @@ fn read(index: &mut Input, mut line: impl FnMut(Line)) -> Result<Head, BadIndex>
         parsed.map_err(|error| BadIndex::Line(number, error))?;
         index.consume(end + 1);
         seen = 0;
+    }
+}
+
+/// By inode: a path of it, and the digest of its content.
+pub type Digests = HashMap<Ino, (Vec<u8>, Digest)>;
+
+/// The head of an index, and the digests of all contents in it; each line of one is given to `seen`.
+///
+/// Errors: why there are none, which is to be reported.
+pub fn digests(index: &mut Input, mut seen: impl FnMut(&Line)) -> Result<(Head, Digests), Unusable> {
+    let mut digests = Digests::new();
+    let name = index.name.clone();
+    let head = read(index, |line| {
+        if let Some(digest) = line.digest {
+            seen(&line);
+            digests.entry(line.ino).or_insert((line.path, digest));
+        }
+    });
+    match head {
+        Ok(_) if digests.is_empty() => Err(Unusable(name, BadIndex::NoDigests)),
+        Ok(head) => Ok((head, digests)),
+        Err(reason) => Err(Unusable(name, reason)),
+    }
+}
+
+/// What is in an index, by path.
+///
+/// Errors: why it is of no use, which is to be reported.
+pub fn inventory(index: &mut Input) -> Result<Inventory, Unusable> {
+    let mut inventory = Inventory::new();
+    let read = read(index, |line| {
+        inventory.insert(line.path, Known { about: None, digest: line.digest });
+    });
+    match read {
+        Ok(_) => Ok(inventory),
+        Err(reason) => Err(Unusable(index.name.clone(), reason)),
     }
 }
 
@@ -104,6 +162,7 @@ pub fn emit(reading: &Reading, inputs: &mut [Input], index: &mut Input, emit: &m
     if !emit.by_index {
         return whole(reading, inputs, emit, true).map(drop);
     }
+    inputs.iter_mut().for_each(Input::read_less);
     let mut reader = Reader::default();
     for (volume, input) in (1..).zip(&mut *inputs) {
         reader.begin_volume(volume);
@@ -193,6 +252,10 @@ fn fetch(reading: &Reading, inputs: &mut [Input], line: &Line, file: &mut Reader
         let is_first = at == first;
         if !is_first {
             file.begin_volume(at as u32 + 1);
+        }
+        // Its frames are counted in what it is decrypted to.
+        if input.unlock(|_| true).is_err() {
+            return false;
         }
         input.seek(if is_first { from } else { 0 });
         let feed = Feed::new(true, reading.window_log);

@@ -4,12 +4,16 @@
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::rc::Rc;
 
 use crate::dump::limits;
 use crate::dump::prepare::display;
+use crate::identities;
 use crate::inspect::input::Input;
 use crate::inspect::interruptible::Interruptible;
 use crate::inspect::signals::{Shared, Signals};
+use crate::inspect::signed::Verifier;
 use crate::inspect::watch::Watch;
 use crate::job::{Purpose, Reading};
 use crate::objects::gather;
@@ -24,6 +28,7 @@ use crate::os::process::Inherited;
 use crate::os::{output, standard, time};
 use crate::sandbox;
 use crate::sandbox::DescriptorKind;
+use agefile::Identity;
 
 /// Nothing was started, and the reason has been reported.
 pub struct Refused;
@@ -32,8 +37,9 @@ pub struct Refused;
 pub struct Opened {
     pub inputs: Vec<Input>,
     pub index: Option<Input>,
+    pub verifier: Option<Verifier>,
     pub output: Option<EmitOutput>,
-    pub results: Interruptible<io::Stdout>,
+    pub results: Box<dyn io::Write>,
     pub watch: Watch,
 }
 
@@ -62,6 +68,20 @@ impl EmitOutput {
 /// Opens the volumes, the index and the output, and enters the sandbox.
 pub fn start(reading: &Reading, operator: &mut Operator, inherited: Inherited) -> Result<Opened, Refused> {
     let record = reading.ntrec.map(|ntrec| ntrec as usize * 1024);
+    let identities: Rc<[Identity]> = match identities::identities(&reading.identities) {
+        Ok(identities) => identities.into(),
+        Err(error) => {
+            operator.say(Remark(format_args!("{error}")));
+            return Err(Refused);
+        }
+    };
+    let verifier = match (&reading.verify_key, &reading.index) {
+        (Some(key), Some(index)) => Some(Verifier::new(key, Path::new(index)).map_err(|reason| {
+            operator.say(Remark(format_args!("{reason}")));
+            Refused
+        })?),
+        _ => None,
+    };
     let signals = Signals::take().map_err(|error| {
         operator.say(Remark(format_args!("signals: {}", strerror(&error))));
         Refused
@@ -79,11 +99,15 @@ pub fn start(reading: &Reading, operator: &mut Operator, inherited: Inherited) -
         Some(name) => Some(Input::open(name, None).map_err(|error| cannot_open(operator, name, &error))?),
         None => None,
     };
+    let mut index = index;
+    inputs.iter_mut().chain(&mut index).for_each(|input| input.set_identities(Rc::clone(&identities)));
     let output = match &reading.purpose {
         Purpose::Emit { output: Some(name), .. } => {
             Some(open_output(reading, name, &inputs, operator, &signals)?)
         }
-        Purpose::Check if !reading.json => standard_output(reading, &inputs, operator, &signals)?,
+        Purpose::Check | Purpose::Chain { .. } if !reading.json => {
+            standard_output(reading, &inputs, operator, &signals)?
+        }
         _ => {
             let name = match reading.purpose {
                 Purpose::Emit { .. } => OsStr::new("-"),
@@ -93,8 +117,8 @@ pub fn start(reading: &Reading, operator: &mut Operator, inherited: Inherited) -
             standard_output(reading, &inputs, operator, &signals)?
         }
     };
-    let results = Interruptible::new(io::stdout(), &signals);
-    let mut opened = Opened { inputs, index, output, results, watch: Watch::new(&signals) };
+    let results = Box::new(Interruptible::new(io::stdout(), &signals));
+    let mut opened = Opened { inputs, index, verifier, output, results, watch: Watch::new(&signals) };
     opened.watch.set_total(opened.inputs.iter().map(Input::size).sum());
     operator.set_display(display(reading.progress, None, None));
     inherited.close();
@@ -114,6 +138,9 @@ fn table(reading: &Reading, inputs: &[Input]) -> Result<Table, Clash> {
     }
     if let Some(name) = &reading.index {
         table.add(Entry::read(Role::IndexRead, name, gather::named(name)))?;
+    }
+    for name in &reading.identities {
+        table.add(Entry::read(Role::Keys, name, gather::named(name)))?;
     }
     table.add(gather::messages())?;
     Ok(table)

@@ -34,6 +34,14 @@ impl Signals {
         Ok(Rc::new(RefCell::new(Signals { queue, events: Vec::new(), stopped: None, is_asked: false })))
     }
 
+    /// No signals: they do what they do.
+    ///
+    /// Errors: those of the event queue.
+    pub fn none() -> io::Result<Shared> {
+        let queue = EventQueue::new()?;
+        Ok(Rc::new(RefCell::new(Signals { queue, events: Vec::new(), stopped: None, is_asked: false })))
+    }
+
     /// The signal that ends the reading, when one came.
     pub fn stopped(&self) -> Option<Sig> {
         self.stopped

@@ -115,10 +115,59 @@ impl<'a, S: Sink + Enough> Stream<'a, S> {
         usize::try_from(bytes).unwrap_or(usize::MAX) - self.held
     }
 
-    /// The volume ends.
+    /// The volume ends, unless nothing more of it is wanted.
     pub fn end(&mut self) {
-        if self.held > 0 {
+        if self.held > 0 && !self.sink.is_enough() {
             self.reader.report(self.sink, Fault::Ragged(self.held as u64));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dumpstream::reading::{Finding, Names};
+
+    #[derive(Default)]
+    struct Seen {
+        ragged: u32,
+        is_enough: bool,
+    }
+
+    impl Attend for Seen {
+        fn ready(&mut self, _input: &Input) -> bool {
+            true
+        }
+
+        fn no_checksum(&mut self) {}
+    }
+
+    impl Enough for Seen {
+        type Told = Seen;
+
+        fn told(&mut self) -> &mut Seen {
+            self
+        }
+
+        fn is_enough(&self) -> bool {
+            self.is_enough
+        }
+    }
+
+    impl Sink for Seen {
+        fn finding(&mut self, finding: Finding, _names: &mut Names) {
+            self.ragged += u32::from(finding.fault == Fault::Ragged(348));
+        }
+    }
+
+    #[test]
+    fn what_is_left_off_is_not_ragged() {
+        for is_enough in [false, true] {
+            let (mut reader, mut seen) = (Reader::default(), Seen { ragged: 0, is_enough });
+            let mut stream = Stream::new(&mut reader, &mut seen, false, 0);
+            stream.bytes(&[0; 3 * TP_BSIZE + 348]);
+            stream.end();
+            assert_eq!(seen.ragged, u32::from(!is_enough));
         }
     }
 }

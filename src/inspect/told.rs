@@ -9,15 +9,13 @@ use crate::exit;
 use crate::inspect::input::Input;
 use crate::inspect::stream::Attend;
 use crate::inspect::watch::Watch;
-use crate::operator::{About, Bar, Entry, FindingLine, Line, Operator, Remark, Results, SummaryLine};
+use crate::operator::{
+    Bar, ChainLine, Change, Difference, FindingLine, LevelLine, Line, Lists, Operator, Remark, Results,
+    SampleLine, Shown, SummaryLine,
+};
 use crate::os::errno::strerror;
 use dumpstream::Decoded;
-use dumpstream::reading::{Finding, Names, Place, Summary};
-use ufs::Ino;
-use ufs::is_whiteout;
-
-/// The mode of a whiteout (`IFWHT`, ufs/ufs/dinode.h), which has no inode of its own.
-const IFWHT: u16 = 0o160_000;
+use dumpstream::reading::{Finding, Names, Summary};
 
 /// The two ways out: messages, and results.
 pub struct Told {
@@ -58,6 +56,12 @@ impl Told {
         }
     }
 
+    pub fn volume(&mut self, header: &Decoded) {
+        if !std::mem::replace(&mut self.named_dump, true) {
+            self.write(|report| report.dump(header));
+        }
+    }
+
     /// A finding, with a path of its inode.
     pub fn finding(&mut self, finding: &Finding, names: &mut Names) {
         // Paths of what is not printed are not looked for.
@@ -84,6 +88,11 @@ impl Told {
             true => {}
             false => self.operator.say(line),
         }
+    }
+
+    /// Contents were compared with digests.
+    pub fn contents_are_checked(&mut self) {
+        self.unchecked = false;
     }
 
     /// Says a line.
@@ -128,51 +137,31 @@ impl Told {
             .say(Remark(format_args!("{megabytes:.1} MB read in {seconds:.1} seconds, {speed:.1} MB/s")));
     }
 
-    pub fn volume(&mut self, header: &Decoded) {
-        if !std::mem::replace(&mut self.named_dump, true) {
-            self.write(|report| report.dump(header));
-        }
-    }
-
-    /// All paths of an inode.
-    pub fn entries(&mut self, ino: Ino, about: Option<About>, place: Option<Place>, names: &mut Names) {
-        if ino == Ino::ROOT {
-            return self.entry(&Entry { ino, path: b".", about, place });
-        }
-        let offsets: Vec<u32> = names.entries(ino).collect();
-        for offset in offsets {
-            if let Some(path) = names.path(offset) {
-                self.entry(&Entry { ino, path: &path, about, place });
-            }
-        }
-    }
-
-    /// All names that are whiteouts.
-    pub fn whiteouts(&mut self, names: &mut Names) {
-        let about = About { mode: IFWHT, uid: 0, gid: 0, size: 0, mtime: 0, rdev: None };
-        let offsets: Vec<u32> = names.entries(Ino::WHITEOUT).collect();
-        for offset in offsets {
-            let kind = names.at(offset).0;
-            if is_whiteout(Ino::WHITEOUT, kind)
-                && let Some(path) = names.path(offset)
-            {
-                self.entry(&Entry { ino: Ino::WHITEOUT, path: &path, about: Some(about), place: None });
-            }
-        }
-    }
-
     /// A line of an index.
     pub fn indexed(&mut self, line: &dumpstream::index::Line) {
         self.write(|report| report.indexed(line));
     }
 
+    /// Another dump begins.
+    pub fn begin_dump(&mut self) {
+        self.named_dump = false;
+    }
+
+    /// A difference between two dumps.
+    pub fn difference(&mut self, path: &[u8], difference: Difference) {
+        self.write(|report| report.difference(path, &difference));
+    }
+
+    /// The end of a comparison of dumps with so much damage: gives the exit code.
+    pub fn end_of_diff(mut self, damage: u64) -> u8 {
+        self.unlisted();
+        self.say_speed();
+        self.close(damage)
+    }
+
     /// The end of the results: gives the exit code.
     pub fn flush(self) -> u8 {
         self.close(0)
-    }
-
-    fn entry(&mut self, entry: &Entry<'_>) {
-        self.write(|report| report.entry(entry));
     }
 
     /// Says how many findings were not printed.
@@ -184,6 +173,55 @@ impl Told {
                 false => self.operator.say(Remark(format_args!("{more} more findings of this kind: {word}"))),
             }
         }
+    }
+
+    /// What happens to a name when the dump is restored; only as JSON.
+    pub fn change(&mut self, path: &[u8], change: Change<'_>) {
+        self.write(|report| report.change(path, &change));
+    }
+
+    /// What a restore would find wrong, or worth saying.
+    pub fn of_restore(&mut self, path: &[u8], what: &str, is_fault: bool) {
+        let (word, note) = if is_fault { ("not-restored", "") } else { ("restore-note", "note: ") };
+        let found = self.found.entry(word).or_default();
+        *found += 1;
+        if *found > MOST_FINDINGS {
+            return;
+        }
+        match (self.report.is_json(), is_fault) {
+            (true, true) => self.write(|report| report.failure(path, what)),
+            (true, false) => self.write(|report| report.note(path, what)),
+            (false, _) => self.operator.say(Remark(format_args!("{note}{}: {what}", Shown(path)))),
+        }
+    }
+
+    /// Which part of the dump is read.
+    pub fn sample(&mut self, line: &SampleLine) {
+        if !self.report.is_json() {
+            self.operator.say(*line);
+        }
+        self.write(|report| report.sample(line));
+    }
+
+    /// The end of a dump in a chain.
+    pub fn end_of_level(&mut self, summary: &Summary, line: &LevelLine) {
+        self.unlisted();
+        if !self.report.is_json() {
+            self.operator.say(SummaryLine { summary, unchecked: self.unchecked });
+            self.operator.say(line.clone());
+        }
+        self.write(|report| report.summary(summary));
+        self.write(|report| report.level(line));
+    }
+
+    /// The end of a chain: gives the exit code.
+    pub fn end_of_chain(mut self, line: ChainLine) -> u8 {
+        if !self.report.is_json() {
+            self.operator.say(line);
+        }
+        self.write(|report| report.chain(line));
+        self.say_speed();
+        self.close(line.bad as u64)
     }
 
     /// The end of a check: says what it came to, and gives the exit code.
@@ -217,6 +255,20 @@ impl Told {
             None if damage > 0 => exit::ABORTED,
             None => exit::DONE,
         }
+    }
+}
+
+impl Lists for Told {
+    fn write(&mut self, write: impl FnOnce(&mut Results) -> io::Result<()>) {
+        Told::write(self, write);
+    }
+
+    fn volume(&mut self, header: &Decoded) {
+        Told::volume(self, header);
+    }
+
+    fn finding(&mut self, finding: &Finding, names: &mut Names) {
+        Told::finding(self, finding, names);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::inspect::stream::{Attend, Enough};
 use crate::inspect::told::Told;
 use crate::job::Reading;
 use crate::operator::Remark;
-use dumpstream::reading::{Fault, Reader, Sink, Summary};
+use dumpstream::reading::{Fault, Names, Reader, Sink, Summary};
 
 /// Reads all volumes from their beginning.
 ///
@@ -20,6 +20,18 @@ pub fn whole<S: Sink + Enough<Told = Told>>(
     sink: &mut S,
     jumps: bool,
 ) -> Result<Summary, u8> {
+    all(reading, inputs, sink, jumps).map(|(summary, _)| summary)
+}
+
+/// The same; gives the names, too.
+///
+/// Errors: as [`whole`].
+pub fn all<S: Sink + Enough<Told = Told>>(
+    reading: &Reading,
+    inputs: &mut [Input],
+    sink: &mut S,
+    jumps: bool,
+) -> Result<(Summary, Names), u8> {
     let mut reader = Reader::default();
     reader.set_limit(reading.volume_blocks);
     for (volume, input) in (1..).zip(inputs) {
@@ -30,13 +42,16 @@ pub fn whole<S: Sink + Enough<Told = Told>>(
         sink.told().begin_volume(volume);
         start_volume(reading, volume, input, &mut reader, sink)?;
         Feed::new(jumps, reading.window_log).run(input, &mut reader, sink);
+        if input.is_as_written(|input| sink.told().ready(input)) == Some(false) {
+            reader.report_volume(sink, Fault::Volume);
+        }
     }
     if let Some(code) = sink.told().interrupted() {
         return Err(code);
     }
     let summary = if sink.is_enough() { Summary::default() } else { reader.finish(sink) };
     // The wait for room for what was found last.
-    sink.told().interrupted().map_or(Ok(summary), Err)
+    sink.told().interrupted().map_or(Ok((summary, reader.take_names())), Err)
 }
 
 /// Looks at the beginning of a volume.
@@ -64,6 +79,10 @@ pub fn start_volume<S: Sink + Enough<Told = Told>>(
         Begin::Empty => reader.report(sink, Fault::Empty),
         Begin::Other(other) => {
             told.say(Remark(format_args!("{name}: {other}")));
+            return Err(if volume == 1 { exit::STARTUP } else { exit::ABORTED });
+        }
+        Begin::Locked(locked) => {
+            told.say(Remark(format_args!("{name}: {locked}")));
             return Err(if volume == 1 { exit::STARTUP } else { exit::ABORTED });
         }
     }

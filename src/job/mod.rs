@@ -5,16 +5,19 @@ mod estimate;
 mod inode_list;
 mod names;
 mod reading;
+mod remote;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::compress::Level;
+use crate::compress::{Form, Level};
+use agefile::{NONCE, Recipient};
 use dumpstream::TP_BSIZE;
 pub use estimate::estimate;
 pub use inode_list::{BadLine, inode_list};
 pub use names::Names;
-pub use reading::{Purpose, Reading};
+pub use reading::{Purpose, Reading, Sample};
+pub use remote::{BadRemote, Remote};
 
 /// A dump to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub struct Job {
     pub rsync_friendly: u8,
     /// Stop after the estimate.
     pub estimate_only: bool,
+    /// Then list what a dump would hold.
+    pub list: Option<ListStyle>,
     /// Notify the operator group when the dump needs attention.
     pub notify: bool,
     /// Dump a snapshot of a mounted file system.
@@ -67,12 +72,18 @@ pub struct Job {
     pub strict: bool,
     /// How the operator is shown how far the dump is.
     pub progress: ProgressStyle,
-    /// How hard volumes are compressed; not with a remote tape.
+    /// How hard volumes are compressed; on a tape only what is encrypted.
     pub compress: Option<Level>,
+    /// To whom volumes are encrypted; then they are compressed, too.
+    pub encrypt: Vec<Recipient>,
+    /// Files with more of them.
+    pub recipients_files: Vec<PathBuf>,
     /// Read each volume back when it is written; only with outputs that have names here.
     pub verify: bool,
     /// Where an index of the dump is written to.
     pub index: Option<PathBuf>,
+    /// The key that signs the index.
+    pub sign: Option<PathBuf>,
 }
 
 /// Most bytes of a label: the header's field has 16, the last of them NUL (`LBLSIZE`, protocols/dumprestore.h).
@@ -98,6 +109,15 @@ pub struct Selection {
     pub excluded_inodes: Vec<u32>,
     /// Files of inode numbers that are left out.
     pub exclude_files: Vec<PathBuf>,
+}
+
+/// What a listing is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListStyle {
+    /// For people.
+    Text,
+    /// Lines of JSON.
+    Json,
 }
 
 /// How the operator is shown how far the dump is.
@@ -135,6 +155,23 @@ impl Job {
         })
     }
 
+    /// Whether volumes are encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        !self.encrypt.is_empty() || !self.recipients_files.is_empty()
+    }
+
+    /// What chunks become on a medium.
+    pub fn form(&self) -> Form {
+        match (&self.encrypt[..], self.compress) {
+            ([], None) => Form::Records,
+            ([], Some(_)) => Form::Frames,
+            (recipients, _) => Form::Sealed {
+                head: (agefile::header_length(recipients.len()) + NONCE) as u64,
+                record: u64::from(self.ntrec) * TP_BSIZE as u64,
+            },
+        }
+    }
+
     /// Records that a volume takes; none for as many as its medium does, or where volumes have frames in place of records.
     pub fn record_limit(&self) -> Option<u64> {
         self.records().filter(|_| self.compress.is_none())
@@ -167,17 +204,6 @@ pub enum Output {
     Remote(Remote),
 }
 
-/// A tape of another host, reached by rmt(8).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remote {
-    /// The user there; `None` means the user here.
-    pub user: Option<OsString>,
-    /// The host.
-    pub host: OsString,
-    /// Files or devices there, as in [`Output::Names`].
-    pub names: Names,
-}
-
 impl Output {
     /// The output as messages name it: for a remote tape the part after the host.
     pub fn name(&self) -> OsString {
@@ -191,15 +217,10 @@ impl Output {
 
     /// The remote host as messages name it, with the user.
     pub fn host(&self) -> Option<OsString> {
-        let Output::Remote(Remote { user, host, .. }) = self else {
-            return None;
-        };
-        let mut name = user.clone().unwrap_or_default();
-        if user.is_some() {
-            name.push("@");
+        match self {
+            Output::Remote(remote) => Some(remote.shown()),
+            _ => None,
         }
-        name.push(host);
-        Some(name)
     }
 
     /// The names of the volumes, if they have some.

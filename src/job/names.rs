@@ -2,6 +2,7 @@
 //! The names of volumes: a list of names, or a prefix followed by the volume number.
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 
 /// The names of volumes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,18 @@ pub enum Names {
 }
 
 impl Names {
+    /// The names of a list. A comma at the end means the name before it once more, as in dump.
+    pub fn list(list: &OsStr) -> Names {
+        let parts = list.as_bytes().split(|&b| b == b',');
+        let mut names: Vec<OsString> = parts.map(|part| OsStr::from_bytes(part).to_owned()).collect();
+        if let [.., before, last] = names.as_mut_slice()
+            && last.is_empty()
+        {
+            last.clone_from(before);
+        }
+        Names::List(names)
+    }
+
     /// The name of volume `volume`, from 1.
     pub fn of(&self, volume: u32) -> OsString {
         match self {

@@ -6,10 +6,12 @@ pub mod patience;
 mod remote;
 pub mod rmt;
 mod stream;
+mod tape_reader;
 mod write;
 mod writer;
 
-pub use packed::{write_bytes, write_frame};
+pub use packed::{write_bytes, write_frame, write_sealed};
+pub use tape_reader::TapeReader;
 pub use write::write_chunk;
 pub use writer::{Descriptor, Until, Written};
 
@@ -34,6 +36,11 @@ impl Kind {
     /// Whether it is written by the rmt protocol.
     pub fn is_remote(self) -> bool {
         matches!(self, Kind::Remote | Kind::RemoteInStep)
+    }
+
+    /// Whether it keeps records, each as it is written.
+    pub fn has_records(self) -> bool {
+        matches!(self, Kind::Tape | Kind::Remote | Kind::RemoteInStep)
     }
 
     /// Its number in a frame.

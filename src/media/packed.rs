@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::media::Kind;
 use crate::media::stream::write_stream;
+use crate::media::write::write_chunk;
 use crate::media::writer::{Writer, Written, errno_of, write_whole};
 
 /// Zeros are written in pieces of so many bytes.
@@ -32,6 +33,27 @@ pub fn write_bytes(out: &mut impl Writer, kind: Kind, bytes: &[u8]) -> Written {
             other => other,
         },
         Kind::Tape | Kind::Remote | Kind::RemoteInStep => Written::Failed(0, libc::EINVAL),
+    }
+}
+
+/// Writes an encrypted volume to a tape: the whole records of `bytes`. How many bytes are left behind them goes with what is written next.
+///
+/// What is on a tape cannot be cut off, so it has no end that a volume could end with.
+pub fn write_sealed(
+    out: &mut impl Writer,
+    kind: Kind,
+    bytes: &[u8],
+    record: usize,
+    page: &mut Vec<u8>,
+) -> Written {
+    let whole = bytes.len() / record * record;
+    if whole == 0 {
+        return Written::All;
+    }
+    match write_chunk(out, kind, &bytes[..whole], record, 0, page) {
+        Written::All => Written::All,
+        Written::End(_) => Written::Failed(0, libc::ENOSPC),
+        Written::Failed(_, errno) => Written::Failed(0, errno),
     }
 }
 
@@ -113,6 +135,17 @@ mod tests {
         assert_eq!(write_frame(&mut out, Kind::File, &[3; 10], 31..53), Written::All);
         assert_eq!((out.at, out.bytes.len()), (5110, 5163));
         assert!(out.bytes[5100..5110] == [3; 10] && out.bytes[5110..] == [0; 53]);
+    }
+
+    #[test]
+    fn a_tape_gets_whole_records() {
+        let written = |kind, bytes: usize, room| {
+            let mut out = Small { room, ..Small::default() };
+            (write_sealed(&mut out, kind, &vec![1; bytes], 1024, &mut Vec::new()), out.at)
+        };
+        assert_eq!(written(Kind::Tape, 1023, 0), (Written::All, 0));
+        assert_eq!(written(Kind::Tape, 3 * 1024 + 1023, 9000), (Written::All, 3 * 1024));
+        assert_eq!(written(Kind::Tape, 3 * 1024, 2048), (Written::Failed(0, libc::ENOSPC), 2048));
     }
 
     #[test]

@@ -22,6 +22,21 @@ pub fn open(name: &[u8], create: bool) -> Vec<u8> {
     [b"O", name, b"\n", flags, b"\n"].concat()
 }
 
+/// Opens `name` (`O`) to be read. All rmt(8) take the number 0 for that.
+pub fn open_to_read(name: &[u8]) -> Vec<u8> {
+    [b"O", sent(name), b"\n0 O_RDONLY\n"].concat()
+}
+
+/// Reads the next record (`R`), of at most `bytes` bytes; they follow the answer, which is their number.
+pub fn read(bytes: usize) -> Vec<u8> {
+    format!("R{bytes}\n").into_bytes()
+}
+
+/// Goes forward behind so many filemarks (`I`, with `MTFSF` of sys/mtio.h).
+pub fn forward_files(count: u32) -> Vec<u8> {
+    format!("I1\n{count}\n").into_bytes()
+}
+
 /// Whether `name` may be created if it does not exist: not among devices, where it would be a file in the memory of the remote host.
 /// /dev/shm has no devices.
 pub fn may_create(name: &[u8]) -> bool {
@@ -75,6 +90,12 @@ impl Replies {
     /// Takes bytes that came.
     pub fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Takes up to so many bytes of what came that are no part of an answer.
+    pub fn data(&mut self, most: usize) -> Vec<u8> {
+        let count = most.min(self.bytes.len());
+        self.bytes.drain(..count).collect()
     }
 
     /// Whether nothing is left of what came.
@@ -175,6 +196,8 @@ mod tests {
         assert_eq!(open(&[b'x'; 300], false).len(), 1 + 226 + 21);
         assert_eq!(write(65536), b"W65536\n");
         assert_eq!(close(), b"C\n");
+        assert_eq!(open_to_read(b"d"), b"Od\n0 O_RDONLY\n");
+        assert_eq!((read(10_240), forward_files(2)), (b"R10240\n".to_vec(), b"I1\n2\n".to_vec()));
     }
 
     #[test]

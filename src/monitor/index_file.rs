@@ -10,6 +10,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::encrypt;
+use crate::encrypt::Sealer;
 use crate::job::{Names, Output};
 use crate::monitor::commands::Commands;
 use crate::monitor::index_names::IndexNames;
@@ -113,7 +115,8 @@ impl IndexPlan {
     /// Errors: those of open(2), or it is being written by another dump.
     pub fn make(self, commands: &Commands) -> Result<IndexFile, Unmade> {
         let IndexPlan { mut names, before, permissions } = self;
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&names.unfinished);
+        let file =
+            OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&names.unfinished);
         let file = match file {
             Ok(file) => file,
             Err(error) => {
@@ -170,15 +173,19 @@ impl IndexFile {
         &self.names
     }
 
-    /// Writes the index: the lines of `walk`. `look_up` is called now and then, and an error of it ends the writing.
+    /// Writes the index: the lines of `walk`, encrypted if there is a sealer. `look_up` is called now and then, and an error of it ends the
+    /// writing.
     ///
     /// Gives the number of lines.
     pub fn write<E>(
         &self,
         head: &index::Head,
         walk: &mut index::Walk<'_>,
+        sealer: Option<(Sealer, Vec<u8>)>,
         mut look_up: impl FnMut() -> Result<(), E>,
     ) -> Result<u64, Unwritten<E>> {
+        let (mut sealer, header) = sealer.unzip();
+        self.put(&header.unwrap_or_default()).map_err(Unwritten::System)?;
         let mut text = head.print();
         let mut lines = 0;
         while let Some(line) = walk.next_line() {
@@ -186,22 +193,29 @@ impl IndexFile {
             lines += 1;
             if text.len() >= AT_ONCE {
                 look_up().map_err(Unwritten::Ended)?;
-                self.put(&mut text).map_err(Unwritten::System)?;
+                let out = match &mut sealer {
+                    Some(sealer) => sealer.whole(&mut text),
+                    None => std::mem::take(&mut text),
+                };
+                self.put(&out).map_err(Unwritten::System)?;
             }
         }
-        self.put(&mut text).and_then(|()| output::fsync(self.fd.as_fd())).map_err(Unwritten::System)?;
+        let out = match sealer {
+            Some(sealer) => sealer.end(&mut text),
+            None => text,
+        };
+        self.put(&out).and_then(|()| output::fsync(self.fd.as_fd())).map_err(Unwritten::System)?;
         Ok(lines)
     }
 
-    fn put(&self, text: &mut Vec<u8>) -> io::Result<()> {
-        let mut rest = text.as_slice();
+    fn put(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut rest = bytes;
         while !rest.is_empty() {
             match output::write(self.fd.as_fd(), rest)? {
                 0 => return Err(io::ErrorKind::WriteZero.into()),
                 wrote => rest = &rest[wrote..],
             }
         }
-        text.clear();
         Ok(())
     }
 }
@@ -245,8 +259,8 @@ fn replaceable(mut file: &File) -> Result<fs::Permissions, Unmade> {
         return Err(Unmade::NotRegular);
     }
     let mut start = Vec::new();
-    file.by_ref().take(index::WORD.len() as u64).read_to_end(&mut start)?;
-    if start.is_empty() || start == index::WORD {
+    file.by_ref().take(agefile::MOST_HEADER as u64).read_to_end(&mut start)?;
+    if start.is_empty() || start.starts_with(index::WORD) || encrypt::is_index(&start) {
         return Ok(meta.permissions());
     }
     Err(Unmade::NotIndex)

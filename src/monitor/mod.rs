@@ -9,3 +9,4 @@ mod index_names;
 pub mod protocol;
 pub mod refusal;
 pub mod server;
+pub mod signer;

@@ -301,6 +301,8 @@ mod tests {
             NoRecord::DumpdatesRemoved,
             NoRecord::DumpdatesTooLarge,
             NoRecord::DumpdatesDamaged(28, 5),
+            NoRecord::Signature(28, true),
+            NoRecord::Signature(5, false),
         ] {
             [None, Some(13)].iter().for_each(|&index_lost| {
                 again(Reply::Unrecorded(Unrecorded { why, index_lost }));

@@ -58,6 +58,8 @@ pub enum NoRecord {
     IndexReplaced,
     /// Another file has the name that the index has until it is finished.
     UnfinishedReplaced,
+    /// The index could not be signed (errno); whether all else is recorded.
+    Signature(i32, bool),
     /// The dumpdates file could not be changed (errno).
     Dumpdates(i32),
     /// It was removed or replaced.
@@ -103,6 +105,10 @@ impl Unrecorded {
             NoRecord::Index(errno) => format!("the index {index}: {}", text(errno)),
             NoRecord::IndexReplaced => replaced(names.map(|names| names.name.as_path())),
             NoRecord::UnfinishedReplaced => replaced(names.map(|names| names.unfinished.as_path())),
+            NoRecord::Signature(errno, false) => format!("the signature of {index}: {}", text(errno)),
+            NoRecord::Signature(errno, true) => {
+                format!("the signature of {index}: {}; the dump is complete and has its index", text(errno))
+            }
             NoRecord::Dumpdates(errno) => format!("{dumpdates}: {}", text(errno)),
             NoRecord::DumpdatesRemoved => {
                 format!("{dumpdates}: it was removed or replaced while the dump ran")
@@ -204,6 +210,7 @@ impl OnWire for Unrecorded {
             NoRecord::DumpdatesRemoved => (5, 0, 0),
             NoRecord::DumpdatesTooLarge => (6, 0, 0),
             NoRecord::DumpdatesDamaged(first, second) => (7, number(first), number(second)),
+            NoRecord::Signature(errno, is_recorded) => (8, number(errno), is_recorded.into()),
         };
         // No errno is 0.
         Wire(kind, [first, second, number(self.index_lost.unwrap_or(0))], &[])
@@ -220,6 +227,7 @@ impl OnWire for Unrecorded {
             (5, 0, 0) => NoRecord::DumpdatesRemoved,
             (6, 0, 0) => NoRecord::DumpdatesTooLarge,
             (7, first, second) => NoRecord::DumpdatesDamaged(errno(first)?, errno(second)?),
+            (8, number, is_recorded @ (0 | 1)) => NoRecord::Signature(errno(number)?, is_recorded == 1),
             _ => return None,
         };
         Some(Unrecorded { why, index_lost: Some(errno(lost)?).filter(|&errno| errno != 0) })

@@ -25,6 +25,7 @@ use crate::monitor::client::Outside;
 use crate::monitor::commands::{Commands, FromRunner, Happened, Task, TaskKind};
 use crate::monitor::index_file::IndexFile;
 use crate::monitor::protocol::{KILLED, Reply, Request};
+use crate::monitor::signer::Signer;
 use crate::objects::identity::Table;
 use crate::objects::outputs::{Outputs, Unopened};
 use crate::operator::{Operator, Remark, StopMessage};
@@ -78,6 +79,8 @@ pub struct Serving<'a> {
     pub job: &'a Job,
     /// The index that is written.
     pub index: Option<&'a IndexFile>,
+    /// What signs it.
+    pub signer: Option<&'a Signer>,
     /// Whom messages go to.
     pub operator: &'a RefCell<Operator>,
     /// Whether the planner can ask the operator.

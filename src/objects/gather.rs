@@ -13,6 +13,7 @@ use crate::objects::outputs::{Unfit, UnfitOutput, is_missing_device};
 use crate::os::identity;
 use crate::os::identity::{Object, of_descriptor};
 use crate::os::output;
+use signing::Form;
 
 /// Volumes of a prefix that are looked for before the dump; each is looked at again when it is opened.
 const LOOKED_FOR: u32 = 999;
@@ -61,6 +62,9 @@ pub fn of_dump(
     for path in &job.selection.exclude_files {
         table.add(Entry::read(Role::InodeList, path.as_os_str(), named(path.as_os_str())))?;
     }
+    for path in &job.recipients_files {
+        table.add(Entry::read(Role::Keys, path.as_os_str(), named(path.as_os_str())))?;
+    }
     if let Some(fd) = progress {
         let object = of_descriptor(fd).unwrap_or_default();
         table.add(Entry::written(Role::Progress, OsStr::new("--progress-fd"), object))?;
@@ -79,7 +83,26 @@ pub fn of_dump(
     if let Some(name) = &job.index {
         table.add(Entry::written(Role::Index, name.as_os_str(), named(name.as_os_str())))?;
     }
+    if let (Some(index), Some(key)) = (&job.index, &job.sign) {
+        table.add(Entry::read(Role::Keys, key.as_os_str(), named(key.as_os_str())))?;
+        for form in [Form::Minisign, Form::Signify] {
+            let mut name = index.as_os_str().to_owned();
+            name.push(form.suffix());
+            table.add(Entry::written(Role::Signature, &name, named(&name)))?;
+        }
+    }
     add_outputs(&mut table, &job.output)?;
+    Ok(table)
+}
+
+/// What a listing reads, which does not go to standard output.
+///
+/// Errors: standard output is the disk.
+pub fn of_listing((fd, name): (BorrowedFd<'_>, &OsStr)) -> Result<Table, Clash> {
+    let mut table = Table::default();
+    table.add(Entry::read(Role::Disk, name, of_descriptor(fd).unwrap_or_default()))?;
+    table.add(Entry::read(Role::Disk, name, named(name)))?;
+    table.check(&standard_output())?;
     Ok(table)
 }
 

@@ -31,11 +31,15 @@ pub enum Role {
     Progress,
     /// Standard error.
     Messages,
+    /// A file of keys.
+    Keys,
+    /// The signature of the index.
+    Signature,
 }
 
 impl Role {
     /// All of them, in the order of their codes.
-    pub const ALL: [Role; 9] = [
+    pub const ALL: [Role; 11] = [
         Role::Disk,
         Role::Input,
         Role::InodeList,
@@ -45,6 +49,8 @@ impl Role {
         Role::Dumpdates,
         Role::Progress,
         Role::Messages,
+        Role::Keys,
+        Role::Signature,
     ];
 
     /// As the subject of a message.
@@ -53,6 +59,8 @@ impl Role {
             Role::Disk => "disk",
             Role::Input => "volume",
             Role::InodeList => "list of inodes",
+            Role::Keys => "file of keys",
+            Role::Signature => "signature",
             Role::Output => "output",
             Role::Index | Role::IndexRead => "index",
             Role::Dumpdates => "dumpdates file",
@@ -67,6 +75,8 @@ impl Role {
             Role::Disk => "the disk that is being dumped",
             Role::Input => "a dump that is read",
             Role::InodeList => "the list of inodes",
+            Role::Keys => "a file of keys",
+            Role::Signature => "the signature of the index",
             Role::Output => "an output of the dump",
             Role::Index => "the index that is written",
             Role::IndexRead => "the index that is read",

@@ -122,6 +122,12 @@ impl Bar {
         self.bar.suspend(what)
     }
 
+    /// Removes the bar, until more is read.
+    pub fn put_away(&self) {
+        self.bar.finish_and_clear();
+        self.bar.set_prefix("");
+    }
+
     /// Removes the bar.
     pub fn clear(&self) {
         self.bar.finish_and_clear();

@@ -2,7 +2,10 @@
 //! Messages and questions to the operator, in dump's words. Nothing else in the program prints.
 
 mod bar;
+mod chain;
+mod difference;
 mod display;
+mod listing;
 mod message;
 mod progress;
 mod query;
@@ -21,14 +24,17 @@ use dumpstream::escape;
 use crate::os::standard;
 
 pub use bar::Bar;
+pub use chain::{ChainLine, Change, Counts, LevelLine, Taken};
+pub use difference::{Difference, Known};
 pub use display::Display;
+pub use listing::{List, Lists, about, about_directory};
 pub use message::{BREADEMAX, DiskMessage, FilesMessage, Line, MediaMessage, Message, Remark, StopMessage};
 pub use progress::{Progress, State, pass_title, title, verify_title};
 pub use query::{Action, Query, Question, REMIND_AFTER};
 pub use refusal::Refusal;
 pub use report::{Event, Report};
 pub use restoring::{Lines, Restoring, Shown};
-pub use results::{About, Entry, FindingLine, Results, SummaryLine};
+pub use results::{About, Entry, FindingLine, Restored, Results, SampleLine, SummaryLine};
 pub use summary::Sums;
 
 /// The group that broadcasts go to (`OPGRENT`, sbin/dump/dump.h).

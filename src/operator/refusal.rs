@@ -54,6 +54,8 @@ pub enum Refusal<'a> {
     RecordTooLong { name: &'a OsStr, record: u32, most: u32 },
     /// A compressed dump cannot be written to tape.
     TapeCompressed(&'a OsStr),
+    /// Encrypted volumes of no limited size for a tape.
+    TapeUnlimited(&'a OsStr),
     /// The output cannot be read back.
     CannotVerify(&'a OsStr),
 }
@@ -115,6 +117,9 @@ impl fmt::Display for Refusal<'_> {
             }
             Refusal::CannotVerify(name) => {
                 write!(f, "{}: cannot be read back for --verify", escape::name(name))
+            }
+            Refusal::TapeUnlimited(name) => {
+                write!(f, "{}: an encrypted dump to tape requires -B", escape::name(name))
             }
             Refusal::TapeCompressed(name) => {
                 write!(

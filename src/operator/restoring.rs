@@ -6,7 +6,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 
-use crate::operator::{FindingLine, Operator};
+use crate::operator::{FindingLine, Operator, Results};
 use dumpstream::escape;
 
 /// Text from a dump, escaped.
@@ -57,6 +57,8 @@ pub enum Restoring<'a> {
     CannotCreate { path: &'a [u8], what: &'a str, reason: &'a str },
     /// A link could not be made: `symbolic` or `hard`, what it links to.
     CannotLink { kind: &'a str, path: &'a [u8], to: &'a [u8], reason: &'a str },
+    /// A whiteout could not be created or deleted.
+    CannotWhiteOut { act: &'a str, path: &'a [u8], reason: &'a str },
     /// Data could not be written.
     WriteError { ino: u32, path: &'a [u8], reason: &'a str },
     /// Something else of a file could not be set.
@@ -100,6 +102,9 @@ impl fmt::Display for Restoring<'_> {
             Restoring::CannotLink { kind, path, to, reason } => {
                 write!(f, "warning: cannot create {kind} link {}->{}: {reason}", Shown(path), Shown(to))
             }
+            Restoring::CannotWhiteOut { act, path, reason } => {
+                write!(f, "warning: cannot {act} whiteout {}: {reason}", Shown(path))
+            }
             Restoring::WriteError { ino, path, reason } => {
                 write!(f, "write error extracting inode {ino}, name {}\nwrite: {reason}", Shown(path))
             }
@@ -111,6 +116,26 @@ impl fmt::Display for Restoring<'_> {
             }
             Restoring::Finding(line) => line.fmt(f),
             Restoring::Note(text) => text.fmt(f),
+        }
+    }
+}
+
+impl Restoring<'_> {
+    /// The path of what has failed, if that is what the line says.
+    pub fn failed(&self) -> Option<&[u8]> {
+        match self {
+            Restoring::NotOnTape(path) | Restoring::NotFound(path) => Some(path),
+            Restoring::CannotCreate { path, .. }
+            | Restoring::CannotLink { path, .. }
+            | Restoring::WriteError { path, .. }
+            | Restoring::CannotSet { path, .. }
+            | Restoring::UnknownMode { path, .. } => Some(path),
+            Restoring::Finding(FindingLine { path: Some(path), finding, .. })
+                if finding.fault.is_damage() =>
+            {
+                Some(path)
+            }
+            _ => None,
         }
     }
 }
@@ -135,6 +160,8 @@ fn tabbed(text: &str) -> String {
 /// Results on standard output: the listing, and what `-v` reports.
 pub struct Lines {
     out: io::BufWriter<Box<dyn Write>>,
+    /// Lines of JSON, in the place of others.
+    results: Option<Results>,
     /// Why no more can be written.
     broken: Option<io::Error>,
 }
@@ -142,7 +169,36 @@ pub struct Lines {
 impl Lines {
     /// Lines that go to `out`.
     pub fn new(out: Box<dyn Write>) -> Lines {
-        Lines { out: io::BufWriter::with_capacity(1 << 16, out), broken: None }
+        Lines { out: io::BufWriter::with_capacity(1 << 16, out), results: None, broken: None }
+    }
+
+    /// Lines of JSON.
+    pub fn json(results: Results) -> Lines {
+        Lines { results: Some(results), ..Lines::new(Box::new(io::sink())) }
+    }
+
+    /// Writes a line of JSON, if that is wanted.
+    pub fn write(&mut self, write: impl FnOnce(&mut Results) -> io::Result<()>) {
+        if let Some(results) = self.results.as_mut().filter(|_| self.broken.is_none()) {
+            self.broken = write(results).err();
+        }
+    }
+
+    /// Writes the contents of a file.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        if self.broken.is_none() {
+            self.broken = self.out.write_all(bytes).err();
+        }
+    }
+
+    /// Writes so many zeros.
+    pub fn zeros(&mut self, mut count: u64) {
+        let zeros = [0; 4096];
+        while count > 0 && self.broken.is_none() {
+            let part = count.min(zeros.len() as u64);
+            self.bytes(&zeros[..part as usize]);
+            count -= part;
+        }
     }
 
     /// Prints a line, as it is; names in it are [`Shown`].
@@ -167,6 +223,7 @@ impl Lines {
         if self.broken.is_none() {
             self.broken = self.out.flush().err();
         }
+        self.write(Results::flush);
     }
 
     /// Why lines were lost.

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use serde_json::{Value, json};
 
-use crate::operator::Line;
+use crate::operator::{ChainLine, Change, Difference, LevelLine, Line};
 use dumpstream::TP_BSIZE;
 use dumpstream::escape::{self, escape_into};
 use dumpstream::index;
@@ -18,7 +18,7 @@ use ufs::FileType;
 use ufs::Ino;
 
 /// Bits of a mode that are permissions (`ALLPERMS`, sys/stat.h).
-const PERMISSIONS: u16 = 0o7777;
+pub(super) const PERMISSIONS: u16 = 0o7777;
 
 /// A file of the listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +48,27 @@ pub struct About {
     pub mtime: i64,
     /// `c_rdev` of a device.
     pub rdev: Option<u32>,
+}
+
+/// What a restore came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// All that was requested has been restored.
+    pub is_good: bool,
+    /// Files that were taken from the dump, directories not among them.
+    pub files: u64,
+    /// Bytes of the regular files among them.
+    pub bytes: u64,
+    /// Lines about what failed.
+    pub failures: u64,
+    /// Extended attributes that could not be set.
+    pub attributes: u64,
+    /// Sets of file flags that could not be set.
+    pub flags: u64,
+    /// Whiteouts that could not be made.
+    pub whiteouts: u64,
+    /// Devices that were left out.
+    pub devices: u64,
 }
 
 /// A finding as a line for people.
@@ -116,6 +137,28 @@ impl fmt::Display for SummaryLine<'_> {
 }
 
 impl Line for SummaryLine<'_> {}
+
+/// Which part of a dump is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SampleLine {
+    /// The number of the part, from 1.
+    pub part: u64,
+    /// How many there are.
+    pub of: u64,
+    /// Tape blocks of the files in it.
+    pub blocks: u64,
+    /// Tape blocks of all files.
+    pub all: u64,
+}
+
+impl fmt::Display for SampleLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SampleLine { part, of, blocks, all } = *self;
+        write!(f, "reading part {part}/{of}: {blocks} of {all} tape blocks")
+    }
+}
+
+impl Line for SampleLine {}
 
 /// Where results go.
 pub struct Results {
@@ -239,6 +282,16 @@ impl Results {
         self.out.write_all(&text)
     }
 
+    /// A difference between two dumps.
+    pub fn difference(&mut self, path: &[u8], difference: &Difference) -> io::Result<()> {
+        if self.json {
+            return self.line(&difference.json(path));
+        }
+        self.text.clear();
+        difference.print(path, &mut self.text);
+        self.out.write_all(&self.text)
+    }
+
     /// A finding; only as JSON.
     pub fn finding(&mut self, line: &FindingLine<'_>) -> io::Result<()> {
         if !self.json {
@@ -258,6 +311,43 @@ impl Results {
             put_text(&mut object, "path", path);
         }
         self.line(&object)
+    }
+
+    /// What happens to a name when a dump of a chain is restored; only as JSON.
+    pub fn change(&mut self, path: &[u8], change: &Change<'_>) -> io::Result<()> {
+        if self.json { self.line(&change.json(path)) } else { Ok(()) }
+    }
+
+    /// What is worth saying of a file when a dump of a chain is restored; only as JSON.
+    pub fn note(&mut self, path: &[u8], text: &str) -> io::Result<()> {
+        if !self.json {
+            return Ok(());
+        }
+        let mut object = object("note", json!({ "text": text }));
+        put_text(&mut object, "path", path);
+        self.line(&object)
+    }
+
+    /// Which part of a dump is read; only as JSON.
+    pub fn sample(&mut self, line: &SampleLine) -> io::Result<()> {
+        let SampleLine { part, of, blocks, all } = *line;
+        match self.json {
+            true => self.line(&object(
+                "sample",
+                json!({ "part": part, "parts": of, "tape_blocks": blocks, "of_tape_blocks": all }),
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// What became of a dump of a chain; only as JSON.
+    pub fn level(&mut self, line: &LevelLine) -> io::Result<()> {
+        if self.json { self.line(&line.json()) } else { Ok(()) }
+    }
+
+    /// What became of a chain; only as JSON.
+    pub fn chain(&mut self, line: ChainLine) -> io::Result<()> {
+        if self.json { self.line(&line.json()) } else { Ok(()) }
     }
 
     /// How many findings of a kind were not listed; only as JSON.
@@ -291,6 +381,35 @@ impl Results {
         self.line(&object)
     }
 
+    /// What could not be restored; only as JSON.
+    pub fn failure(&mut self, path: &[u8], text: &str) -> io::Result<()> {
+        if !self.json {
+            return Ok(());
+        }
+        let mut object = object("failure", json!({ "text": text }));
+        put_text(&mut object, "path", path);
+        self.line(&object)
+    }
+
+    /// The sums of a restore; only as JSON.
+    pub fn restored(&mut self, restored: &Restored) -> io::Result<()> {
+        if !self.json {
+            return Ok(());
+        }
+        let Restored { is_good, files, bytes, failures, attributes, flags, whiteouts, devices } = *restored;
+        let fields = json!({
+            "good": is_good,
+            "files": files,
+            "bytes": bytes,
+            "failures": failures,
+            "lost_attributes": attributes,
+            "lost_flags": flags,
+            "lost_whiteouts": whiteouts,
+            "skipped_devices": devices,
+        });
+        self.line(&object("summary", fields))
+    }
+
     /// Gives all to the output.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
@@ -298,7 +417,7 @@ impl Results {
 }
 
 /// The word and the letter for a type of file.
-fn kind(mode: u16) -> (&'static str, u8) {
+pub(super) fn kind(mode: u16) -> (&'static str, u8) {
     match FileType::of(mode) {
         FileType::Fifo => ("fifo", b'p'),
         FileType::Char => ("character-device", b'c'),
@@ -346,7 +465,7 @@ fn push_mode(mode: u16, text: &mut Vec<u8>) {
 }
 
 /// An object of this type, with `fields`.
-fn object(kind: &str, mut fields: Value) -> Value {
+pub(super) fn object(kind: &str, mut fields: Value) -> Value {
     fields["type"] = kind.into();
     fields
 }
@@ -359,7 +478,7 @@ fn put_place(object: &mut Value, place: Option<Place>) {
 }
 
 /// A name; if it is not UTF-8, U+FFFD stands for what is not, and its bytes follow in hexadecimal digits.
-fn put_text(object: &mut Value, key: &str, name: &[u8]) {
+pub(super) fn put_text(object: &mut Value, key: &str, name: &[u8]) {
     object[key] = String::from_utf8_lossy(name).into();
     if std::str::from_utf8(name).is_err() {
         let hex: String = name.iter().map(|byte| format!("{byte:02x}")).collect();

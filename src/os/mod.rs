@@ -23,8 +23,10 @@ pub mod arena;
 pub mod disk;
 pub mod errno;
 pub mod event;
+pub mod held;
 pub mod host;
 pub mod identity;
+pub mod look;
 pub mod mounts;
 pub mod output;
 #[cfg(feature = "sandbox-probe")]

@@ -55,6 +55,14 @@ fn got_through(what: &str) -> bool {
         "kill the parent" => unsafe { libc::kill(libc::getppid(), 0) == 0 },
         "ptrace" => trace(),
         "mount" => mount(),
+        "open a device" => open_a_device(),
+        // SAFETY: see above; the directory above the root is the root.
+        "climb" => unsafe { libc::open(c"../../../../../../../../etc".as_ptr(), libc::O_DIRECTORY) >= 0 },
+        // SAFETY: see above; neither owner nor group changes.
+        "change a file" => unsafe {
+            let nobody = libc::uid_t::MAX;
+            libc::fchownat(libc::AT_FDCWD, c"/etc/passwd".as_ptr(), nobody, nobody, 0) == 0
+        },
         // SAFETY: see above; one byte is read into a variable of one byte.
         "read a strange descriptor" => unsafe {
             let mut byte = 0_u8;
@@ -101,6 +109,16 @@ fn trace() -> bool {
 fn trace() -> bool {
     // SAFETY: asks to trace the parent; no memory is given.
     unsafe { libc::ptrace(libc::PT_ATTACH, libc::getppid(), std::ptr::null_mut(), 0) == 0 }
+}
+
+/// Whether a device can be made, here, and opened: /dev/null's numbers on Linux.
+fn open_a_device() -> bool {
+    let name = c"capdump-probe-device";
+    // SAFETY: both calls take a name that ends in NUL, and numbers.
+    unsafe {
+        libc::mknodat(libc::AT_FDCWD, name.as_ptr(), libc::S_IFCHR | 0o600, 0x0103);
+        libc::openat(libc::AT_FDCWD, name.as_ptr(), libc::O_RDWR) >= 0
+    }
 }
 
 #[cfg(target_os = "linux")]

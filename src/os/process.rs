@@ -9,6 +9,16 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
+/// This process and its children leave no core.
+pub fn leave_no_core() -> io::Result<()> {
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: setrlimit reads the structure, which outlives the call.
+    match unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Which side of [`fork`] this is.
 #[derive(Debug)]
 pub enum Fork {

@@ -32,6 +32,8 @@ pub enum Right {
     Kqueue,
     /// All that is done beneath a directory that is restored into, and to the files there: see `src/os/freebsd/sandbox.rs`.
     Beneath,
+    /// All that is looked at beneath a directory that is compared.
+    Look,
 }
 
 /// What an event queue keeps; one queue can be waited on in another. It is limited where it is made.
@@ -71,6 +73,8 @@ pub enum Role {
     Reader,
     /// The process that writes what is restored.
     Writer,
+    /// The process that compares what is there with a dump.
+    Comparer,
 }
 
 /// What holds after entering.
@@ -107,9 +111,9 @@ pub fn enter(role: Role) -> io::Result<Entered> {
     half::sandbox::enter(role)
 }
 
-/// Enters the sandbox as the process that writes beneath `target`, and nowhere else.
-pub fn enter_beneath(target: BorrowedFd<'_>) -> io::Result<Entered> {
-    half::sandbox::enter_beneath(target)
+/// Enters the sandbox as the process that writes or reads beneath `target`, and nowhere else.
+pub fn enter_beneath(role: Role, target: BorrowedFd<'_>) -> io::Result<Entered> {
+    half::sandbox::enter_beneath(role, target)
 }
 
 /// Whether the kernel says that this process is sandboxed.

@@ -2,14 +2,12 @@
 //! Files beneath a directory that is open: each call takes one name, and none follows a symbolic link.
 
 use crate::os::{half, retry};
+use nix::dir::Dir;
 use nix::fcntl::{AtFlags, OFlag, open, openat, renameat};
-use nix::sys::stat::{
-    FileStat, Mode, SFlag, UtimensatFlags, fchmod, fstat, fstatat, futimens, mkdirat, mknodat, umask,
-    utimensat,
-};
+use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, futimens, mkdirat, mknodat, umask};
 use nix::sys::time::TimeSpec;
-use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, linkat, symlinkat, unlinkat};
-use std::ffi::OsStr;
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, linkat, symlinkat, unlinkat};
+use std::ffi::{CString, OsStr};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -22,6 +20,27 @@ pub enum Space {
     User,
     /// `EXTATTR_NAMESPACE_SYSTEM`: ACLs and other things of the system's.
     System,
+    /// Linux's (xattr(7)): its name spaces are in the names.
+    Linux,
+}
+
+/// An extended attribute. ACLs are attributes as UFS keeps them: `posix1e.acl_access`, `posix1e.acl_default` and `nfs4.acl` of the system's
+/// name space (sys/acl.h), in the host's byte order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    /// Its name space.
+    pub space: Space,
+    /// Its name.
+    pub name: Vec<u8>,
+    /// Its value.
+    pub value: Vec<u8>,
+}
+
+impl Attribute {
+    /// Whether a change of the mode changes it: an NFSv4 ACL.
+    pub fn is_changed_by_mode(&self) -> bool {
+        self.space == Space::System && self.name == b"nfs4.acl"
+    }
 }
 
 /// What a name is.
@@ -91,6 +110,29 @@ pub fn is_same(
     let one = fstatat(one, name(name_one), AtFlags::AT_SYMLINK_NOFOLLOW)?;
     let other = fstatat(other, name(name_other), AtFlags::AT_SYMLINK_NOFOLLOW)?;
     Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
+}
+
+/// Has all that was written to the file system of `fd` brought to its disk. True: it is there; else it is under way, and fsync(2) waits
+/// for a file or a directory. Errors: those of syncfs(2).
+pub fn sync_file_system(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    half::tree::sync_file_system(fd.as_raw_fd()).map(|()| half::tree::SYNCS_AT_ONCE)
+}
+
+/// Whether [`sync_file_system`] waits.
+pub const SYNCS_AT_ONCE: bool = half::tree::SYNCS_AT_ONCE;
+
+/// The names in a directory. Errors: those of readdir(3).
+pub fn names(dir: BorrowedFd<'_>) -> io::Result<Vec<Vec<u8>>> {
+    let mut names = Vec::new();
+    for entry in
+        Dir::openat(dir, ".", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?.iter()
+    {
+        let name = entry?.file_name().to_bytes().to_vec();
+        if name != b"." && name != b".." {
+            names.push(name);
+        }
+    }
+    Ok(names)
 }
 
 /// Whether this process may give files away.
@@ -168,19 +210,13 @@ pub fn set_owner(fd: BorrowedFd<'_>, uid: u32, gid: u32) -> io::Result<()> {
     Ok(fchown(fd, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?)
 }
 
-/// The same of a name that cannot be opened. Errors: those of fchownat(2).
-pub fn set_owner_of(dir: BorrowedFd<'_>, below: &[u8], uid: u32, gid: u32) -> io::Result<()> {
-    let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
-    Ok(fchownat(dir, name(below), uid, gid, AtFlags::AT_SYMLINK_NOFOLLOW)?)
-}
-
 /// Gives a file other permissions. Errors: those of fchmod(2).
 pub fn set_mode(fd: BorrowedFd<'_>, mode: u16) -> io::Result<()> {
     Ok(fchmod(fd, mode_of(mode))?)
 }
 
 /// A time as the system takes it: nanoseconds that are none become 0.
-fn spec(time: Time) -> TimeSpec {
+pub(super) fn spec(time: Time) -> TimeSpec {
     let (seconds, nanoseconds) = time;
     let nanoseconds = if (0..1_000_000_000).contains(&nanoseconds) { nanoseconds } else { 0 };
     TimeSpec::new(seconds as libc::time_t, nanoseconds as libc::c_long)
@@ -195,28 +231,61 @@ pub fn set_times(fd: BorrowedFd<'_>, access: Time, change: Time, birth: Time) ->
     Ok(futimens(fd, &spec(access), &spec(change))?)
 }
 
-/// The same of a name that cannot be opened. Errors: those of utimensat(2).
-pub fn set_times_of(
-    dir: BorrowedFd<'_>,
-    below: &[u8],
-    access: Time,
-    change: Time,
-    birth: Time,
-) -> io::Result<()> {
-    let set =
-        |change| utimensat(dir, name(below), &spec(access), &spec(change), UtimensatFlags::NoFollowSymlink);
-    if half::tree::HAS_BIRTH && birth != (0, 0) {
-        set(birth)?;
-    }
-    Ok(set(change)?)
+fn c_name(name: &[u8]) -> io::Result<CString> {
+    Ok(CString::new(name)?)
 }
 
-/// Sets the flags of chflags(2) on a file; `ENOTSUP` where there are none.
+/// Sets the flags of chflags(2) on a file. Errors: `ENOTSUP` where there are none.
 pub fn set_flags(fd: BorrowedFd<'_>, flags: u32) -> io::Result<()> {
-    half::tree::set_flags(fd.as_raw_fd(), flags)
+    half::tree::set_flags(fd, flags)
 }
 
-/// Sets an extended attribute, as UFS has it on disk. Errors: those of the system; `ENOTSUP` for what it cannot hold.
-pub fn set_attribute(fd: BorrowedFd<'_>, space: Space, attribute: &[u8], value: &[u8]) -> io::Result<()> {
-    half::tree::set_attribute(fd.as_raw_fd(), space, attribute, value)
+/// The same of a name.
+pub fn set_flags_of(dir: BorrowedFd<'_>, below: &[u8], flags: u32) -> io::Result<()> {
+    half::tree::set_flags_of(dir, &c_name(below)?, flags)
+}
+
+/// Takes away the flags that keep a file from being changed. Gives all flags that it had; none if it had none of those.
+pub fn unlock(fd: BorrowedFd<'_>) -> io::Result<Option<u32>> {
+    half::tree::unlock(fd)
+}
+
+/// The same of a name.
+pub fn unlock_name(dir: BorrowedFd<'_>, below: &[u8]) -> io::Result<Option<u32>> {
+    half::tree::unlock_name(dir, &c_name(below)?)
+}
+
+/// Makes a whiteout. Errors: those of mknodat(2); `ENOTSUP` where there are none.
+pub fn make_whiteout(dir: BorrowedFd<'_>, below: &[u8]) -> io::Result<()> {
+    half::tree::make_whiteout(dir, &c_name(below)?)
+}
+
+/// Removes a whiteout: a file takes its place, and is removed. Errors: those of openat(2): `EEXIST` if it is none.
+pub fn remove_whiteout(dir: BorrowedFd<'_>, below: &[u8]) -> io::Result<()> {
+    create(dir, below, 0).and_then(|_| remove(dir, below))
+}
+
+/// Sets an extended attribute. Errors: those of the system; `ENOTSUP` for what it cannot hold.
+pub fn set_attribute(fd: BorrowedFd<'_>, attribute: &Attribute) -> io::Result<()> {
+    half::tree::set_attribute(fd, attribute)
+}
+
+/// Whether what is made in a directory gets an ACL from it, or that cannot be found out.
+pub fn bequeaths(dir: BorrowedFd<'_>) -> bool {
+    half::tree::bequeaths(dir)
+}
+
+/// Takes ACLs away that are not in `keep`. Errors: those of the system, but that there are none, or that this is not permitted.
+pub fn strip_acls(fd: BorrowedFd<'_>, keep: &[Attribute]) -> io::Result<()> {
+    half::tree::strip_acls(fd, keep)
+}
+
+/// Takes extended attributes away that are not in `keep`; what belongs to the system's security stays. Errors: as [`strip_acls`].
+pub fn strip(fd: BorrowedFd<'_>, keep: &[Attribute]) -> io::Result<()> {
+    half::tree::strip(fd, keep)
+}
+
+/// Closes a file. Errors: those of close(2), by which some file systems say that what was written is lost.
+pub fn close(file: OwnedFd) -> io::Result<()> {
+    Ok(nix::unistd::close(file)?)
 }

@@ -4,12 +4,39 @@
 use crate::os::retry;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
 use nix::sys::stat::Mode;
+use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use zeroize::Zeroizing;
 
 /// Opens `/dev/tty` to ask and to read answers. Errors: `ENXIO` where there is no terminal.
 pub fn open_tty() -> io::Result<OwnedFd> {
     retry(|| Ok(open("/dev/tty", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?))
+}
+
+/// Bytes of the longest line that a terminal gives (`MAX_CANON` is less).
+const MOST_LINE: usize = 4096;
+
+/// Prints `prompt` and reads a line that is not shown, without its newline.
+///
+/// Errors: those of tcsetattr(3), read(2) and write(2).
+pub fn read_secret(terminal: BorrowedFd<'_>, prompt: &[u8]) -> io::Result<Zeroizing<Vec<u8>>> {
+    let before = tcgetattr(terminal)?;
+    let mut hidden = before.clone();
+    hidden.local_flags.remove(LocalFlags::ECHO);
+    hidden.local_flags.insert(LocalFlags::ECHONL | LocalFlags::ICANON | LocalFlags::ISIG);
+    tcsetattr(terminal, SetArg::TCSAFLUSH, &hidden)?;
+    let line = crate::os::output::write(terminal, prompt).and_then(|_| {
+        let mut line = Zeroizing::new(vec![0; MOST_LINE]);
+        let length = crate::os::output::read(terminal, &mut line)?;
+        line.truncate(length);
+        if line.last() == Some(&b'\n') {
+            line.truncate(length - 1);
+        }
+        Ok(line)
+    });
+    tcsetattr(terminal, SetArg::TCSAFLUSH, &before)?;
+    line
 }
 
 nix::ioctl_read_bad!(

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! Extended attributes as UFS2 keeps them (`struct extattr`, ufs/ufs/extattr.h). Pure.
 
+use crate::os::tree::{self, Space};
+
 /// Bytes of an attribute before its name.
 const HEAD: usize = 7;
 
@@ -13,6 +15,52 @@ pub struct Attribute<'a> {
     pub name: &'a [u8],
     /// Its value.
     pub value: &'a [u8],
+    /// Bytes of the record, with all of this (`ea_length`).
+    pub length: usize,
+}
+
+impl Attribute<'_> {
+    /// What the writer sets. None: there is no such name space.
+    pub fn for_writer(&self) -> Option<tree::Attribute> {
+        let space = match self.space {
+            1 => Space::User,
+            2 => Space::System,
+            _ => return None,
+        };
+        let mut value = self.value.to_vec();
+        if space == Space::System {
+            match self.name {
+                b"posix1e.acl_access" | b"posix1e.acl_default" => acl_to_host(&mut value, 0, &[4, 4, 2, 2]),
+                b"nfs4.acl" => acl_to_host(&mut value, 4, &[4, 4, 4, 2, 2]),
+                _ => {}
+            }
+        }
+        Some(tree::Attribute { space, name: self.name.to_vec(), value })
+    }
+}
+
+/// Most entries of an ACL (`ACL_MAX_ENTRIES`, sys/acl.h).
+const MOST_ENTRIES: u32 = 254;
+
+/// Turns an ACL that a machine of the other byte order made. It has the number of its entries at `count`, and its fields have these sizes: a
+/// few words of 32 bits, up to the entries, then those of each.
+fn acl_to_host(value: &mut [u8], count: usize, fields: &[usize]) {
+    let Some(number) =
+        value.get(count..).and_then(|rest| rest.first_chunk()).map(|bytes| u32::from_ne_bytes(*bytes))
+    else {
+        return;
+    };
+    if number <= MOST_ENTRIES || number.swap_bytes() > MOST_ENTRIES {
+        return;
+    }
+    // An NFSv4 ACL has six words before its entries, a POSIX.1e one has its number only.
+    let words = if count == 0 { 1 } else { 6 };
+    let mut sizes = std::iter::repeat_n(4, words).chain(fields.iter().copied().cycle());
+    let mut rest = value;
+    while let Some((field, after)) = sizes.next().and_then(|size| rest.split_at_mut_checked(size)) {
+        field.reverse();
+        rest = after;
+    }
 }
 
 /// The attributes in `bytes`, in the host's byte order. Errors: the byte that a damaged one begins at; nothing comes after it.
@@ -43,7 +91,7 @@ fn parse(rest: &[u8]) -> Option<(Attribute<'_>, usize)> {
     // The value begins at a multiple of 8.
     let start = (HEAD + name.len()).next_multiple_of(8);
     let value = whole.get(start..length.checked_sub(usize::from(padding))?)?;
-    Some((Attribute { space, name, value }, length))
+    Some((Attribute { space, name, value, length }, length))
 }
 
 #[cfg(test)]
@@ -75,7 +123,7 @@ mod tests {
         area.resize(area.len() + 24, 0);
         let found: Vec<_> = attributes(&area).map(Result::unwrap).collect();
         assert_eq!(found.len(), 3);
-        assert_eq!(found[0], Attribute { space: 1, name: b"comment", value: b"hello" });
+        assert_eq!(found[0], Attribute { space: 1, name: b"comment", value: b"hello", length: 24 });
         assert_eq!((found[1].name, found[1].value), (&b"posix1e.acl_access"[..], &[7; 16][..]));
         assert_eq!(found[2].value, b"");
     }

@@ -4,7 +4,10 @@
 //! A directory that is on the dump has the names that the dump says; any other one keeps those that it had. What is gone is what no name
 //! leads to any more: that an inode is not on the dump says nothing, since it can have been left out.
 
-use std::collections::{HashMap, HashSet};
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
+use roaring::RoaringBitmap;
 
 use crate::restore::state::{STAGE, STATE, STATE_NEW};
 use crate::restore::table::Table;
@@ -49,6 +52,8 @@ pub enum Action {
     MakeStage(Spot),
     /// A file gets a further name: the one that it has, the new one.
     Link(Spot, Spot),
+    /// A whiteout is removed.
+    RemoveWhiteout(Spot),
 }
 
 /// The tree that is to be, and what was noticed on the way.
@@ -58,8 +63,6 @@ pub struct New {
     pub table: Table,
     /// Names of inodes that are neither on the dump nor in the tree: path and inode.
     pub missing: Vec<(Vec<u8>, Ino)>,
-    /// Whiteouts.
-    pub whiteouts: u64,
     /// Further names of directories, and names that are the state's.
     pub ignored: Vec<Vec<u8>>,
 }
@@ -82,7 +85,7 @@ impl Sources<'_> {
     /// The tree that is to be.
     pub fn new_tree(&self) -> New {
         let mut new = New::default();
-        let leaves: HashSet<Ino> = self.old.leaves().map(|(ino, ..)| ino).collect();
+        let leaves: RoaringBitmap = self.old.leaves().map(|(ino, ..)| ino.0).collect();
         let children = self.old.children();
         // Directories whose names are to be looked at, the next one last.
         let mut todo = vec![0];
@@ -94,7 +97,7 @@ impl Sources<'_> {
                     for entry in self.tree.entries(number) {
                         let (kind, name) = self.names.at(entry.offset);
                         if is_whiteout(entry.ino, kind) {
-                            new.whiteouts += 1;
+                            new.table.add_leaf(entry.ino, at, name);
                         } else if at == 0 && [STATE, STATE_NEW, STAGE].contains(&name) {
                             new.ignored.push(name.to_vec());
                         } else {
@@ -108,6 +111,10 @@ impl Sources<'_> {
                         self.add(&mut new, at, (node.ino, DT_DIR), node.name, &leaves, &mut below);
                     }
                     for (ino, name) in self.old.leaves_of(number) {
+                        if ino == Ino::WHITEOUT {
+                            new.table.add_leaf(ino, at, name);
+                            continue;
+                        }
                         self.add(&mut new, at, (ino, 0), name, &leaves, &mut below);
                     }
                 }
@@ -127,7 +134,7 @@ impl Sources<'_> {
         at: usize,
         (ino, kind): (Ino, u8),
         name: &[u8],
-        leaves: &HashSet<Ino>,
+        leaves: &RoaringBitmap,
         below: &mut Vec<usize>,
     ) {
         let dumped = self.dumped.contains(ino);
@@ -140,8 +147,9 @@ impl Sources<'_> {
             }
             return;
         }
-        let kept = leaves.contains(&ino) && self.is_kept(&new.table, at, ino, name);
-        if dumped || kept {
+        let kept = leaves.contains(ino.0) && self.is_kept(&new.table, at, ino, name);
+        // As the inode of a name that is no whiteout it would be taken for one later.
+        if (dumped || kept) && ino != Ino::WHITEOUT {
             new.table.add_leaf(ino, at, name);
         } else {
             new.missing.push((new.table.path(at, name), ino));
@@ -161,12 +169,14 @@ pub struct Way<'a> {
     old: &'a Table,
     new: &'a Table,
     dumped: &'a InodeMap,
+    /// Files that are not on the dump and have none of their old names: each with the first of those, by inode.
+    adrift: OnceCell<Vec<(Ino, Spot)>>,
 }
 
 impl<'a> Way<'a> {
     /// From `old` to `new`.
     pub fn new(old: &'a Table, new: &'a Table, dumped: &'a InodeMap) -> Way<'a> {
-        Way { old, new, dumped }
+        Way { old, new, dumped, adrift: OnceCell::new() }
     }
 
     /// The directories of the old tree, those below before those above them.
@@ -219,20 +229,28 @@ impl<'a> Way<'a> {
         directory.and_then(|directory| self.new.find(directory, name)) == Some(ino)
     }
 
-    /// Files that are not on the dump and have none of their old names: each with the first of those.
-    fn adrift(&self) -> Vec<(Ino, Spot)> {
-        let wanted: HashSet<Ino> =
-            self.new.leaves().map(|(ino, ..)| ino).filter(|ino| !self.dumped.contains(*ino)).collect();
-        let mut first: HashMap<Ino, Option<Spot>> = HashMap::new();
-        for (ino, number, name) in self.old.leaves().filter(|(ino, ..)| wanted.contains(ino)) {
-            let entry = first.entry(ino).or_insert_with(|| Some(Way::spot(self.old, number, name)));
-            if self.stays(number, ino, name) {
-                *entry = None;
+    /// Whether it is a file that is not on the dump.
+    fn is_left_out(&self, ino: Ino) -> bool {
+        ino != Ino::WHITEOUT && !self.dumped.contains(ino)
+    }
+
+    fn adrift(&self) -> &[(Ino, Spot)] {
+        self.adrift.get_or_init(|| {
+            let new = self.new.leaves().map(|(ino, ..)| ino);
+            let mut wanted: RoaringBitmap =
+                new.filter(|ino| self.is_left_out(*ino)).map(|ino| ino.0).collect();
+            let staying = self.old.leaves().filter(|(ino, number, name)| self.stays(*number, *ino, name));
+            staying.for_each(|(ino, ..)| _ = wanted.remove(ino.0));
+            let mut adrift: Vec<(Ino, Spot)> = Vec::new();
+            for (ino, number, name) in self.old.leaves() {
+                // The first name only.
+                if wanted.remove(ino.0) {
+                    adrift.push((ino, Way::spot(self.old, number, name)));
+                }
             }
-        }
-        let mut adrift: Vec<_> = first.into_iter().filter_map(|(ino, spot)| Some((ino, spot?))).collect();
-        adrift.sort_by_key(|(ino, _)| *ino);
-        adrift
+            adrift.sort_by_key(|(ino, _)| *ino);
+            adrift
+        })
     }
 
     /// Moves aside what gets another place.
@@ -240,8 +258,8 @@ impl<'a> Way<'a> {
         let stage = Spot { holder: Holder::Directory(Ino::ROOT), name: STAGE.to_vec() };
         let mut actions: Vec<Action> = self
             .adrift()
-            .into_iter()
-            .map(|(ino, spot)| Action::Rename(spot, Way::staged(ino), None))
+            .iter()
+            .map(|(ino, spot)| Action::Rename(spot.clone(), Way::staged(*ino), None))
             .collect();
         for number in self.upwards().filter(|&number| self.is_moved(number)) {
             let ino = self.old.node(number).ino;
@@ -255,14 +273,23 @@ impl<'a> Way<'a> {
 
     /// Removes what has no place any more.
     pub fn remove(&self) -> Vec<Action> {
-        let adrift: HashMap<Ino, Spot> = self.adrift().into_iter().collect();
+        let adrift: HashMap<Ino, &Spot> = self.adrift().iter().map(|(ino, spot)| (*ino, spot)).collect();
         let mut actions = Vec::new();
         for (ino, number, name) in self.old.leaves() {
-            let spot = Way::spot(self.old, number, name);
-            if !self.stays(number, ino, name) && adrift.get(&ino) != Some(&spot) {
-                actions.push(Action::Remove(spot));
+            if self.stays(number, ino, name) {
+                continue;
             }
+            let spot = Way::spot(self.old, number, name);
+            if adrift.get(&ino).is_some_and(|first| **first == spot) {
+                continue;
+            }
+            actions.push(match ino {
+                Ino::WHITEOUT => Action::RemoveWhiteout(spot),
+                _ => Action::Remove(spot),
+            });
         }
+        // As restore does.
+        actions.sort_by_key(|action| !matches!(action, Action::RemoveWhiteout(_)));
         for number in self.upwards() {
             if self.new.number(self.old.node(number).ino).is_none() {
                 actions.push(Action::RemoveDirectory(Way::place_of(self.old, number)));
@@ -285,32 +312,38 @@ impl<'a> Way<'a> {
                 Some(_) => {}
             }
         }
-        let adrift: HashSet<Ino> = self.adrift().into_iter().map(|(ino, _)| ino).collect();
-        // The name that a kept file has for sure.
+        let adrift: RoaringBitmap = self.adrift().iter().map(|(ino, _)| ino.0).collect();
+        // Names of kept files that are new, and their inodes.
+        let further = || {
+            let kept = self.new.leaves().filter(|(ino, ..)| self.is_left_out(*ino));
+            kept.filter(|(ino, number, name)| !self.had(*number, *ino, name))
+        };
+        let linked: RoaringBitmap = further().map(|(ino, ..)| ino.0).collect();
+        // The name that such a file has for sure.
         let mut sources: HashMap<Ino, Spot> = HashMap::new();
-        for (ino, number, name) in self.old.leaves() {
-            if !self.dumped.contains(ino) && self.stays(number, ino, name) {
+        for (ino, number, name) in self.old.leaves().filter(|(ino, ..)| linked.contains(ino.0)) {
+            if self.stays(number, ino, name) {
                 sources.entry(ino).or_insert_with(|| Way::spot(self.old, number, name));
             }
         }
-        for (ino, number, name) in self.new.leaves().filter(|(ino, ..)| !self.dumped.contains(*ino)) {
+        for (ino, number, name) in further() {
             let spot = Way::spot(self.new, number, name);
             match sources.get(&ino) {
-                None if adrift.contains(&ino) => {
+                None if adrift.contains(ino.0) => {
                     actions.push(Action::Rename(Way::staged(ino), spot.clone(), None));
                     sources.insert(ino, spot);
                 }
                 None => {}
-                Some(source) => {
-                    let old = self.old.number(self.new.node(number).ino);
-                    let had = old.and_then(|old| self.old.find(old, name)) == Some(ino);
-                    if !had {
-                        actions.push(Action::Link(source.clone(), spot));
-                    }
-                }
+                Some(source) => actions.push(Action::Link(source.clone(), spot)),
             }
         }
         actions
+    }
+
+    /// Whether a name of the new tree was there before.
+    fn had(&self, number: usize, ino: Ino, name: &[u8]) -> bool {
+        let old = self.old.number(self.new.node(number).ino);
+        old.and_then(|old| self.old.find(old, name)) == Some(ino)
     }
 
     /// Removes the directory for what was on its way.

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The command line, in restore(8)'s syntax: the table of options, key letters, getopt(3)'s order.
 
-use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
-use std::fmt;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 
 use clap::{Arg, ArgAction, Command, ValueHint};
 
+use crate::getopt;
+use crate::job::{ProgressStyle, Remote};
 use crate::restore::job::{Job, Mode, Source};
-use dumpstream::escape;
+use crate::restore::usage::UsageError;
 
 /// The tape that is read by default (`_PATH_DEFTAPE`, paths.h).
 const DEFAULT_TAPE: &str = "/dev/sa0";
@@ -32,6 +32,8 @@ enum Action {
     /// A number of at least 1: what it is for, in the two messages.
     Number(fn(&mut Job, u32), &'static str, &'static str),
     Command,
+    /// One of a few words.
+    Progress,
     Help,
     Version,
 }
@@ -45,6 +47,7 @@ const fn set(name: &'static str, help: &'static str, set: fn(&mut Job)) -> Flag 
 }
 
 const FLAGS: &[Flag] = &[
+    mode("C", "compare the dump with what is in the current directory", Mode::Compare),
     mode("i", "select files by commands and extract them", Mode::Interactive),
     mode("R", "go on with an interrupted restore", Mode::Resume),
     mode("r", "rebuild a file system in the current directory", Mode::Rebuild),
@@ -83,15 +86,51 @@ const FLAGS: &[Flag] = &[
     set("v", "report what is done", |job| job.verbose = true),
     set("y", "go on after errors without a question", |job| job.yes = true),
     Flag {
+        name: "exclude",
+        value: Some("pattern"),
+        help: "leave out a file, or a directory with everything below it; may be repeated",
+        action: Action::Take(|job, value| job.excluded.push(value.to_owned())),
+    },
+    Flag {
+        name: "index",
+        value: Some("file"),
+        help: "with -t, -x and -i, use this index of the dump",
+        action: Action::Take(|job, value| job.index = Some(value.to_owned())),
+    },
+    Flag {
         name: "into",
         value: Some("directory"),
         help: "restore into this directory instead of the current one",
         action: Action::Take(|job, value| job.into = Some(value.to_owned())),
     },
+    Flag {
+        name: "identity",
+        value: Some("file"),
+        help: "decrypt the dump with the secret keys in this file; may be repeated",
+        action: Action::Take(|job, value| job.identities.push(value.to_owned())),
+    },
+    Flag {
+        name: "jobs",
+        value: Some("number"),
+        help: "processes that write files",
+        action: Action::Number(|job, n| job.jobs = Some(n), "number of jobs", "number of jobs"),
+    },
+    set("json", "write JSON lines to standard output", |job| job.json = true),
+    set("no-devices", "do not create devices", |job| job.devices = false),
+    set("no-owner", "do not set owners", |job| job.owners = false),
+    set("no-setuid", "do not set the set-user-ID and set-group-ID bits", |job| job.setuid = false),
+    set("numeric-owner", "accepted and ignored: dumps contain numbers only", |_| ()),
     set("overwrite", "let -r of level 0 restore into a directory that is not empty", |job| {
         job.overwrite = true
     }),
+    Flag {
+        name: "progress",
+        value: Some("style"),
+        help: "how progress is reported: none, plain, or bar [default: none]",
+        action: Action::Progress,
+    },
     set("strict", "exit with status 1 if anything of a file could not be set", |job| job.strict = true),
+    set("to-stdout", "with -x, write the contents of files to standard output", |job| job.to_stdout = true),
     Flag { name: "help", value: None, help: "print this text", action: Action::Help },
     Flag { name: "version", value: None, help: "print the version", action: Action::Version },
 ];
@@ -107,107 +146,8 @@ pub enum Request {
     Version,
 }
 
-/// Why the command line is invalid.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum UsageError {
-    /// It is empty.
-    Usage,
-    /// No such option.
-    Illegal(String),
-    /// An option without its argument.
-    Missing(String),
-    /// A long option with an argument that it does not take.
-    NoArgument(String),
-    /// Two of `-i`, `-R`, `-r`, `-t` and `-x`.
-    TwoModes(Mode, Mode),
-    /// None of them.
-    NoMode,
-    /// Something that should be a number: what it is for, the text.
-    NotANumber(&'static str, OsString),
-    /// A number below 1.
-    TooSmall(&'static str),
-    /// `-f` and `-P`.
-    CommandAndFile,
-}
-
-impl UsageError {
-    /// The text for standard error, with its last newline.
-    pub fn render(&self, program: &str) -> String {
-        match self {
-            UsageError::Usage => usage(program),
-            UsageError::Illegal(option) => {
-                format!("{program}: illegal option -- {}\n{}", escape::line(option), usage(program))
-            }
-            UsageError::Missing(option) => {
-                format!(
-                    "{program}: option requires an argument -- {}\n{}",
-                    escape::line(option),
-                    usage(program)
-                )
-            }
-            _ => format!("{program}: {self}\n"),
-        }
-    }
-}
-
-impl fmt::Display for UsageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            UsageError::Usage | UsageError::Illegal(_) | UsageError::Missing(_) => Ok(()),
-            UsageError::NoArgument(option) => {
-                write!(f, "option takes no argument -- {}", escape::line(option))
-            }
-            UsageError::TwoModes(new, old) => {
-                write!(f, "{} and {} options are mutually exclusive", new.letter(), old.letter())
-            }
-            UsageError::NoMode => f.write_str("none of i, R, r, t or x options specified"),
-            UsageError::NotANumber(what, text) => write!(f, "illegal {what} -- {}", escape::name(text)),
-            UsageError::TooSmall(what) => write!(f, "{what} must be greater than 0"),
-            UsageError::CommandAndFile => f.write_str("You cannot use the P and f flags together."),
-        }
-    }
-}
-
-/// restore's usage text, with the program's name as it was called.
-fn usage(program: &str) -> String {
-    let from = "[-b blocksize] [-f file | -P pipecommand] [-s fileno]";
-    format!(
-        "usage:\t{program} -i [-dhmNuvy] {from}\n\
-         \t{program} -R [-dNuvy] {from}\n\
-         \t{program} -r [-dNuvy] {from}\n\
-         \t{program} -t [-dhNuvy] {from} [file ...]\n\
-         \t{program} -x [-dhmNuvy] {from} [file ...]\n"
-    )
-}
-
 fn by_name(name: &[u8]) -> Option<&'static Flag> {
     FLAGS.iter().find(|flag| flag.name.as_bytes() == name)
-}
-
-/// Turns the old form, whose first word has no `-`, into words of options: letters with an argument in their order, then the others.
-fn expand(args: &[OsString]) -> Result<Cow<'_, [OsString]>, UsageError> {
-    let [keys, rest @ ..] = args else { return Ok(args.into()) };
-    if keys.as_bytes().first() == Some(&b'-') {
-        return Ok(args.into());
-    }
-    let mut rest = rest.iter();
-    let mut words = Vec::with_capacity(args.len() + 1);
-    let mut flags = vec![b'-'];
-    for &letter in keys.as_bytes() {
-        if by_name(&[letter]).is_some_and(|flag| flag.value.is_some()) {
-            let argument =
-                rest.next().ok_or_else(|| UsageError::Missing(letter.escape_ascii().to_string()))?;
-            words.push(OsString::from_vec(vec![b'-', letter]));
-            words.push(argument.clone());
-        } else {
-            flags.push(letter);
-        }
-    }
-    if flags.len() > 1 {
-        words.push(OsString::from_vec(flags));
-    }
-    words.extend(rest.cloned());
-    Ok(words.into())
 }
 
 /// What is being read of the command line.
@@ -244,6 +184,14 @@ impl Draft {
                 self.has_command = true;
                 self.job.source = Source::Command(value.to_owned());
             }
+            Action::Progress => {
+                self.job.progress = match value.as_bytes() {
+                    b"none" => ProgressStyle::None,
+                    b"plain" => ProgressStyle::Plain,
+                    b"bar" => ProgressStyle::Bar,
+                    _ => return Err(UsageError::Progress(value.to_owned())),
+                }
+            }
             Action::Help => return Ok(Some(Request::Help)),
             Action::Version => return Ok(Some(Request::Version)),
         }
@@ -261,7 +209,9 @@ pub fn parse(args: &[OsString], tape: Option<&OsStr>) -> Result<Request, UsageEr
     if args.is_empty() {
         return Err(UsageError::Usage);
     }
-    let words = expand(args)?;
+    let has_argument = |letter| by_name(&[letter]).is_some_and(|flag| flag.value.is_some());
+    let words = getopt::expand(args, b"-", has_argument);
+    let words = words.map_err(|letter| UsageError::Missing(letter.escape_ascii().to_string()))?;
     let mut words = words.iter();
     let source = Source::File(tape.unwrap_or(OsStr::new(DEFAULT_TAPE)).to_owned());
     let mut draft = Draft { job: empty(source), mode: None, has_file: false, has_command: false };
@@ -313,11 +263,38 @@ pub fn parse(args: &[OsString], tape: Option<&OsStr>) -> Result<Request, UsageEr
     if draft.mode.is_none() {
         return Err(UsageError::NoMode);
     }
+    check(&draft.job)?;
+    if let Source::File(name) = &draft.job.source
+        && let Some(remote) = Remote::parse(name).map_err(UsageError::Remote)?
+    {
+        draft.job.source = Source::Remote(remote);
+    }
     if operands.is_empty() {
         operands.push(".".into());
     }
     draft.job.names = operands;
     Ok(Request::Restore(Box::new(draft.job)))
+}
+
+/// Options that do not go together.
+fn check(job: &Job) -> Result<(), UsageError> {
+    let rebuilds = matches!(job.mode, Mode::Rebuild | Mode::Resume);
+    let can_seek = matches!(job.mode, Mode::List | Mode::Extract | Mode::Interactive);
+    let unsuitable = if rebuilds && !job.excluded.is_empty() {
+        // The levels that follow build on all of it.
+        "--exclude cannot be used with -r or -R"
+    } else if job.index.is_some() && !can_seek {
+        "--index requires -t, -x or -i"
+    } else if job.to_stdout && job.mode != Mode::Extract {
+        "--to-stdout requires -x"
+    } else if job.to_stdout && job.json {
+        "--to-stdout cannot be used with --json"
+    } else if job.json && matches!(job.mode, Mode::Interactive | Mode::Compare) {
+        "--json requires -t, -x, -r or -R"
+    } else {
+        return Ok(());
+    };
+    Err(UsageError::Unsuitable(unsuitable))
 }
 
 fn empty(source: Source) -> Job {
@@ -333,9 +310,19 @@ fn empty(source: Source) -> Job {
         unlink: false,
         verbose: false,
         yes: false,
+        jobs: None,
         into: None,
         overwrite: false,
         strict: false,
+        identities: Vec::new(),
+        excluded: Vec::new(),
+        owners: true,
+        devices: true,
+        setuid: true,
+        to_stdout: false,
+        json: false,
+        progress: ProgressStyle::None,
+        index: None,
         names: Vec::new(),
     }
 }
@@ -348,6 +335,11 @@ pub fn command() -> Command {
             [letter] => arg.short(char::from(*letter)),
             _ => arg.long(flag.name),
         };
+        let arg = match flag.name {
+            "f" | "index" => arg.value_hint(ValueHint::FilePath),
+            "progress" => arg.value_parser(["none", "plain", "bar"]),
+            _ => arg,
+        };
         match flag.value {
             None => arg.num_args(0).default_missing_value(""),
             Some(value) => arg.num_args(1).value_name(value).allow_hyphen_values(true),
@@ -356,7 +348,9 @@ pub fn command() -> Command {
     Command::new("caprestore")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Restore files from dumps of UFS file systems")
-        .override_usage("caprestore -t | -x [options] [file ...]\n       caprestore -i | -r | -R [options]")
+        .override_usage(
+            "caprestore -C | -t | -x [options] [file ...]\n       caprestore -i | -r | -R [options]",
+        )
         .no_binary_name(true)
         .disable_help_flag(true)
         .disable_version_flag(true)
@@ -409,6 +403,18 @@ mod tests {
     }
 
     #[test]
+    fn tapes_of_other_hosts() {
+        for (name, host) in [("me@far:/dev/nsa0,b", "me@far"), ("[::1]:x", "::1")] {
+            let Source::Remote(remote) = parsed(&["-tf", name]).unwrap().source else { panic!("{name}") };
+            assert_eq!(remote.shown(), host);
+        }
+        assert_eq!(parsed(&["-tf", "./a:b"]).unwrap().source, Source::File("./a:b".into()));
+        let refused = |name: &str| parsed(&["-tf", name]).unwrap_err().render("restore");
+        assert_eq!(refused("-oProxy=x:y"), "restore: invalid host name -oProxy=x\n");
+        assert_eq!(refused("a;b@c:d"), "restore: invalid user name a;b\n");
+    }
+
+    #[test]
     fn what_restore_refuses() {
         for (words, text) in [
             (&["-t", "-x"][..], "restore: x and t options are mutually exclusive\n"),
@@ -416,7 +422,13 @@ mod tests {
             (&["-tb", "0"], "restore: block size must be greater than 0\n"),
             (&["-tb", "1k"], "restore: illegal blocksize -- 1k\n"),
             (&["-ts", "0"], "restore: dump number must be greater than 0\n"),
-            (&["-tf", "x", "-P", "y"], "restore: You cannot use the P and f flags together.\n"),
+            (&["-t", "--progress=x"], "restore: unknown style of progress -- x\n"),
+            (&["-r", "--exclude", "x"], "restore: --exclude cannot be used with -r or -R\n"),
+            (&["-C", "--index", "x"], "restore: --index requires -t, -x or -i\n"),
+            (&["-t", "--to-stdout"], "restore: --to-stdout requires -x\n"),
+            (&["-x", "--to-stdout", "--json"], "restore: --to-stdout cannot be used with --json\n"),
+            (&["-C", "--json"], "restore: --json requires -t, -x, -r or -R\n"),
+            (&["-tf", "x", "-P", "y"], "restore: -P and -f options are mutually exclusive\n"),
         ] {
             assert_eq!(parsed(words).unwrap_err().render("restore"), text);
         }

@@ -21,11 +21,14 @@ struct Directory {
     name: Vec<u8>,
     /// File system and inode, once it has been open.
     identity: Option<(u64, u64)>,
+    /// Whether what is made in it gets an ACL from it, once that has been asked.
+    bequeaths: Option<bool>,
 }
 
 /// All directories.
 pub struct Directories {
     target: OwnedFd,
+    target_bequeaths: bool,
     known: HashMap<DirectoryId, Directory>,
     /// Open ones, with when they were used last.
     open: HashMap<DirectoryId, (OwnedFd, u64)>,
@@ -47,7 +50,8 @@ pub fn refused() -> io::Error {
 impl Directories {
     /// With the target only.
     pub fn new(target: OwnedFd) -> Directories {
-        Directories { target, known: HashMap::new(), open: HashMap::new(), used: 0 }
+        let target_bequeaths = tree::bequeaths(target.as_fd());
+        Directories { target, target_bequeaths, known: HashMap::new(), open: HashMap::new(), used: 0 }
     }
 
     /// The target.
@@ -63,12 +67,17 @@ impl Directories {
         if id == TARGET || !has_parent || !is_name(name) || self.known.contains_key(&id) {
             return Err(refused());
         }
-        self.known.insert(id, Directory { parent, name: name.to_vec(), identity: None });
+        self.known.insert(id, Directory { parent, name: name.to_vec(), identity: None, bequeaths: None });
         Ok(())
     }
 
     /// A directory has another parent and name now.
+    ///
+    /// Errors: one of them has no number, the name is none, or it would be below itself.
     pub fn moved(&mut self, id: DirectoryId, parent: DirectoryId, name: &[u8]) -> io::Result<()> {
+        if !is_name(name) {
+            return Err(refused());
+        }
         // Below itself there would be no way from the target.
         let mut at = parent;
         while at != TARGET {
@@ -96,6 +105,39 @@ impl Directories {
         let open = self.open.get_mut(&id).ok_or_else(refused)?;
         open.1 = self.used;
         Ok(open.0.as_fd())
+    }
+
+    /// Whether what is made in a directory gets an ACL from it, or has.
+    pub fn bequeaths(&mut self, id: DirectoryId) -> bool {
+        if id == TARGET {
+            return self.target_bequeaths;
+        }
+        if let Some(known) = self.known.get(&id).and_then(|directory| directory.bequeaths) {
+            return known;
+        }
+        // If that cannot be found out, it may.
+        let Ok(found) = self.get(id).map(tree::bequeaths) else { return true };
+        if let Some(directory) = self.known.get_mut(&id) {
+            directory.bequeaths = Some(found);
+        }
+        found
+    }
+
+    /// Whether a directory got an ACL from the one above it, if it was made here.
+    pub fn was_bequeathed(&mut self, id: DirectoryId) -> bool {
+        let parent = self.known.get(&id).map(|directory| directory.parent);
+        parent.is_some_and(|parent| self.bequeaths(parent))
+    }
+
+    /// A directory has other attributes now.
+    pub fn changed(&mut self, id: DirectoryId) {
+        if !self.bequeaths(id) {
+            let found = self.get(id).map_or(true, tree::bequeaths);
+            match self.known.get_mut(&id) {
+                Some(directory) => directory.bequeaths = Some(found),
+                None => self.target_bequeaths |= found,
+            }
+        }
     }
 
     /// Opens a directory from the nearest one above it that is open.
@@ -206,5 +248,6 @@ mod tests {
         }
         directories.add(3, 2, b"below").unwrap();
         assert!(directories.moved(2, 3, b"round").is_err());
+        assert!(directories.moved(3, TARGET, b"../out").is_err() && directories.moved(3, 2, b"..").is_err());
     }
 }

@@ -3,21 +3,23 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use crate::exit;
 use crate::operator::{Restoring, Shown};
-use crate::os::errno::strerror;
 use crate::restore::attributes::attributes;
-use crate::restore::extraction::{Extraction, about};
+use crate::restore::ext::Records;
+use crate::restore::extraction::Extraction;
 use crate::restore::file::Current;
 use crate::restore::interactive::Commands;
 use crate::restore::job::Mode;
-use crate::restore::outside::{Question, Reply, Request};
+use crate::restore::outside::Question;
 use crate::restore::session::{Session, is_on_tape};
 use crate::restore::tree::{Node, Tree, canonical};
-use crate::restore::wire::{Failure, InWay, Operation, Place, Step, TARGET};
+use crate::restore::wire::{InWay, Operation, Place, Step, TARGET};
 use dumpstream::reading::{Fault, Finding, Names};
 use dumpstream::{Decoded, InodeMap};
-use ufs::{ByteOrder, FileType, Ino, attributes_to_host, is_whiteout};
+use ufs::{ByteOrder, FileType, Ino, attributes_to_host};
+
+/// Symbolic links whose texts are kept until they are known to be made.
+const MOST_TEXTS: usize = 256;
 
 impl Session<'_> {
     /// All directories are known: makes those that are wanted, and selects files.
@@ -47,9 +49,7 @@ impl Session<'_> {
             true => vec![b".".to_vec()],
             false => self.job.names.iter().map(|name| canonical(name.as_bytes())).collect(),
         };
-        if let Some(root) =
-            self.extraction.tree.root().and_then(|root| root.directory).filter(|_| self.job.by_name)
-        {
+        if let Some(root) = self.extraction.tree.root().and_then(|root| root.directory) {
             // It is there, whatever is wanted; after a rebuild it has its number.
             self.extraction.number(root, true);
         }
@@ -58,8 +58,12 @@ impl Session<'_> {
         }
         self.extraction.settle();
         if self.rebuilds() {
-            self.report(format_args!("Extract new leaves."));
-            self.report(format_args!("Checkpointing the restore"));
+            if self.job.mode == Mode::Resume {
+                self.report(format_args!("Continue extraction of new leaves"));
+            } else {
+                self.report(format_args!("Extract new leaves."));
+                self.report(format_args!("Checkpointing the restore"));
+            }
         } else {
             self.make_directories(names);
             self.report(format_args!("Extract requested files"));
@@ -75,50 +79,37 @@ impl Session<'_> {
         self.take_failures(names);
     }
 
-    /// Asks for the volume to begin with, as restore does where volumes can be changed.
-    pub(super) fn choose_volume(&mut self) {
-        if self.is_list || self.job.source.is_pipe() {
-            return;
-        }
-        self.lines.flush();
-        loop {
-            match self.outside.ask(Request::Which(0)).0 {
-                Reply::Number(1) => return,
-                Reply::Number(_) => {
-                    self.say(&Restoring::Note(format_args!(
-                        "volumes are read in order, beginning with volume 1"
-                    )));
-                }
-                _ => return self.give_up(),
-            }
-        }
-    }
-
     /// Selects a path and what is below it.
     fn select(&mut self, path: &[u8], names: &mut Names, dumped: &InodeMap) {
         // The tree is needed beside all else.
         let mut extraction = std::mem::take(&mut self.extraction);
         if let Some(node) = self.find(&extraction.tree, names, dumped, path) {
             let by_name = self.job.by_name;
-            let mut wanted: Vec<Node> = if by_name { extraction.tree.way(names, path) } else { Vec::new() };
-            let descend = self.job.descend || self.rebuilds();
-            let mut whiteouts = 0;
+            let mut directories: Vec<Node> =
+                if by_name { extraction.tree.way(names, path) } else { Vec::new() };
+            let (descend, whiteouts) = (self.job.descend || self.rebuilds(), self.takes_whiteouts());
+            let tree = std::mem::take(&mut extraction.tree);
             let visit = |node: Node, _: &[u8]| {
-                match node.offset {
-                    Some(offset) if is_whiteout(node.ino, names.at(offset).0) => whiteouts += 1,
-                    _ if is_on_tape(node, names, dumped) => wanted.push(node),
-                    _ => {}
+                match (node.directory, node.offset) {
+                    _ if !is_on_tape(node, names, dumped) => {}
+                    // There can be many millions of these.
+                    (None, Some(offset)) => extraction.want(node.ino, offset, names, whiteouts),
+                    _ => directories.push(node),
                 }
                 descend
             };
-            extraction.tree.walk_all(names, node, visit);
-            // Those of the whole tree are counted already.
-            self.losses.whiteouts += if self.rebuilds() { 0 } else { whiteouts };
-            for node in wanted {
+            tree.walk_all(names, node, visit);
+            extraction.tree = tree;
+            for node in directories {
                 self.want(node, &mut extraction, names);
             }
         }
         self.extraction = extraction;
+    }
+
+    /// Whether whiteouts are extracted; restore does not show them with `-i` alone.
+    fn takes_whiteouts(&self) -> bool {
+        self.job.by_name && (self.job.mode != Mode::Interactive || self.verbose)
     }
 
     /// Makes a directory, or selects a file.
@@ -135,12 +126,12 @@ impl Session<'_> {
                 let Some(place) = place else { return };
                 let made =
                     self.operate(&Operation::MakeDirectory(offset, id, place), Some((extraction, names)));
-                if made && self.verbose {
+                if made && self.verbose && !self.compares() {
                     let path = names.path(offset).unwrap_or_default();
                     self.report(format_args!("Make node {}", Shown(&path)));
                 }
             }
-            (None, Some(offset)) => extraction.select(node.ino, offset),
+            (None, Some(offset)) => extraction.want(node.ino, offset, names, self.takes_whiteouts()),
             _ => {}
         }
     }
@@ -158,10 +149,17 @@ impl Session<'_> {
         while let Some(failure) = self.link.as_mut().and_then(|link| link.failure()) {
             done &= !matches!(
                 failure.step,
-                Step::MakeDirectory | Step::Create | Step::Symlink | Step::Link | Step::Fifo | Step::Special
+                Step::MakeDirectory
+                    | Step::Create
+                    | Step::Symlink
+                    | Step::Link
+                    | Step::Fifo
+                    | Step::Special
+                    | Step::Whiteout
             );
             self.fail(&failure, extraction, names);
         }
+        self.take_differences(extraction, names);
         done
     }
 
@@ -193,7 +191,7 @@ impl Session<'_> {
     }
 
     /// The path of a file as it is extracted.
-    fn path(&self, ino: Ino, offset: u32, names: &mut Names) -> Vec<u8> {
+    pub(super) fn path(&self, ino: Ino, offset: u32, names: &mut Names) -> Vec<u8> {
         match self.job.by_name {
             true => names.path(offset).unwrap_or_else(|| names.at(offset).1.to_vec()),
             false => format!("./{ino}").into_bytes(),
@@ -223,22 +221,33 @@ impl Session<'_> {
         let current = Current::new(&header.header, first.offset);
         let mode = header.header.inode.mode;
         let path = if self.verbose { self.path(ino, first.offset, names) } else { Vec::new() };
+        let compares = self.compares();
+        if compares && FileType::of(mode) != FileType::Socket {
+            let size = header.header.inode.size;
+            self.report(format_args!("comparing {} (size: {size}, mode: 0{mode:o})", Shown(&path)));
+        }
         match FileType::of(mode) {
+            FileType::Block | FileType::Char if !self.job.devices => {
+                self.totals.devices += 1;
+                return self.extraction.leave_out(ino);
+            }
             FileType::Regular => {
-                self.report(format_args!("extract file {}", Shown(&path)));
+                if !compares {
+                    self.report(format_args!("extract file {}", Shown(&path)));
+                }
                 if let Some(place) = self.place(ino, first.offset, names) {
                     self.operate_now(&Operation::File(first.offset, place, self.way()), names);
                 }
             }
             FileType::Link => {}
+            FileType::Fifo | FileType::Block | FileType::Char if compares => {}
             FileType::Fifo => self.report(format_args!("extract fifo {}", Shown(&path))),
             FileType::Block | FileType::Char => {
                 self.report(format_args!("extract special file {}", Shown(&path)));
             }
             FileType::Socket => {
                 self.report(format_args!("skipped socket {}", Shown(&path)));
-                self.extraction.done(ino);
-                return;
+                return self.extraction.leave_out(ino);
             }
             _ => {
                 self.extraction.done(ino);
@@ -254,12 +263,23 @@ impl Session<'_> {
     pub(super) fn finish_file(&mut self, names: &mut Names) {
         let Some(mut current) = self.current.take() else { return };
         self.extraction.done(current.ino);
+        if !current.extent.is_complete() && !current.is_told {
+            self.incomplete.insert(current.ino);
+        }
+        self.totals.files += 1;
+        if FileType::of(current.inode.mode) == FileType::Regular {
+            self.totals.bytes = self.totals.bytes.saturating_add(current.inode.size);
+            if self.job.to_stdout {
+                self.lines.zeros(current.inode.size.saturating_sub(current.written));
+            }
+        }
         current.attributes.truncate(current.inode.extsize as usize);
         if self.swapped {
             attributes_to_host(&mut current.attributes, ByteOrder::FOREIGN);
         }
         self.put_attributes(&current.attributes, current.ino, current.offset, names);
-        let (about, way) = (about(&current.inode), self.way());
+        self.put_linux_attributes(&current.linux);
+        let (about, way) = (self.about(&current.inode), self.way());
         let Some(place) = self.place(current.ino, current.offset, names) else { return };
         match FileType::of(current.inode.mode) {
             FileType::Regular => _ = self.operate_now(&Operation::Finish(current.inode.size, about), names),
@@ -278,30 +298,24 @@ impl Session<'_> {
         if text.is_empty() {
             return self.report(format_args!("{}: zero length symbolic link (ignored)", Shown(&path)));
         }
-        let (about, way) = (about(&current.inode), self.way());
-        if let Some(link) = &mut self.link {
-            link.put(&Operation::Symlink(current.offset, place, text.clone(), about, way));
-            // Its text is in the message.
-            link.flush();
+        let (about, way) = (self.about(&current.inode), self.way());
+        if self.compares() {
+            self.operate_now(&Operation::Symlink(current.offset, place, text, about, way), names);
+            return;
         }
-        let mut made = true;
-        while let Some(failure) = self.link.as_mut().and_then(|link| link.failure()) {
-            if failure.step == Step::Symlink && failure.tag == current.offset {
-                made = false;
-                self.failed = true;
-                let reason = reason(failure.errno);
-                self.say(&Restoring::CannotLink {
-                    kind: "symbolic",
-                    path: &path,
-                    to: &text,
-                    reason: &reason,
-                });
-            } else {
-                self.fail_now(&failure, names);
-            }
-        }
+        let operation = Operation::Symlink(current.offset, place, text.clone(), about, way);
+        // Its text is in the message if it fails.
+        self.texts.push((current.offset, text.clone()));
+        let made = self.operate_now(&operation, names);
         if made {
             self.report(format_args!("Create symbolic link {}->{}", Shown(&path), Shown(&text)));
+        }
+        if self.texts.len() >= MOST_TEXTS || self.verbose {
+            if let Some(link) = &mut self.link {
+                link.flush();
+            }
+            self.take_failures(names);
+            self.texts.clear();
         }
     }
 
@@ -310,10 +324,13 @@ impl Session<'_> {
         let (mut count, mut damaged) = (0, false);
         for attribute in attributes(bytes) {
             match attribute {
+                // It has been deleted (`EXTATTR_NAMESPACE_EMPTY`).
+                Ok(attribute) if attribute.space == 0 => {}
                 Ok(attribute) => {
-                    if let Some(link) = &mut self.link {
-                        let (name, value) = (attribute.name.to_vec(), attribute.value.to_vec());
-                        link.put(&Operation::Attribute(attribute.space, name, value));
+                    match (attribute.for_writer(), &mut self.link) {
+                        (Some(attribute), Some(link)) => link.put(&Operation::Attribute(attribute)),
+                        (None, _) => self.losses.attributes += 1,
+                        (Some(_), None) => {}
                     }
                     count += 1;
                 }
@@ -326,14 +343,23 @@ impl Session<'_> {
             let reason = "the extended attributes are damaged";
             self.say(&Restoring::CannotSet { path: &path, what: "attributes", reason });
         }
-        if count > 0 && self.verbose {
+        if count > 0 && self.verbose && !self.compares() {
             let path = self.path(ino, offset, names);
             self.report(format_args!("Set attributes for {}:", Shown(&path)));
             for attribute in attributes(bytes).flatten() {
                 let space = if attribute.space == 1 { "user" } else { "system" };
-                let (length, name) = (attribute.value.len(), Shown(attribute.name));
+                let (length, name) = (attribute.length, Shown(attribute.name));
                 self.report(format_args!("\t{space}, ({length} bytes), {name}"));
             }
+        }
+    }
+
+    /// The same of those of Linux's dump.
+    fn put_linux_attributes(&mut self, records: &Records) {
+        let (attributes, lost) = records.attributes();
+        self.losses.attributes += lost;
+        if let Some(link) = &mut self.link {
+            attributes.into_iter().for_each(|attribute| link.put(&Operation::Attribute(attribute)));
         }
     }
 
@@ -344,9 +370,15 @@ impl Session<'_> {
         if self.is_over() {
             return;
         }
-        self.report(format_args!("Add links"));
+        if !self.compares() {
+            self.report(format_args!("Add links"));
+        }
         self.make_links(names);
-        self.report(format_args!("Set directory mode, owner, and times."));
+        self.make_whiteouts(names);
+        self.report(match self.compares() {
+            true => format_args!("Compare directories modes, owner, attributes."),
+            false => format_args!("Set directory mode, owner, and times."),
+        });
         self.finish_directories(names);
         if let Some(link) = &mut self.link {
             link.flush();
@@ -367,7 +399,7 @@ impl Session<'_> {
         let links: Vec<(Ino, u32, Vec<u32>)> = self
             .extraction
             .all()
-            .filter(|names| names.len() > 1)
+            .filter(|names| names.len() > 1 && !self.extraction.is_left_out(names[0].ino))
             .map(|names| {
                 (names[0].ino, names[0].offset, names[1..].iter().rev().map(|name| name.offset).collect())
             })
@@ -377,10 +409,25 @@ impl Session<'_> {
                 let (from, to) = (self.place(ino, first, names), self.place(ino, offset, names));
                 let (Some(from), Some(to)) = (from, to) else { continue };
                 let done = self.operate_now(&Operation::Link(offset, from, to, self.way()), names);
-                if done && self.verbose {
+                if done && self.verbose && !self.compares() {
                     let (path, to) = (self.path(ino, offset, names), self.path(ino, first, names));
                     self.report(format_args!("Create hard link {}->{}", Shown(&path), Shown(&to)));
                 }
+            }
+        }
+    }
+
+    fn make_whiteouts(&mut self, names: &mut Names) {
+        let whiteouts = std::mem::take(&mut self.extraction.whiteouts);
+        if !whiteouts.is_empty() {
+            self.report(format_args!("Add whiteouts"));
+        }
+        for offset in whiteouts {
+            let Some(place) = self.place(Ino::WHITEOUT, offset, names) else { continue };
+            let done = self.operate_now(&Operation::Whiteout(offset, place), names);
+            if done && self.verbose {
+                let path = self.path(Ino::WHITEOUT, offset, names);
+                self.report(format_args!("Create whiteout {}", Shown(&path)));
             }
         }
     }
@@ -393,8 +440,10 @@ impl Session<'_> {
         }
         self.take_failures(names);
         let root = self.extraction.tree.root().and_then(|root| root.directory);
-        self.lines.flush();
+        self.before_question();
         let sets_root = self.rebuilds()
+            || self.compares()
+            || self.job.to_stdout
             || root.and_then(|root| self.extraction.directories[root].id).is_none()
             || self.outside.is_yes(Question::SetMode);
         // From above, so that each is opened from the one before; but what lets nobody in comes last, and from below.
@@ -432,90 +481,20 @@ impl Session<'_> {
 
     /// Gives a directory its attributes.
     pub(super) fn finish_directory(&mut self, number: usize, extraction: &mut Extraction, names: &mut Names) {
-        let ino = names.directories()[number].ino;
+        let Some(ino) = names.directories().get(number).map(|directory| directory.ino) else {
+            // It was not found when the dump was read once more.
+            self.failed = true;
+            return;
+        };
         let offset = if ino == Ino::ROOT { u32::MAX } else { names.entries(ino).next().unwrap_or(u32::MAX) };
         let directory = &mut extraction.directories[number];
         let Some(id) = directory.id else { return };
-        let about = about(&directory.inode);
+        let inode = directory.inode.clone();
         let attributes = std::mem::take(&mut directory.attributes);
+        let about = self.about(&inode);
         self.put_attributes(&attributes, ino, offset, names);
         extraction.directories[number].attributes = attributes;
+        self.put_linux_attributes(&extraction.directories[number].linux);
         self.operate(&Operation::FinishDirectory(offset, id, about), Some((extraction, names)));
     }
-
-    /// Reports what has failed so far.
-    pub(super) fn take_failures(&mut self, names: &mut Names) {
-        while let Some(failure) = self.link.as_mut().and_then(|link| link.failure()) {
-            self.fail_now(&failure, names);
-        }
-    }
-
-    fn fail_now(&mut self, failure: &Failure, names: &mut Names) {
-        let mut extraction = std::mem::take(&mut self.extraction);
-        self.fail(failure, &mut extraction, names);
-        self.extraction = extraction;
-    }
-
-    fn fail(&mut self, failure: &Failure, extraction: &mut Extraction, names: &mut Names) {
-        let Failure { tag, step, errno } = *failure;
-        let ino = extraction.tree.ino_of(tag);
-        let path = match ino {
-            Some(ino) => self.path(ino, tag, names),
-            None => b".".to_vec(),
-        };
-        let ino = ino.unwrap_or(Ino::ROOT);
-        let reason = reason(errno);
-        let (path, reason) = (path.as_slice(), reason.as_str());
-        let cannot_create = |what| Restoring::CannotCreate { path, what, reason };
-        let cannot_set = |what| Restoring::CannotSet { path, what, reason };
-        match step {
-            Step::MakeDirectory => {
-                let existed = errno == libc::EEXIST;
-                if let Some(directory) =
-                    extraction.tree.number(ino).and_then(|at| extraction.directories.get_mut(at))
-                {
-                    directory.existed = existed;
-                }
-                if existed && self.job.unlink {
-                    return;
-                }
-                self.failed |= !existed;
-                return self.say(&Restoring::Warning { path, reason });
-            }
-            Step::Attributes => return self.losses.attributes += 1,
-            Step::Flags => return self.losses.flags += 1,
-            _ => self.failed = true,
-        }
-        match step {
-            Step::Create => self.say(&cannot_create("file")),
-            Step::Fifo => self.say(&cannot_create("fifo")),
-            Step::Special => self.say(&cannot_create("special file")),
-            Step::Write => {
-                self.say(&Restoring::WriteError { ino: ino.0, path, reason });
-                self.over = Some(exit::STARTUP);
-            }
-            Step::Link => {
-                let first = extraction.names(ino).first().map_or(tag, |first| first.offset);
-                let to = self.path(ino, first, names);
-                self.say(&Restoring::CannotLink { kind: "hard", path, to: &to, reason });
-            }
-            Step::Owner => self.say(&cannot_set("owner")),
-            Step::Mode => self.say(&cannot_set("mode")),
-            Step::Times => self.say(&cannot_set("times")),
-            _ => self.say(&Restoring::Warning { path, reason }),
-        }
-    }
-
-    /// Sums up what could not be set.
-    pub(super) fn say_losses(&mut self) {
-        if !self.losses.is_empty() && self.link.is_some() {
-            let losses = self.losses;
-            self.failed |= self.job.strict;
-            self.say(&Restoring::Note(format_args!("not restored: {losses}")));
-        }
-    }
-}
-
-fn reason(errno: i32) -> String {
-    strerror(&std::io::Error::from_raw_os_error(errno))
 }

@@ -3,11 +3,12 @@
 
 use std::collections::HashSet;
 
+use crate::restore::ext::Records;
 use crate::restore::tree::Tree;
 use crate::restore::wire::{About, DirectoryId, TARGET};
 use dumpstream::InodeFields;
 use dumpstream::reading::Names;
-use ufs::Ino;
+use ufs::{Ino, is_whiteout};
 
 /// A directory of the dump.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +17,8 @@ pub struct Directory {
     pub inode: InodeFields,
     /// Its extended attributes, in the host's byte order when it is over.
     pub attributes: Vec<u8>,
+    /// Those of Linux's dump.
+    pub linux: Records,
     /// The writer's number for it; none if it is not extracted.
     pub id: Option<DirectoryId>,
     /// It was there before, so that it keeps its attributes.
@@ -44,6 +47,10 @@ pub struct Extraction {
     pub directories: Vec<Directory>,
     /// By inode; the first name of an inode is the one that is extracted, the others are links to it.
     selected: Vec<Selected>,
+    /// Inodes that are left out on purpose: they get no further names either.
+    left_out: HashSet<Ino>,
+    /// Whiteouts that are extracted: their places among the names.
+    pub whiteouts: Vec<u32>,
     /// Inodes that are not done.
     left: usize,
     last: DirectoryId,
@@ -55,9 +62,19 @@ impl Extraction {
         self.selected.push(Selected { ino, offset, done: false });
     }
 
+    /// Selects a name of something that is no directory, or notes a whiteout if those are extracted.
+    pub fn want(&mut self, ino: Ino, offset: u32, names: &Names, takes_whiteouts: bool) {
+        if !is_whiteout(ino, names.at(offset).0) {
+            self.select(ino, offset);
+        } else if takes_whiteouts {
+            self.whiteouts.push(offset);
+        }
+    }
+
     /// Forgets what was selected.
     pub fn clear(&mut self) {
         self.selected.clear();
+        self.whiteouts.clear();
         self.left = 0;
         // Directories that were made keep their numbers.
         self.directories.iter_mut().for_each(|directory| directory.finished = directory.id.is_some());
@@ -75,7 +92,10 @@ impl Extraction {
             }
             seen.insert(selected.offset)
         });
+        self.selected.shrink_to_fit();
         self.left = self.selected.chunk_by(|a, b| a.ino == b.ino).count();
+        self.whiteouts.sort_unstable();
+        self.whiteouts.dedup();
     }
 
     /// The names of an inode; the first is the one that is extracted.
@@ -103,9 +123,35 @@ impl Extraction {
         }
     }
 
+    /// Notes that an inode is done, without a file.
+    pub fn leave_out(&mut self, ino: Ino) {
+        self.done(ino);
+        self.left_out.insert(ino);
+    }
+
+    /// Whether an inode was left out.
+    pub fn is_left_out(&self, ino: Ino) -> bool {
+        self.left_out.contains(&ino)
+    }
+
     /// Inodes that are not done.
     pub fn left(&self) -> usize {
         self.left
+    }
+
+    /// The last inode that is not done.
+    pub fn last_left(&self) -> Option<Ino> {
+        let mut last = None;
+        let mut at = self.selected.len();
+        while let Some(end) = self.selected.get(..at).and_then(<[Selected]>::last) {
+            let first = self.selected[..at].partition_point(|selected| selected.ino < end.ino);
+            if !self.selected[first].done {
+                last = Some(end.ino);
+                break;
+            }
+            at = first;
+        }
+        last
     }
 
     /// Those of `first` to `last` that are selected and not done.

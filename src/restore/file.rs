@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! A file that is being read: its data goes to the writer as it comes, the text of a link and attributes are kept.
 
+use crate::restore::ext::Records;
 use crate::restore::link::Link;
 use dumpstream::reading::File;
 use dumpstream::{Block, Header, InodeFields, TP_BSIZE};
@@ -24,8 +25,14 @@ pub struct Current {
     pub extent: File,
     /// The text of a symbolic link.
     pub text: Vec<u8>,
+    /// Bytes of it that have gone to standard output.
+    pub written: u64,
     /// Its extended attributes, as they are on the dump.
     pub attributes: Vec<u8>,
+    /// Those of Linux's dump.
+    pub linux: Records,
+    /// It has been reported that it lacks data.
+    pub is_told: bool,
 }
 
 impl Current {
@@ -37,7 +44,10 @@ impl Current {
             inode: header.inode.clone(),
             extent: File::new(header),
             text: Vec::new(),
+            written: 0,
             attributes: Vec::new(),
+            linux: Records::default(),
+            is_told: false,
         }
     }
 

@@ -3,9 +3,13 @@
 
 use std::ffi::OsString;
 
+use crate::job::{ProgressStyle, Remote};
+
 /// What is done with a dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
+    /// `-C`: compare with what is there.
+    Compare,
     /// `-i`: extract what is selected by commands.
     Interactive,
     /// `-R`: go on with an interrupted `-r`.
@@ -22,6 +26,7 @@ impl Mode {
     /// Its letter.
     pub fn letter(self) -> char {
         match self {
+            Mode::Compare => 'C',
             Mode::Interactive => 'i',
             Mode::Resume => 'R',
             Mode::Rebuild => 'r',
@@ -30,8 +35,8 @@ impl Mode {
         }
     }
 
-    /// Whether files are written.
-    pub fn writes(self) -> bool {
+    /// Whether files are taken from the dump, not only names.
+    pub fn takes_files(self) -> bool {
         self != Mode::List
     }
 }
@@ -43,14 +48,29 @@ pub enum Source {
     File(OsString),
     /// The output of a shell command (`-P`).
     Command(OsString),
+    /// A tape of another host.
+    Remote(Remote),
 }
 
 impl Source {
+    /// The host that has it, as messages name it.
+    pub fn host(&self) -> Option<String> {
+        match self {
+            Source::Remote(remote) => Some(remote.host.to_string_lossy().into_owned()),
+            _ => None,
+        }
+    }
+
     /// Whether it is one stream that cannot be changed for another volume.
     pub fn is_pipe(&self) -> bool {
         matches!(self, Source::File(name) if name == "-")
     }
 }
+
+/// Processes that write: fewest and most without `--jobs`, and most with it.
+const FEWEST: usize = 2;
+const USUAL: usize = 4;
+const MOST: usize = 64;
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,12 +97,52 @@ pub struct Job {
     pub verbose: bool,
     /// Go on after errors without a question (`-y`).
     pub yes: bool,
+    /// Processes that write, if it was given.
+    pub jobs: Option<u32>,
     /// Where files go; none is the current directory.
     pub into: Option<OsString>,
     /// A directory that is not empty may be restored into at level 0.
     pub overwrite: bool,
     /// What could not be set counts as a failure.
     pub strict: bool,
+    /// Files of keys that decrypt the dump.
+    pub identities: Vec<OsString>,
+    /// Patterns of what is left out.
+    pub excluded: Vec<OsString>,
+    /// Owners are set (not with `--no-owner`).
+    pub owners: bool,
+    /// Devices are made (not with `--no-devices`).
+    pub devices: bool,
+    /// Set-user-ID and set-group-ID bits are set (not with `--no-setuid`).
+    pub setuid: bool,
+    /// The contents of files go to standard output.
+    pub to_stdout: bool,
+    /// Standard output gets lines of JSON.
+    pub json: bool,
+    /// How progress is shown.
+    pub progress: ProgressStyle,
+    /// An index of the dump.
+    pub index: Option<OsString>,
     /// The names to list or extract.
     pub names: Vec<OsString>,
+}
+
+impl Job {
+    /// Whether the whole tree is rebuilt.
+    pub fn rebuilds(&self) -> bool {
+        matches!(self.mode, Mode::Rebuild | Mode::Resume)
+    }
+
+    /// Whether Amanda's amcheckdump can be the caller: `restore tbf 2 -`. It takes any line on standard error for a failure.
+    pub fn may_be_amcheckdump(&self) -> bool {
+        self.mode == Mode::List && !self.verbose && self.ntrec.is_some() && self.source.is_pipe()
+    }
+
+    /// Processes that write, where so many processors run them. With one processor, too, one waits for the disk while the other does not.
+    pub fn writers(&self, processors: usize) -> usize {
+        match self.jobs {
+            Some(jobs) => (jobs as usize).min(MOST),
+            None => processors.clamp(FEWEST, USUAL),
+        }
+    }
 }

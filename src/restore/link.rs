@@ -1,153 +1,165 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The reader's end of the writer: fills memory with operations, hands it over, and takes back what failed.
+//! The reader's end of the writers: has them do operations, and takes back what failed.
+//!
+//! Files, links and nodes are made by whichever writer has its turn, in any order. All else is done by the first writer, after all that
+//! was put before it, and before all that is put after it. All of them wait for what they have written.
 
-use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
-use crate::os::arena::Arena;
-use crate::os::socket::{MAX_FRAME, recv_frame, send_frame};
-use crate::restore::wire::{Failure, Operation, batch, decode_done};
+use crate::restore::difference::Difference;
+use crate::restore::lane::{Answers, Lane};
+use crate::restore::wire::{Failure, Operation, Tag};
 
-/// Bytes of a slot.
-pub const SLOT: usize = 1 << 20;
-
-/// Slots.
-pub const SLOTS: usize = 4;
-
-/// The writer, as the reader sees it.
+/// The writers, as the reader sees them.
 pub struct Link {
-    socket: OwnedFd,
-    arena: Arena,
-    /// The slot that is being filled, how much is in it, and how many are at the writer's.
-    slot: usize,
-    filled: usize,
-    away: usize,
-    /// The data that was put last: where its length is, and where in the file it ends.
-    data: Option<(usize, u64)>,
+    /// At least one.
+    lanes: Vec<Lane>,
+    /// Whose turn it is to make files.
+    turn: usize,
+    /// What was put last is done by all writers.
+    is_spread: bool,
+    /// Attributes of what is put next.
+    attributes: Vec<u8>,
     scratch: Vec<u8>,
-    failures: VecDeque<Failure>,
-    /// The writer is gone, or has sent nonsense.
+    answers: Answers,
+    /// A writer is gone, or has sent nonsense.
     broken: Option<io::Error>,
 }
 
 impl Link {
-    /// With the reader's end of a pair of sockets, and memory of [`SLOTS`] slots that the writer has, too.
-    pub fn new(socket: OwnedFd, arena: Arena) -> Link {
+    /// With the writers, at least one.
+    pub fn new(lanes: Vec<Lane>) -> Link {
         Link {
-            socket,
-            arena,
-            slot: 0,
-            filled: 0,
-            away: 0,
-            data: None,
+            lanes,
+            turn: 0,
+            is_spread: false,
+            attributes: Vec::new(),
             scratch: Vec::new(),
-            failures: VecDeque::new(),
+            answers: Answers::default(),
             broken: None,
         }
     }
 
-    /// The socket.
-    pub fn socket(&self) -> &OwnedFd {
-        &self.socket
+    /// With a comparer in their place.
+    pub fn to_comparer(lane: Lane) -> Link {
+        let mut link = Link::new(vec![lane]);
+        link.answers.compares = true;
+        link
     }
 
-    /// Has the writer do it, some time.
+    /// The sockets to the writers.
+    pub fn sockets(&self) -> impl Iterator<Item = &OwnedFd> {
+        self.lanes.iter().filter_map(Lane::socket)
+    }
+
+    /// Has a writer do it, some time.
     pub fn put(&mut self, operation: &Operation) {
-        self.data = None;
-        let mut bytes = std::mem::take(&mut self.scratch);
-        bytes.clear();
-        operation.encode(&mut bytes);
-        self.append(&bytes);
-        self.scratch = bytes;
+        if !operation.takes_attributes() {
+            self.attributes.clear();
+        }
+        match operation {
+            Operation::Attribute(..) => operation.encode(&mut self.attributes),
+            Operation::File(..) | Operation::Symlink(..) | Operation::Node(..) => {
+                self.begin(true);
+                self.next_turn();
+                self.append(self.turn, operation);
+            }
+            Operation::Data(..) | Operation::Finish(..) => self.append(self.turn, operation),
+            Operation::Directory(..) | Operation::Sync(..) => self.append_to_others(None, operation),
+            _ => {
+                self.begin(false);
+                self.append(0, operation);
+                match operation {
+                    Operation::MakeDirectory(_, id, place) => {
+                        self.append_to_others(Some(0), &Operation::Directory(*id, place.clone()));
+                    }
+                    Operation::Rename(_, _, to, Some(id)) => {
+                        self.append_to_others(Some(0), &Operation::Moved(*id, to.clone()));
+                    }
+                    _ => {}
+                }
+            }
+        }
     }
 
     /// Data of the file that has been begun.
     pub fn data(&mut self, offset: u64, bytes: &[u8]) {
-        // It goes on where the last one ended, and there is room.
-        if let Some((at, end)) = self.data
-            && end == offset
-            && self.filled + bytes.len() <= SLOT
-        {
-            let start = self.slot * SLOT;
-            let slot = self.arena.slice_mut(start..start + SLOT);
-            slot[self.filled..self.filled + bytes.len()].copy_from_slice(bytes);
-            self.filled += bytes.len();
-            let length = (self.filled - at - 4) as u32;
-            slot[at..at + 4].copy_from_slice(&length.to_le_bytes());
-            self.data = Some((at, end + bytes.len() as u64));
+        let lane = &mut self.lanes[self.turn];
+        if self.broken.is_some() || lane.extend_data(offset, bytes) {
             return;
         }
-        let mut all = std::mem::take(&mut self.scratch);
-        all.clear();
-        Operation::Data(offset, bytes.len() as u32).encode(&mut all);
-        let head = all.len();
-        all.extend_from_slice(bytes);
-        self.append(&all);
-        self.data = Some((self.filled - all.len() + head - 4, offset + bytes.len() as u64));
-        self.scratch = all;
+        self.scratch.clear();
+        Operation::Data(offset, bytes.len() as u32).encode(&mut self.scratch);
+        self.broken = lane.append_data(&self.scratch, offset, bytes, &mut self.answers).err();
     }
 
-    fn append(&mut self, bytes: &[u8]) {
-        if self.filled + bytes.len() > SLOT {
-            self.hand_over();
+    /// Begins what all writers do, or what only the first does.
+    fn begin(&mut self, is_spread: bool) {
+        if std::mem::replace(&mut self.is_spread, is_spread) != is_spread && self.lanes.len() > 1 {
+            self.flush();
         }
-        if bytes.len() > SLOT {
-            self.broken.get_or_insert_with(|| io::ErrorKind::InvalidInput.into());
+    }
+
+    /// A file is begun: the next writer makes it if this one has had its turn.
+    fn next_turn(&mut self) {
+        if self.lanes.len() > 1 && self.lanes[self.turn].take_turn() {
+            self.hand_over(self.turn);
+            self.turn = (self.turn + 1) % self.lanes.len();
+            _ = self.lanes[self.turn].take_turn();
         }
+    }
+
+    /// Has a writer do it; attributes come before what they are of.
+    fn append(&mut self, lane: usize, operation: &Operation) {
+        let mut bytes = std::mem::take(&mut self.attributes);
+        operation.encode(&mut bytes);
         if self.broken.is_none() {
-            let at = self.slot * SLOT + self.filled;
-            self.arena.slice_mut(at..at + bytes.len()).copy_from_slice(bytes);
-            self.filled += bytes.len();
+            self.broken = self.lanes[lane].append(&bytes, &mut self.answers).err();
+        }
+        bytes.clear();
+        self.attributes = bytes;
+    }
+
+    /// Tells all writers but one.
+    fn append_to_others(&mut self, but: Option<usize>, operation: &Operation) {
+        for lane in (0..self.lanes.len()).filter(|lane| Some(*lane) != but) {
+            self.append(lane, operation);
         }
     }
 
-    /// Hands the slot over, and waits until the next one is free.
-    fn hand_over(&mut self) {
-        self.data = None;
-        if self.filled > 0 && self.broken.is_none() {
-            let frame = batch(self.slot as u32, self.filled as u32);
-            self.broken = send_frame(self.socket.as_fd(), &frame, None).err();
-            (self.slot, self.filled) = ((self.slot + 1) % SLOTS, 0);
-            self.away += 1;
-        }
-        while self.away >= SLOTS && self.broken.is_none() {
-            self.wait();
+    fn hand_over(&mut self, lane: usize) {
+        if self.broken.is_none() {
+            self.broken = self.lanes[lane].hand_over(&mut self.answers).err();
         }
     }
 
     /// Waits until all has been done.
     pub fn flush(&mut self) {
-        self.hand_over();
-        while self.away > 0 && self.broken.is_none() {
-            self.wait();
+        (0..self.lanes.len()).for_each(|lane| self.hand_over(lane));
+        for lane in &mut self.lanes {
+            if self.broken.is_none() {
+                self.broken = lane.settle(&mut self.answers).err();
+            }
         }
     }
 
-    fn wait(&mut self) {
-        let mut bytes = [0; MAX_FRAME];
-        let taken = match recv_frame(self.socket.as_fd(), &mut bytes) {
-            Ok(received) => decode_done(&bytes[..received.map_or(0, |received| received.len)]),
-            Err(error) => return self.broken = Some(error),
-        };
-        match taken {
-            Some((more, failures)) => {
-                self.failures.extend(failures);
-                self.away -= usize::from(!more);
-            }
-            None => {
-                self.broken =
-                    Some(io::Error::new(io::ErrorKind::InvalidData, "invalid message of the writer"))
-            }
-        }
+    /// Whether anything has failed that was not taken yet.
+    pub fn has_failed(&self) -> bool {
+        !self.answers.failures.is_empty()
+    }
+
+    /// What differs and was not taken yet.
+    pub fn difference(&mut self) -> Option<(Tag, Difference)> {
+        self.answers.differences.pop_front()
     }
 
     /// What has failed and was not taken yet.
     pub fn failure(&mut self) -> Option<Failure> {
-        self.failures.pop_front()
+        self.answers.failures.pop_front()
     }
 
-    /// Why the writer can do no more.
+    /// Why a writer can do no more.
     pub fn broken(&self) -> Option<&io::Error> {
         self.broken.as_ref()
     }

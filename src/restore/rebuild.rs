@@ -2,24 +2,24 @@
 //! `-r` and `-R`: brings the target from the tree of the levels before to that of this dump, in phases that can be repeated.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use crate::exit;
 use crate::operator::{Restoring, Shown};
 use crate::os::errno::strerror;
 use crate::os::time::ctime;
 use crate::restore::chain::{Action, Holder, New, Sources, Spot, Way};
+use crate::restore::failures::is_unsupported;
+use crate::restore::fit::fit;
 use crate::restore::job::Mode;
 use crate::restore::session::Session;
-use crate::restore::state::{BadState, DumpId, Phase, STAGE, STATE, State};
+use crate::restore::state::{BadState, DumpId, Phase, STAGE, STATE, State, encode};
 use crate::restore::table::Table;
 use crate::restore::tree::Tree;
 use crate::restore::wire::{DirectoryId, Failure, Operation, Place, Step, TARGET};
 use dumpstream::InodeMap;
 use dumpstream::reading::Names;
 use ufs::Ino;
-
-/// Bytes of the state that are handed over at once.
-const PIECE: usize = 256 << 10;
 
 /// Lines that are printed of one kind.
 const MOST_LINES: usize = 1000;
@@ -31,19 +31,27 @@ pub struct Before {
     pub state: Option<Result<State, BadState>>,
     /// Nothing is in the target.
     pub is_empty: bool,
+    /// A restore was interrupted while it wrote a state.
+    pub is_begun: bool,
 }
 
 /// A rebuild under way.
 pub struct Rebuild {
     dump: DumpId,
     phase: Phase,
-    old: Table,
-    new: Table,
+    old: Rc<Table>,
+    new: Rc<Table>,
     /// The writer's numbers.
     ids: HashMap<Ino, DirectoryId>,
     /// Repeats what may have been done.
     resumed: bool,
+    /// How many of the headings of removals have been printed.
+    headings: usize,
 }
+
+/// What restore prints with `-v` before whiteouts, files and directories are removed.
+const HEADINGS: [&str; 3] =
+    ["Delete whiteouts", "Find unreferenced names.", "Remove old nodes (directories)."];
 
 /// The number of the directory for what is on its way.
 const STAGE_ID: DirectoryId = u32::MAX;
@@ -51,7 +59,7 @@ const STAGE_ID: DirectoryId = u32::MAX;
 impl Session<'_> {
     /// Whether the whole tree is rebuilt.
     pub(super) fn rebuilds(&self) -> bool {
-        matches!(self.job.mode, Mode::Rebuild | Mode::Resume)
+        self.job.rebuilds()
     }
 
     /// Whether names that are extracted can be there already, from the levels before.
@@ -81,16 +89,24 @@ impl Session<'_> {
         self.report(format_args!("Extract directories from tape"));
         let resumed = self.job.mode == Mode::Resume;
         let new = match phase {
-            Phase::Extract | Phase::Done => New { table: old.clone(), ..New::default() },
-            _ => Sources { old: &old, tree, names, used, dumped }.new_tree(),
+            Phase::Extract | Phase::Done => None,
+            _ => Some(Sources { old: &old, tree, names, used, dumped }.new_tree()),
         };
-        self.say_new(&new);
+        if new.as_ref().is_some_and(|new| new.table.is_full()) {
+            return self.refuse(&Restoring::Note(format_args!("there are more names than can be kept")));
+        }
+        new.iter().for_each(|new| self.say_new(new));
+        let old = Rc::new(old);
+        let new = new.map_or_else(|| Rc::clone(&old), |new| Rc::new(new.table));
+        if is_increment {
+            self.report(format_args!("Mark entries to be removed."));
+        }
         self.report(format_args!(
             "Calculate {}",
             if is_increment { "node updates." } else { "extraction list." }
         ));
         let ids = HashMap::from([(Ino::ROOT, TARGET)]);
-        let mut rebuild = Rebuild { dump, phase, old, new: new.table, ids, resumed };
+        let mut rebuild = Rebuild { dump, phase, old, new, ids, resumed, headings: 0 };
         rebuild.declare(dumped, |operation| {
             if let Some(link) = &mut self.link {
                 link.put(&operation);
@@ -124,6 +140,10 @@ impl Session<'_> {
         }
         let state = match before.state {
             Some(Ok(state)) => state,
+            // Interrupted before there was one.
+            None if before.is_begun && self.job.mode == Mode::Resume && dump.ddate == 0 => {
+                return Some((Table::default(), Phase::Stage));
+            }
             Some(Err(reason)) => {
                 self.refuse(&Restoring::Note(format_args!("./{table}: {reason}")));
                 return None;
@@ -137,17 +157,20 @@ impl Session<'_> {
                 return None;
             }
         };
-        let problem = match self.job.mode {
-            Mode::Resume => self.check_resumed(dump, &state),
-            _ => self.check_increment(dump, &state),
+        // One that was interrupted before its first state is begun, if it builds on what is there.
+        let resumes = self.job.mode == Mode::Resume
+            && !(state.phase == Phase::Done && state.dump != *dump && state.dump.date == dump.ddate);
+        let problem = match resumes {
+            true => self.check_resumed(dump, &state),
+            false => self.check_increment(dump, &state),
         };
         match problem {
-            None if state.phase == Phase::Done && self.job.mode == Mode::Resume => {
+            None if state.phase == Phase::Done && resumes => {
                 self.say(&Restoring::Note(format_args!("the restore is complete")));
                 self.over = Some(exit::DONE);
                 None
             }
-            None if self.job.mode == Mode::Resume => Some((state.table, state.phase)),
+            None if resumes => Some((state.table, state.phase)),
             None => Some((state.table, Phase::Stage)),
             Some(problem) => {
                 self.refuse(&Restoring::Note(format_args!("{problem}")));
@@ -166,28 +189,14 @@ impl Session<'_> {
 
     /// Why a dump does not build on what has been restored.
     fn check_increment(&mut self, dump: &DumpId, state: &State) -> Option<String> {
-        if state.phase != Phase::Done {
-            return Some("the last restore was interrupted; -R and its dump complete it".to_owned());
+        let misfit = fit(dump, state).err()?;
+        if let Some(too) = misfit.too() {
+            self.say(&Restoring::Note(format_args!("{too}")));
         }
-        if state.dump.date != dump.ddate {
-            let what = if state.dump.date < dump.ddate { "low" } else { "high" };
-            self.say(&Restoring::Note(format_args!("Incremental tape too {what}")));
-            let (wanted, found) = (ctime(dump.ddate), ctime(state.dump.date));
-            return Some(format!("it builds on a dump of {wanted}, but restored is one of {found}"));
-        }
-        if dump.level <= state.dump.level {
-            let (level, last) = (dump.level, state.dump.level);
-            return Some(format!("a dump of level {level} does not build on one of level {last}"));
-        }
-        (!dump.is_of_same(&state.dump)).then(|| {
-            let name =
-                |id: &DumpId| format!("{} on {}:{}", Shown(&id.filesys), Shown(&id.host), Shown(&id.dev));
-            format!("it is a dump of {}, but restored is {}", name(dump), name(&state.dump))
-        })
+        Some(misfit.to_string())
     }
 
     fn say_new(&mut self, new: &New) {
-        self.losses.whiteouts += new.whiteouts;
         for (path, ino) in new.missing.iter().take(MOST_LINES) {
             self.say(&Restoring::Note(format_args!("{}: (inode {ino}) not found on tape", Shown(path))));
         }
@@ -212,7 +221,7 @@ impl Session<'_> {
         if rebuild.phase >= Phase::Extract {
             return;
         }
-        let (old, new) = (rebuild.old.clone(), rebuild.new.clone());
+        let (old, new) = (Rc::clone(&rebuild.old), Rc::clone(&rebuild.new));
         let way = Way::new(&old, &new, dumped);
         let (stage, remove) = (way.stage(), way.remove());
         if stage.is_empty() && remove.is_empty() {
@@ -223,9 +232,13 @@ impl Session<'_> {
             if rebuild.phase > phase {
                 continue;
             }
+            if phase == Phase::Place && rebuild.dump.ddate != 0 {
+                self.head(rebuild, HEADINGS.len());
+            }
             rebuild.phase = phase;
             self.commit(phase, &rebuild.dump, &rebuild.old);
-            if !self.act(rebuild, &actions) {
+            // Nothing of a phase is done before the state says that it has begun.
+            if !self.is_over() && !self.act(rebuild, &actions) {
                 // It can go on when the reason is removed.
                 self.over = Some(exit::STARTUP);
             }
@@ -235,7 +248,7 @@ impl Session<'_> {
         }
         rebuild.phase = Phase::Extract;
         self.commit(Phase::Extract, &rebuild.dump, &rebuild.new);
-        rebuild.old = Table::default();
+        rebuild.old = Rc::default();
     }
 
     /// The dump has been taken.
@@ -244,18 +257,28 @@ impl Session<'_> {
         self.report(format_args!("Check the symbol table."));
         self.report(format_args!("Checkpointing the restore"));
         self.commit(Phase::Done, &rebuild.dump, &rebuild.new);
+        if self.is_over() {
+            self.rebuild = Some(rebuild);
+        }
     }
 
     fn commit(&mut self, phase: Phase, dump: &DumpId, table: &Table) {
         let Some(link) = &mut self.link else { return };
-        // What comes before it is done before it.
+        // What comes before it is done before it, and what it says is on disk.
+        link.put(&Operation::Sync(0));
         link.flush();
-        let bytes = State { phase, dump: dump.clone(), table: table.clone() }.encode();
-        bytes.chunks(PIECE).for_each(|piece| link.put(&Operation::State(piece.to_vec())));
+        if link.has_failed() {
+            return self.take_state_failures();
+        }
+        encode(phase, dump, table, |piece| link.put(&Operation::State(piece.to_vec())));
         link.put(&Operation::CommitState(0));
         link.flush();
+        self.take_state_failures();
+    }
+
+    fn take_state_failures(&mut self) {
         while let Some(failure) = self.link.as_mut().and_then(|link| link.failure()) {
-            if failure.step == Step::State {
+            if failure.step == Step::State && self.over.is_none() {
                 let reason = reason(failure.errno);
                 self.refuse(&Restoring::Note(format_args!("./{}: {reason}", Shown(STATE))));
             }
@@ -279,12 +302,31 @@ impl Session<'_> {
         }
         let mut can_go_on = true;
         for (tag, action) in (0..).zip(actions) {
+            match action {
+                Action::RemoveWhiteout(_) => self.head(rebuild, 1),
+                Action::Remove(_) => self.head(rebuild, 2),
+                Action::RemoveDirectory(_) => self.head(rebuild, 3),
+                _ => {}
+            }
             match failures.get(&tag) {
                 None => self.say_done(rebuild, action),
                 Some(failure) => can_go_on &= self.say_failed(rebuild, action, failure),
             }
+            // The writer has stopped there.
+            if !can_go_on && matches!(action, Action::Rename(..) | Action::MakeStage(_)) {
+                return false;
+            }
         }
         can_go_on
+    }
+
+    /// Prints headings up to this one; that of whiteouts only if there are any.
+    fn head(&mut self, rebuild: &mut Rebuild, count: usize) {
+        let from = if count > 1 { rebuild.headings.max(1) } else { rebuild.headings };
+        for heading in HEADINGS.get(from..count).unwrap_or(&[]) {
+            self.report(format_args!("{heading}"));
+        }
+        rebuild.headings = rebuild.headings.max(count);
     }
 
     fn say_done(&mut self, rebuild: &Rebuild, action: &Action) {
@@ -297,6 +339,9 @@ impl Session<'_> {
             Action::MakeDirectory(_, spot) => self.report(format_args!("Make node {}", Shown(&path(spot)))),
             Action::Remove(spot) => self.report(format_args!("Remove leaf {}", Shown(&path(spot)))),
             Action::RemoveDirectory(spot) => self.report(format_args!("Remove node {}", Shown(&path(spot)))),
+            Action::RemoveWhiteout(spot) => {
+                self.report(format_args!("Delete whiteout {}", Shown(&path(spot))))
+            }
             Action::Rename(from, to, _) => {
                 self.report(format_args!("rename {} to {}", Shown(&path(from)), Shown(&path(to))));
             }
@@ -329,6 +374,15 @@ impl Session<'_> {
                 self.say(&Restoring::Warning { path: &rebuild.path(spot), reason });
                 // What is in a directory beside what was restored stays.
                 [libc::ENOTEMPTY, libc::EEXIST].contains(&failure.errno)
+            }
+            Action::RemoveWhiteout(spot) => {
+                // One that could not be made is not there.
+                if !is_unsupported(failure.errno) {
+                    self.failed = true;
+                    let path = rebuild.path(spot);
+                    self.say(&Restoring::CannotWhiteOut { act: "delete", path: &path, reason });
+                }
+                true
             }
             Action::Rename(from, to, _) => {
                 self.failed = true;
@@ -382,6 +436,7 @@ impl Rebuild {
             }
             Action::Remove(spot) => Operation::Remove(tag, self.place(spot)?),
             Action::RemoveDirectory(spot) => Operation::RemoveDirectory(tag, self.place(spot)?),
+            Action::RemoveWhiteout(spot) => Operation::RemoveWhiteout(tag, self.place(spot)?),
             Action::Rename(from, to, ino) => {
                 let id = ino.and_then(|ino| self.ids.get(&ino).copied());
                 Operation::Rename(tag, self.place(from)?, self.place(to)?, id)

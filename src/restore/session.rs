@@ -1,25 +1,30 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What the reader does with what it finds in the dump.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
 
 use crate::compress::unpacker::is_compressed;
 use crate::exit;
 use crate::inspect::input::Input;
 use crate::inspect::stream::{Attend, Enough};
-use crate::operator::{FindingLine, Lines, Operator, Restoring, Shown};
+use crate::operator::{Bar, FindingLine, Lines, Operator, Restoring, Shown};
 use crate::os::errno::strerror;
 use crate::os::time::ctime;
+use crate::restore::course::Course;
 use crate::restore::extraction::{Directory, Extraction};
 use crate::restore::file::Current;
+use crate::restore::index::Index;
 use crate::restore::interactive::Commands;
 use crate::restore::job::{Job, Mode};
 use crate::restore::link::Link;
 use crate::restore::losses::Losses;
-use crate::restore::outside::{Next, Outside};
+use crate::restore::options::Totals;
+use crate::restore::outside::{Next, Outside, Request};
+use crate::restore::progress::Progress;
 use crate::restore::rebuild::{Before, Rebuild};
 use crate::restore::tree::{Node, Tree, canonical};
+use crate::restore::wire::Tag;
 use dumpstream::reading::{Fault, Finding, Names, Place, Reader, Sink};
 use dumpstream::{Block, Decoded, Identity, InodeMap, TP_BSIZE, decode};
 use ufs::{ByteOrder, FileType, Ino, attributes_to_host, is_whiteout};
@@ -31,7 +36,7 @@ const MOST_FINDINGS: u64 = 1000;
 const NTREC: u32 = 10;
 
 /// Bytes of extended attributes that are kept: two blocks of 64 KiB.
-const MOST_ATTRIBUTES: usize = 128 << 10;
+pub(super) const MOST_ATTRIBUTES: usize = 128 << 10;
 
 /// The work, from the first tape block to the last message.
 pub struct Session<'a> {
@@ -52,6 +57,10 @@ pub struct Session<'a> {
     pub(super) failed: bool,
     /// What could not be set.
     pub(super) losses: Losses,
+    /// Counts for the end.
+    pub(super) totals: Totals,
+    /// How many differences a comparison has found.
+    pub(super) differences: u64,
     /// How many findings there were of each kind.
     found: BTreeMap<&'static str, u64>,
     /// Directories have been read.
@@ -59,6 +68,18 @@ pub struct Session<'a> {
     pub(super) extraction: Extraction,
     /// The file that is being read, if it is wanted.
     pub(super) current: Option<Current>,
+    /// Files that were made with less than their data, until that is reported.
+    pub(super) incomplete: BTreeSet<Ino>,
+    /// The texts of symbolic links that may not be made yet, by their tags.
+    pub(super) texts: Vec<(Tag, Vec<u8>)>,
+    /// Which volumes are read.
+    pub(super) course: Course,
+    /// The index of the dump.
+    pub(super) index: Option<Index>,
+    /// How progress is shown.
+    pub(super) progress: Progress,
+    /// The names, while the reader has none.
+    pub(super) names: Names,
     /// What is known of the target, until the directories have been read.
     pub(super) before: Before,
     /// `-r`.
@@ -92,10 +113,18 @@ impl<'a> Session<'a> {
             over: None,
             failed: false,
             losses: Losses::default(),
+            totals: Totals::default(),
+            differences: 0,
             found: BTreeMap::new(),
             has_directories: false,
             extraction: Extraction::default(),
             current: None,
+            incomplete: BTreeSet::new(),
+            texts: Vec::new(),
+            course: Course::default(),
+            index: None,
+            progress: Progress::new(job.progress),
+            names: Names::default(),
             before,
             rebuild: None,
             commands: None,
@@ -106,13 +135,16 @@ impl<'a> Session<'a> {
     /// Prints a line on standard error.
     pub fn say(&mut self, message: &Restoring<'_>) {
         self.lines.flush();
+        if let Some(path) = message.failed() {
+            self.note_failure(path, &message.to_string());
+        }
         self.operator.tell(message);
     }
 
     /// Prints a line on standard output, with `-v`.
     pub(super) fn report(&mut self, text: std::fmt::Arguments<'_>) {
         if self.verbose {
-            self.lines.line(text);
+            self.line(text);
         }
     }
 
@@ -145,6 +177,9 @@ impl<'a> Session<'a> {
         if self.identity.is_some() {
             return;
         }
+        if self.compares() {
+            self.report(format_args!("Begin compare restore"));
+        }
         self.report(format_args!("Verify tape and initialize maps"));
         let Some(size) = input.size().filter(|_| self.job.ntrec.is_none()) else { return };
         let bytes = size.min(most * TP_BSIZE as u64);
@@ -154,10 +189,16 @@ impl<'a> Session<'a> {
         self.report(format_args!("Tape block size is {}", bytes.div_ceil(TP_BSIZE as u64)));
     }
 
-    /// The next volume, from the monitor.
-    pub fn next_volume(&mut self, number: u32) -> Next {
+    /// A volume, from the monitor.
+    pub fn volume(&mut self, request: Request) -> Next {
+        self.before_question();
+        self.outside.volume(request)
+    }
+
+    /// Before the monitor asks a question: what is held is written, and a bar is put away.
+    pub(super) fn before_question(&mut self) {
         self.lines.flush();
-        self.outside.volume(number)
+        self.operator.display().bar().into_iter().for_each(Bar::put_away);
     }
 
     /// Whether this is the volume that was asked for; if not, says so.
@@ -183,18 +224,36 @@ impl<'a> Session<'a> {
         false
     }
 
+    /// Which of the files that were wanted were damaged.
+    pub fn tell_of_suspects(&mut self, reader: &mut Reader) {
+        let wanted: Vec<Ino> = self.extraction.all().map(|names| names[0].ino).collect();
+        wanted.into_iter().for_each(|ino| reader.tell_of_suspect(self, ino));
+    }
+
+    /// Whether files are to be fetched from their places now.
+    pub fn seeks_files(&self) -> bool {
+        let seeks = self.index.is_some() && self.has_directories;
+        seeks && !self.is_over() && !self.has_all()
+    }
+
     /// The end of the dump or of what is wanted of it. Whether it is to be read again, for more.
     pub fn end_of_dump(&mut self, reader: &mut Reader) -> bool {
         if !self.is_over() && self.has_all() {
             // What is behind was not looked at.
-            let wanted: Vec<Ino> = self.extraction.all().map(|names| names[0].ino).collect();
-            wanted.into_iter().for_each(|ino| reader.tell_of_suspect(self, ino));
+            self.tell_of_suspects(reader);
         } else if !self.is_over() {
-            reader.finish(self);
+            let summary = reader.finish(self);
+            if self.job.mode == Mode::List {
+                self.failed |= summary.damage > 0;
+                self.lines.write(|results| results.summary(&summary));
+            }
         }
-        let mut names = reader.take_names();
+        self.operator.display().bar().into_iter().for_each(Bar::put_away);
+        let mut names = self.known_names(reader);
         if !self.is_over() && self.has_directories {
             self.complete(&mut names);
+            self.say_unseen(&mut names);
+            self.say_incomplete(&mut names);
         }
         if let Some(link) = &mut self.link {
             link.flush();
@@ -203,36 +262,81 @@ impl<'a> Session<'a> {
         if !self.is_over() && self.commands.is_some() {
             self.interact(&mut names);
         }
+        self.names = names;
         self.commands.is_some() && !self.is_over()
+    }
+
+    /// Whether something is found while a file that is fetched from its place is read, or of it. What is before it, and where it should be
+    /// and is not, is no fault of the dump.
+    fn is_of(&self, only: Ino, finding: &Finding) -> bool {
+        let is_done = || self.extraction.names(only).first().is_some_and(|first| first.done);
+        self.current.is_some() || (finding.ino == Some(only) && is_done())
+    }
+
+    /// It is reported of these that they lack data.
+    fn note_told(&mut self, first: Ino, last: Ino) {
+        if let Some(current) = self.current.as_mut().filter(|current| (first..=last).contains(&current.ino)) {
+            current.is_told = true;
+        }
+        if first == last {
+            self.incomplete.remove(&first);
+        } else {
+            self.incomplete.retain(|ino| !(first..=last).contains(ino));
+        }
+    }
+
+    /// No file that lacks data is taken for a whole one, whatever the reader of the dump has said of it.
+    fn say_incomplete(&mut self, names: &mut Names) {
+        for ino in std::mem::take(&mut self.incomplete) {
+            self.finding(Finding { place: None, ino: Some(ino), last: None, fault: Fault::Damaged }, names);
+        }
     }
 
     /// All is over; gives the exit code.
     pub fn finish(mut self) -> u8 {
         self.say_losses();
+        self.say_differences();
         self.lines.flush();
-        if let Some(reason) = self.lines.broken().map(strerror) {
-            self.operator.tell(&Restoring::CannotStart { name: b"standard output", reason: &reason });
-            return exit::STARTUP;
+        if let Some(code) = self.unwritten() {
+            return code;
         }
         if let Some(reason) = self.link.as_ref().and_then(|link| link.broken()).map(strerror) {
             self.operator.tell(&Restoring::Note(format_args!("the process that writes: {reason}")));
             return exit::STARTUP;
         }
-        match self.over {
+        if self.rebuild.is_some() {
+            let text = "the restore is not complete; -R and the same dump complete it";
+            self.operator.tell(&Restoring::Note(format_args!("{text}")));
+        }
+        let code = match self.over {
             Some(code) => code,
             None if self.failed || !self.has_directories => exit::STARTUP,
+            None if self.differences > 0 => exit::DIFFERENT,
             None => exit::DONE,
+        };
+        if self.job.mode == Mode::List {
+            return code;
         }
+        self.sum_up(code);
+        self.lines.flush();
+        self.unwritten().unwrap_or(code)
+    }
+
+    /// Whether standard output could not take all that was for it, which is reported: then gives the exit code.
+    fn unwritten(&mut self) -> Option<u8> {
+        let reason = self.lines.broken().map(strerror)?;
+        self.operator.tell(&Restoring::CannotStart { name: b"standard output", reason: &reason });
+        Some(exit::STARTUP)
     }
 
     pub(super) fn say_dump(&mut self) {
         let Some(identity) = self.identity.clone() else { return };
-        self.lines.line(format_args!("Dump   date: {}", ctime(identity.date)));
+        self.line(format_args!("Dump   date: {}", ctime(identity.date)));
         match identity.ddate {
-            0 => self.lines.line(format_args!("Dumped from: the epoch")),
-            date => self.lines.line(format_args!("Dumped from: {}", ctime(date))),
+            0 => self.line(format_args!("Dumped from: the epoch")),
+            date => self.line(format_args!("Dumped from: {}", ctime(date))),
         }
-        if !identity.host.is_empty() {
+        if !identity.host.is_empty() && !self.job.may_be_amcheckdump() {
             let Identity { level, filesys, host, dev, label, .. } = &identity;
             self.say(&Restoring::LevelOf { level: *level, filesys, host, dev });
             self.say(&Restoring::Label(label));
@@ -240,11 +344,15 @@ impl<'a> Session<'a> {
     }
 
     /// `-t`.
-    fn list(&mut self, tree: &Tree, names: &Names, dumped: &InodeMap) {
+    fn list(&mut self, tree: &Tree, names: &mut Names, dumped: &InodeMap) {
         for name in &self.job.names {
             let path = canonical(name.as_bytes());
             let Some(node) = self.find(tree, names, dumped, &path) else { continue };
             let (job, lines) = (self.job, &mut self.lines);
+            if job.json {
+                self.list_json(node, tree, names, dumped);
+                continue;
+            }
             let mut too_long = Vec::new();
             let visit = |node: Node, path: &[u8]| {
                 if is_on_tape(node, names, dumped) {
@@ -304,7 +412,9 @@ pub(super) fn is_on_tape(node: Node, names: &Names, dumped: &InodeMap) -> bool {
 }
 
 impl Attend for Session<'_> {
-    fn ready(&mut self, _input: &Input) -> bool {
+    /// Shows the progress.
+    fn ready(&mut self, input: &Input) -> bool {
+        self.progress.read(input, self.operator);
         true
     }
 
@@ -319,11 +429,11 @@ impl Enough for Session<'_> {
     }
 
     fn wants_data(&self) -> bool {
-        self.current.is_some()
+        self.current.is_some() || (!self.has_directories && self.job.mode.takes_files())
     }
 
     fn is_enough(&self) -> bool {
-        self.is_over() || self.has_all()
+        self.is_over() || self.has_all() || self.course.is_at_end(self.index.is_some())
     }
 }
 
@@ -334,13 +444,24 @@ impl Sink for Session<'_> {
         }
         match finding.fault {
             Fault::NoHeader(_) if self.identity.is_none() => return self.refuse(&Restoring::NotADump),
+            // A volume that the operator has chosen.
+            Fault::StartsAt(volume) if self.course.has_chosen(volume) => return,
             Fault::StartsAt(_) => return self.refuse(&Restoring::NotVolumeOne),
+            Fault::BeginsBefore | Fault::OutOfOrder(_) if self.course.has_jumped() => return,
+            _ if self.course.only().is_some_and(|only| !self.is_of(only, &finding)) => return,
+            _ => {}
+        }
+        match finding.fault {
             Fault::Lost | Fault::Absent | Fault::Undumped | Fault::NotSeen => {
-                return self.not_found(&finding, names);
+                return match self.job.mode {
+                    Mode::List => self.list_missing(&finding, names),
+                    _ => self.not_found(&finding, names),
+                };
             }
             Fault::Damaged | Fault::EndsAfter | Fault::BeginsBefore => {
-                let Some(first) = finding.ino.filter(|_| self.job.mode.writes()) else { return };
+                let Some(first) = finding.ino.filter(|_| self.job.mode.takes_files()) else { return };
                 let last = finding.last.unwrap_or(first);
+                self.note_told(first, last);
                 if !(first.0..=last.0).any(|ino| self.is_wanted(Ino(ino))) {
                     return;
                 }
@@ -356,7 +477,11 @@ impl Sink for Session<'_> {
         if *found <= MOST_FINDINGS {
             let path = finding.ino.filter(|_| finding.last.is_none()).and_then(|ino| names.path_of(ino));
             let ntrec = self.job.ntrec.unwrap_or(NTREC);
-            self.say(&Restoring::Finding(FindingLine { finding: &finding, path: path.as_deref(), ntrec }));
+            let line = FindingLine { finding: &finding, path: path.as_deref(), ntrec };
+            match self.job.mode {
+                Mode::List if self.job.json => self.lines.write(|results| results.finding(&line)),
+                _ => self.say(&Restoring::Finding(line)),
+            }
         }
     }
 
@@ -364,13 +489,23 @@ impl Sink for Session<'_> {
         if self.identity.is_none() {
             self.identity = Some(header.identity.clone());
             self.swapped = header.swapped;
-            if self.verbose || self.job.mode == Mode::List {
+            self.check_index();
+            self.lines.write(|results| match self.job.mode {
+                Mode::List => results.dump(header),
+                _ => Ok(()),
+            });
+            let is_told = self.job.mode == Mode::List && !self.job.json;
+            if self.verbose || is_told || self.compares() {
                 self.say_dump();
+            }
+            if self.compares() {
+                self.say_compared();
             }
         }
     }
 
     fn directories(&mut self, names: &mut Names, used: Option<&InodeMap>, dumped: Option<&InodeMap>) {
+        self.course.pass_directories();
         // When the dump is read once more, they are known.
         if self.is_over() || self.has_directories {
             return;
@@ -379,8 +514,16 @@ impl Sink for Session<'_> {
             return self.refuse(&Restoring::NoRemovalList);
         };
         self.settle_directory();
-        let tree = Tree::new(names);
+        let mut tree = Tree::new(names);
+        if !self.exclude(&mut tree, names) {
+            return;
+        }
         match self.job.mode {
+            Mode::List if self.job.json => {
+                self.has_directories = true;
+                self.list(&tree, names, dumped);
+                self.extraction.settle();
+            }
             Mode::List => {
                 self.report(format_args!("Extract directories from tape"));
                 self.report(format_args!("Initialize symbol table."));
@@ -392,16 +535,32 @@ impl Sink for Session<'_> {
         }
     }
 
-    fn inode(&mut self, header: &Decoded, _place: Place, names: &mut Names) {
+    fn inode(&mut self, header: &Decoded, place: Place, names: &mut Names) {
         let inode = &header.header.inode;
         if !self.has_directories {
-            if FileType::of(inode.mode) == FileType::Dir && self.job.mode.writes() {
+            if FileType::of(inode.mode) == FileType::Dir && self.job.mode.takes_files() {
                 self.settle_directory();
                 self.extraction.directories.push(Directory { inode: inode.clone(), ..Directory::default() });
             }
             return;
         }
+        if self.job.mode == Mode::List {
+            return self.list_file(header, place, names);
+        }
         self.finish_file(names);
+        if FileType::of(inode.mode) == FileType::Dir {
+            // Once more, since the first volume is read again.
+            return;
+        }
+        // A file whose data is not read next must not be begun.
+        if !self.course.wants(header.header.inumber) || self.is_enough() {
+            return;
+        }
+        let is_behind = |last: Ino| header.header.inumber > last;
+        if self.asks_for_volumes() && self.extraction.last_left().is_some_and(is_behind) {
+            self.course.pass_last();
+            return;
+        }
         self.begin_file(header, names);
     }
 
@@ -420,8 +579,21 @@ impl Sink for Session<'_> {
             }
             return;
         }
+        if is_data && self.job.to_stdout {
+            self.write_out(block);
+        }
         if let Some(current) = self.current.as_mut().filter(|current| current.ino == ino) {
             current.block(is_data, block, self.link.as_mut());
+        }
+    }
+
+    fn linux_attributes(&mut self, ino: Ino, is_first: bool, block: &Block) {
+        if self.has_directories {
+            if let Some(current) = self.current.as_mut().filter(|current| current.ino == ino) {
+                current.linux.block(is_first, block);
+            }
+        } else if let Some(last) = self.extraction.directories.last_mut() {
+            last.linux.block(is_first, block);
         }
     }
 }

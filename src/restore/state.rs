@@ -5,7 +5,9 @@
 //! table is of, if any, and the table; last the BLAKE3 digest of all that. Texts and names have their length before them.
 
 use std::fmt;
+use std::io;
 
+use crate::os::errno::strerror;
 use crate::restore::table::Table;
 use dumpstream::Identity;
 use ufs::Ino;
@@ -24,6 +26,9 @@ const MAGIC: &[u8] = b"caprestore state\n";
 
 /// The version of the format.
 const VERSION: u32 = 1;
+
+/// Bytes of a piece of it, at most.
+const PIECE: usize = 256 << 10;
 
 /// Bytes of the digest.
 const DIGEST: usize = 32;
@@ -96,6 +101,8 @@ pub enum BadState {
     Version(u32),
     /// It is damaged.
     Damaged,
+    /// It cannot be read (errno).
+    Unreadable(i32),
 }
 
 impl fmt::Display for BadState {
@@ -106,39 +113,38 @@ impl fmt::Display for BadState {
             ),
             BadState::Version(version) => write!(f, "of version {version}, which is not supported"),
             BadState::Damaged => f.write_str("damaged: its checksum is wrong"),
+            BadState::Unreadable(errno) => f.write_str(&strerror(&io::Error::from_raw_os_error(*errno))),
         }
     }
 }
 
-impl State {
-    /// The bytes of the file.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = Out(MAGIC.to_vec());
-        out.word(VERSION);
-        out.0.push(self.phase as u8);
-        let DumpId { date, ddate, level, filesys, dev, host } = &self.dump;
-        out.long(date.cast_unsigned());
-        out.long(ddate.cast_unsigned());
-        out.word(level.cast_unsigned());
-        [filesys, dev, host].iter().for_each(|text| out.text(text));
-        out.long(self.table.len() as u64 - 1);
-        for number in 1..self.table.len() {
-            let node = self.table.node(number);
-            out.word(node.ino.0);
-            out.word(self.table.parent(number) as u32);
-            out.text(node.name);
-        }
-        out.long(self.table.leaves().count() as u64);
-        for (ino, directory, name) in self.table.leaves() {
-            out.word(ino.0);
-            out.word(directory as u32);
-            out.text(name);
-        }
-        let digest = blake3::hash(&out.0);
-        out.0.extend_from_slice(digest.as_bytes());
-        out.0
+/// Gives the bytes of the file that says how far a dump has been taken, piece by piece.
+pub fn encode(phase: Phase, dump: &DumpId, table: &Table, give: impl FnMut(&[u8])) {
+    let mut out = Out { piece: MAGIC.to_vec(), digest: blake3::Hasher::new(), give };
+    out.word(VERSION);
+    out.bytes(&[phase as u8]);
+    let DumpId { date, ddate, level, filesys, dev, host } = dump;
+    out.long(date.cast_unsigned());
+    out.long(ddate.cast_unsigned());
+    out.word(level.cast_unsigned());
+    [filesys, dev, host].iter().for_each(|text| out.text(text));
+    out.long(table.len() as u64 - 1);
+    for number in 1..table.len() {
+        let node = table.node(number);
+        out.word(node.ino.0);
+        out.word(table.parent(number) as u32);
+        out.text(node.name);
     }
+    out.long(table.leaves().count() as u64);
+    for (ino, directory, name) in table.leaves() {
+        out.word(ino.0);
+        out.word(directory as u32);
+        out.text(name);
+    }
+    out.end();
+}
 
+impl State {
     /// The state in a file.
     pub fn decode(bytes: &[u8]) -> Result<State, BadState> {
         let rest = bytes.strip_prefix(MAGIC).ok_or(BadState::Foreign)?;
@@ -157,22 +163,45 @@ impl State {
 }
 
 /// Writes numbers and texts.
-struct Out(Vec<u8>);
+struct Out<F: FnMut(&[u8])> {
+    piece: Vec<u8>,
+    /// Of the pieces that have been given.
+    digest: blake3::Hasher,
+    give: F,
+}
 
-impl Out {
+impl<F: FnMut(&[u8])> Out<F> {
+    fn bytes(&mut self, bytes: &[u8]) {
+        if self.piece.len() + bytes.len() > PIECE {
+            self.flush();
+        }
+        self.piece.extend_from_slice(bytes);
+    }
+
+    fn flush(&mut self) {
+        self.digest.update(&self.piece);
+        (self.give)(&self.piece);
+        self.piece.clear();
+    }
+
     fn word(&mut self, value: u32) {
-        self.0.extend(value.to_le_bytes());
+        self.bytes(&value.to_le_bytes());
     }
 
     fn long(&mut self, value: u64) {
-        self.0.extend(value.to_le_bytes());
+        self.bytes(&value.to_le_bytes());
     }
 
     /// A text of at most 255 bytes.
     fn text(&mut self, text: &[u8]) {
         let text = &text[..text.len().min(255)];
-        self.0.push(text.len() as u8);
-        self.0.extend_from_slice(text);
+        self.bytes(&[text.len() as u8]);
+        self.bytes(text);
+    }
+
+    fn end(mut self) {
+        self.flush();
+        (self.give)(self.digest.finalize().as_bytes());
     }
 }
 
@@ -235,6 +264,14 @@ mod tests {
         let (filesys, dev, host) = (b"/usr".to_vec(), b"/dev/da0".to_vec(), b"h".to_vec());
         let dump = DumpId { date: 1_700_000_000, ddate: 0, level: 1, filesys, dev, host };
         State { phase: Phase::Extract, dump, table }
+    }
+
+    impl State {
+        fn encode(&self) -> Vec<u8> {
+            let mut bytes = Vec::new();
+            encode(self.phase, &self.dump, &self.table, |piece| bytes.extend_from_slice(piece));
+            bytes
+        }
     }
 
     #[test]

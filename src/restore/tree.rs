@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! The tree of a dump: its names as restore goes through them, directory by directory, in the order of the entries. Pure.
 
+use std::collections::HashSet;
+
 use dumpstream::reading::Names;
 use dumpstream::reading::plan::parts;
 use ufs::Ino;
@@ -45,8 +47,28 @@ impl Tree {
         let mut entries: Vec<Entry> = names.all().map(|(ino, offset)| Entry { ino, offset }).collect();
         entries.sort_unstable_by_key(|entry| entry.offset);
         let directories = names.directories();
-        let mut starts = vec![0; directories.len() + 1];
-        for entry in &entries {
+        let mut numbers: Vec<(Ino, usize)> =
+            directories.iter().enumerate().map(|(number, directory)| (directory.ino, number)).collect();
+        numbers.sort();
+        numbers.dedup_by_key(|number| number.0);
+        let mut tree = Tree { entries, starts: Vec::new(), numbers };
+        tree.count(names);
+        tree
+    }
+
+    /// Takes out all names of these inodes; what is below them has no place any more.
+    pub fn exclude(&mut self, names: &Names, inodes: &HashSet<Ino>) {
+        if inodes.is_empty() {
+            return;
+        }
+        self.entries.retain(|entry| !inodes.contains(&entry.ino));
+        self.count(names);
+    }
+
+    /// Finds where the entries of each directory begin.
+    fn count(&mut self, names: &Names) {
+        let mut starts = vec![0; names.directories().len() + 1];
+        for entry in &self.entries {
             if let Some(count) =
                 names.holder_number(entry.offset).and_then(|number| starts.get_mut(number + 1))
             {
@@ -56,11 +78,7 @@ impl Tree {
         for at in 1..starts.len() {
             starts[at] += starts[at - 1];
         }
-        let mut numbers: Vec<(Ino, usize)> =
-            directories.iter().enumerate().map(|(number, directory)| (directory.ino, number)).collect();
-        numbers.sort();
-        numbers.dedup_by_key(|number| number.0);
-        Tree { entries, starts, numbers }
+        self.starts = starts;
     }
 
     /// The entries of a directory.
@@ -175,10 +193,17 @@ impl Tree {
     }
 }
 
-/// A path as restore shows it: `./a/b`; the root is `.`.
+/// A path as restore shows it: `./a/b`; the root is `.`, and there is nothing above it.
 pub fn canonical(path: &[u8]) -> Vec<u8> {
-    let parts = parts(path);
-    [&[b".".as_slice()][..], &parts].concat().join(&b'/')
+    let mut all = vec![&b"."[..]];
+    for part in parts(path) {
+        match part {
+            b".." if all.len() > 1 => _ = all.pop(),
+            b".." => {}
+            part => all.push(part),
+        }
+    }
+    all.join(&b'/')
 }
 
 #[cfg(test)]
@@ -236,5 +261,7 @@ mod tests {
         assert_eq!(tree.way(&names, b"a/g").len(), 1);
         assert_eq!(canonical(b"/a//b/"), b"./a/b");
         assert_eq!(canonical(b""), b".");
+        assert_eq!(canonical(b"../a/./b/../../../c/.."), b".");
+        assert_eq!(canonical(b"/a/../../b/c"), b"./b/c");
     }
 }

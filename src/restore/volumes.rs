@@ -9,13 +9,16 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use crate::event::Child;
+use crate::job::Remote;
+use crate::monitor::commands::remote_command;
 use crate::operator::{Operator, Restoring};
 use crate::os::errno::strerror;
+use crate::os::socket::stream_pair;
 use crate::os::spawn::{self, Program};
 use crate::os::tape::{self, MtOp};
 use crate::os::{disk, output};
 use crate::restore::job::{Job, Source};
-use crate::restore::outside::Reply;
+use crate::restore::outside::{Reply, Volume};
 use crate::restore::terminal::Terminal;
 
 /// Where volumes come from.
@@ -25,6 +28,8 @@ pub struct Volumes {
     /// The default of the question for the next volume.
     last: OsString,
     is_command: bool,
+    /// The host that has them.
+    remote: Option<Remote>,
     is_pipe: bool,
     dump_number: u32,
     /// The command whose output is the present volume.
@@ -34,8 +39,13 @@ pub struct Volumes {
 impl Volumes {
     /// Those of the command line. A file name with commas in it is a list, unless there is a file of that name.
     pub fn new(job: &Job) -> Volumes {
+        let mut remote = None;
         let (names, is_command) = match &job.source {
             Source::Command(command) => (vec![command.clone()], true),
+            Source::Remote(of) => {
+                remote = Some(of.clone());
+                ((1..=of.names.count()).map(|number| of.names.of(number)).collect(), false)
+            }
             Source::File(name) if disk::kind_of_path(Path::new(name)).is_ok() => (vec![name.clone()], false),
             Source::File(list) => {
                 let names =
@@ -48,6 +58,7 @@ impl Volumes {
             names,
             last,
             is_command,
+            remote,
             is_pipe: job.source.is_pipe(),
             dump_number: job.dump_number,
             command: None,
@@ -65,12 +76,12 @@ impl Volumes {
     }
 
     /// The name of the first volume.
-    pub fn first_name(&self) -> OsString {
+    fn first_name(&self) -> OsString {
         self.names.first().cloned().unwrap_or_default()
     }
 
     /// Opens the first volume, and goes to the dump on it. None: it cannot be read, which has been reported.
-    pub fn first(&mut self, operator: &mut Operator) -> Option<OwnedFd> {
+    pub fn first(&mut self, operator: &mut Operator) -> Option<Volume> {
         let name = self.first_name();
         let fd = match self.open(&name, 1) {
             Ok(fd) => fd,
@@ -80,7 +91,8 @@ impl Volumes {
                 return None;
             }
         };
-        if self.dump_number > 1 {
+        // That of a remote tape is gone to by who talks to the remote host.
+        if self.dump_number > 1 && self.remote.is_none() {
             if self.is_pipe {
                 operator.tell(&Restoring::ManyOnPipe);
                 return None;
@@ -89,10 +101,19 @@ impl Volumes {
                 operator.tell(&Restoring::SkipFiles(&strerror(&error)));
             }
         }
-        Some(fd)
+        let is_tape = tape::is_tape(fd.as_fd());
+        Some(Volume { name, fd, is_tape })
     }
 
     fn open(&mut self, name: &OsStr, number: u32) -> io::Result<OwnedFd> {
+        if let Some(remote) = &self.remote {
+            let program = Program::new(&remote_command(remote), &[])?;
+            let (ours, theirs) = stream_pair()?;
+            // The one before has nothing more that is wanted.
+            self.command = None;
+            self.command = Some(spawn::run(&program, theirs.as_fd(), Some(theirs.as_fd()))?);
+            return Ok(ours);
+        }
         if !self.is_command {
             return match name == "-" {
                 true => io::stdin().as_fd().try_clone_to_owned(),
@@ -116,38 +137,52 @@ impl Volumes {
         terminal: &mut Terminal,
         operator: &mut Operator,
     ) -> (Reply, Option<OwnedFd>) {
-        if self.is_pipe {
-            operator.tell(&Restoring::Note(format_args!("Changing volumes on pipe input?")));
-            return (Reply::End, None);
-        }
-        let is_known = self.is_list() || number == 1;
+        let is_known = !self.is_pipe && (self.is_list() || number == 1);
         let listed = self.names.get(number as usize - 1).filter(|_| is_known).cloned();
         if let Some(name) = listed {
             match self.open(&name, number) {
-                Ok(fd) => return (Reply::Opened(name.into_vec()), Some(fd)),
+                Ok(fd) => return opened(name, fd),
                 Err(_) => operator.tell(&Restoring::Note(format_args!("Cannot open {}", name.display()))),
             }
         }
         loop {
-            let mut name = self.last.clone();
-            let prompt = format!(
-                "Mount tape volume {number}\nEnter ``none'' if there are no more tapes\n\
-                 otherwise enter tape name (default: {}) ",
-                dumpstream::escape::name(&name)
-            );
-            match terminal.line(&prompt, operator) {
-                None => return (Reply::End, None),
-                Some(line) if line == b"none" => return (Reply::NoMore, None),
-                Some(line) if line.is_empty() => {}
-                Some(line) => name = OsString::from_vec(line),
+            match self.mount(number, terminal, operator) {
+                (Reply::Closed, _) => {}
+                answer => return answer,
             }
-            self.last.clone_from(&name);
-            match self.open(&name, number) {
-                Ok(fd) => return (Reply::Opened(name.into_vec()), Some(fd)),
-                Err(_) => {
-                    let name = dumpstream::escape::name(&name);
-                    operator.tell(&Restoring::Note(format_args!("Cannot open {name}")));
-                }
+        }
+    }
+
+    /// The volume of this number, which the operator names.
+    pub fn mount(
+        &mut self,
+        number: u32,
+        terminal: &mut Terminal,
+        operator: &mut Operator,
+    ) -> (Reply, Option<OwnedFd>) {
+        if self.is_pipe {
+            operator.tell(&Restoring::Note(format_args!("Changing volumes on pipe input?")));
+            return (Reply::End, None);
+        }
+        let mut name = self.last.clone();
+        let prompt = format!(
+            "Mount tape volume {number}\nEnter ``none'' if there are no more tapes\n\
+             otherwise enter tape name (default: {}) ",
+            dumpstream::escape::name(&name)
+        );
+        match terminal.line(&prompt, operator) {
+            None => return (Reply::End, None),
+            Some(line) if line == b"none" => return (Reply::NoMore, None),
+            Some(line) if line.is_empty() => {}
+            Some(line) => name = OsString::from_vec(line),
+        }
+        self.last.clone_from(&name);
+        match self.open(&name, number) {
+            Ok(fd) => opened(name, fd),
+            Err(_) => {
+                let name = dumpstream::escape::name(&name);
+                operator.tell(&Restoring::Note(format_args!("Cannot open {name}")));
+                (Reply::Closed, None)
             }
         }
     }
@@ -186,4 +221,10 @@ impl Volumes {
             }
         }
     }
+}
+
+/// The answer for a volume.
+fn opened(name: OsString, fd: OwnedFd) -> (Reply, Option<OwnedFd>) {
+    let is_tape = tape::is_tape(fd.as_fd());
+    (Reply::Opened(name.into_vec(), is_tape), Some(fd))
 }

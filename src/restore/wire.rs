@@ -3,7 +3,7 @@
 //!
 //! The writer takes each number out of that memory once, and checks it then: the reader may be anything.
 
-use crate::os::tree::Time;
+use crate::os::tree::{Attribute, Space, Time};
 
 /// A directory of the target: the reader's number for it. 0 is the target itself.
 pub type DirectoryId = u32;
@@ -49,14 +49,14 @@ pub enum Operation {
     Directory(DirectoryId, Place),
     /// Makes a directory, and calls it by a number, also if it is there already.
     MakeDirectory(Tag, DirectoryId, Place),
-    /// Makes a directory if there is none, which has a number already.
+    /// Makes a directory if there is none, which has a number already. Nothing more is done if that fails.
     MakeOnly(Tag, Place),
     /// Begins a file. What follows up to [`Operation::Finish`] is about it.
     File(Tag, Place, InWay),
     /// So many bytes of the file at this place.
     Data(u64, u32),
-    /// An extended attribute of the file, or of the directory that is finished next: name space, name, value.
-    Attribute(u8, Vec<u8>, Vec<u8>),
+    /// An extended attribute of the file, or of the directory that is finished next.
+    Attribute(Attribute),
     /// Ends the file with this size.
     Finish(u64, About),
     /// Makes a symbolic link to this text.
@@ -71,12 +71,21 @@ pub enum Operation {
     Remove(Tag, Place),
     /// Removes an empty directory, if it is there.
     RemoveDirectory(Tag, Place),
-    /// Renames a file or a directory, unless that has been done; the latter keeps its number if it has one.
+    /// Renames a file or a directory, unless that has been done; the latter keeps its number if it has one. Nothing more is done if that
+    /// fails, unless it is not there: what comes after it can be a way to it.
     Rename(Tag, Place, Place, Option<DirectoryId>),
+    /// A directory has another place now, where another writer has put it.
+    Moved(DirectoryId, Place),
+    /// Waits until all that has been done is on disk.
+    Sync(Tag),
     /// Bytes of the state that is kept between levels.
     State(Vec<u8>),
     /// Puts the state in the place of the last one.
     CommitState(Tag),
+    /// Makes a whiteout.
+    Whiteout(Tag, Place),
+    /// Removes a whiteout, if it is there.
+    RemoveWhiteout(Tag, Place),
 }
 
 /// What is done about something that has the name already.
@@ -125,9 +134,13 @@ pub enum Step {
     FinishDirectory,
     /// Writing the state.
     State,
+    /// Making a whiteout.
+    Whiteout,
+    /// Removing a whiteout.
+    RemoveWhiteout,
 }
 
-const STEPS: [Step; 17] = [
+const STEPS: [Step; 19] = [
     Step::MakeDirectory,
     Step::Create,
     Step::Write,
@@ -145,7 +158,11 @@ const STEPS: [Step; 17] = [
     Step::Rename,
     Step::FinishDirectory,
     Step::State,
+    Step::Whiteout,
+    Step::RemoveWhiteout,
 ];
+
+const SPACES: [Space; 3] = [Space::User, Space::System, Space::Linux];
 
 /// A step that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,6 +221,18 @@ pub fn decode_done(frame: &[u8]) -> Option<(bool, Vec<Failure>)> {
 }
 
 impl Operation {
+    /// Whether attributes that come before it are of what it makes or ends, or more of them can follow.
+    pub fn takes_attributes(&self) -> bool {
+        matches!(
+            self,
+            Operation::Attribute(..)
+                | Operation::Finish(..)
+                | Operation::Symlink(..)
+                | Operation::Node(..)
+                | Operation::FinishDirectory(..)
+        )
+    }
+
     /// Appends the operation to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut put = Put(out);
@@ -212,7 +241,9 @@ impl Operation {
             Operation::MakeDirectory(tag, id, place) => put.byte(2).word(*tag).word(*id).place(place),
             Operation::File(tag, place, way) => put.byte(3).word(*tag).place(place).way(*way),
             Operation::Data(offset, length) => put.byte(4).long(*offset).word(*length),
-            Operation::Attribute(space, name, value) => put.byte(5).byte(*space).bytes(name).bytes(value),
+            Operation::Attribute(Attribute { space, name, value }) => {
+                put.byte(5).byte(*space as u8).bytes(name).bytes(value)
+            }
             Operation::Finish(size, about) => put.byte(6).long(*size).about(about),
             Operation::Symlink(tag, place, text, about, way) => {
                 put.byte(7).word(*tag).place(place).bytes(text).about(about).way(*way)
@@ -230,6 +261,10 @@ impl Operation {
             Operation::State(bytes) => put.byte(14).bytes(bytes),
             Operation::CommitState(tag) => put.byte(15).word(*tag),
             Operation::MakeOnly(tag, place) => put.byte(16).word(*tag).place(place),
+            Operation::Moved(id, place) => put.byte(17).word(*id).place(place),
+            Operation::Sync(tag) => put.byte(18).word(*tag),
+            Operation::Whiteout(tag, place) => put.byte(19).word(*tag).place(place),
+            Operation::RemoveWhiteout(tag, place) => put.byte(20).word(*tag).place(place),
         };
     }
 
@@ -240,7 +275,11 @@ impl Operation {
             2 => Operation::MakeDirectory(take.word()?, take.word()?, take.place()?),
             3 => Operation::File(take.word()?, take.place()?, take.way()?),
             4 => Operation::Data(take.long()?, take.word()?),
-            5 => Operation::Attribute(take.byte()?, take.bytes()?, take.bytes()?),
+            5 => Operation::Attribute(Attribute {
+                space: *SPACES.get(usize::from(take.byte()?))?,
+                name: take.bytes()?,
+                value: take.bytes()?,
+            }),
             6 => Operation::Finish(take.long()?, take.about()?),
             7 => Operation::Symlink(take.word()?, take.place()?, take.bytes()?, take.about()?, take.way()?),
             8 => Operation::Node(take.word()?, take.place()?, take.word()?, take.about()?, take.way()?),
@@ -255,6 +294,10 @@ impl Operation {
             14 => Operation::State(take.bytes()?),
             15 => Operation::CommitState(take.word()?),
             16 => Operation::MakeOnly(take.word()?, take.place()?),
+            17 => Operation::Moved(take.word()?, take.place()?),
+            18 => Operation::Sync(take.word()?),
+            19 => Operation::Whiteout(take.word()?, take.place()?),
+            20 => Operation::RemoveWhiteout(take.word()?, take.place()?),
             _ => return None,
         })
     }
@@ -380,7 +423,11 @@ mod tests {
             Operation::Directory(3, place("d")),
             Operation::MakeDirectory(1, 3, place("d")),
             Operation::File(9, place("f"), InWay::Unlink),
-            Operation::Attribute(1, b"a".to_vec(), b"value".to_vec()),
+            Operation::Attribute(Attribute {
+                space: Space::Linux,
+                name: b"a".to_vec(),
+                value: b"value".to_vec(),
+            }),
             Operation::Finish(1 << 39, about.clone()),
             Operation::Symlink(2, place("l"), b"to".to_vec(), about.clone(), InWay::Replace),
             Operation::Node(2, place("n"), 0x0103, about.clone(), InWay::Replace),
@@ -393,6 +440,10 @@ mod tests {
             Operation::State(vec![1, 2]),
             Operation::CommitState(1),
             Operation::MakeOnly(1, place("s")),
+            Operation::Moved(4, place("d")),
+            Operation::Sync(0),
+            Operation::Whiteout(1, place("w")),
+            Operation::RemoveWhiteout(1, place("w")),
             Operation::Data(1 << 40, 0),
         ];
         let mut bytes = Vec::new();
@@ -410,6 +461,9 @@ mod tests {
             assert_eq!(step as usize, number);
             let failures = [Failure { tag: 5, step, errno: 28 }, Failure { tag: 6, step, errno: -1 }];
             assert_eq!(decode_done(&done(true, &failures)), Some((true, failures.to_vec())));
+        }
+        for (number, space) in SPACES.into_iter().enumerate() {
+            assert_eq!(space as usize, number);
         }
         assert_eq!(decode_batch(&batch(3, 70_000)), Some((3, 70_000)));
         assert_eq!(decode_done(&[0, 1]), None);

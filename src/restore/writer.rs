@@ -7,13 +7,15 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::exit;
 use crate::os::arena::Arena;
-use crate::os::socket::{MAX_FRAME, recv_frame, send_frame};
-use crate::os::tree::{self, Kind, Space};
+use crate::os::socket::send_frame;
+use crate::os::tree::{self, Attribute, Kind};
+use crate::restore::describe::Old;
 use crate::restore::directories::{Directories, is_name, refused};
-use crate::restore::link::{SLOT, SLOTS};
+use crate::restore::durable::Durable;
+use crate::restore::lane::next_batch;
 use crate::restore::state::{STATE, STATE_NEW};
 use crate::restore::wire::{
-    About, Failure, InWay, MOST_FAILURES, Operation, Place, Step, TARGET, Tag, Take, decode_batch, done,
+    About, DirectoryId, Failure, InWay, MOST_FAILURES, Operation, Place, Step, Tag, Take, done,
 };
 use crate::sandbox::{self, DescriptorKind};
 
@@ -22,76 +24,88 @@ const S_IFMT: u16 = 0o170_000;
 const S_IFIFO: u16 = 0o010_000;
 const S_IFCHR: u16 = 0o020_000;
 const S_IFBLK: u16 = 0o060_000;
-/// `S_ISUID` and `S_ISGID`.
-const SETID: u16 = 0o6000;
 
 /// The file that is being written.
 struct File {
     tag: Tag,
     fd: OwnedFd,
+    /// The directory that it is in.
+    dir: DirectoryId,
     /// Where the data ends so far.
     end: u64,
     failed: bool,
 }
 
-/// The writer's state.
-struct Writer {
-    directories: Directories,
-    file: Option<File>,
-    /// Attributes for the file or directory that is finished next.
-    attributes: Vec<(Space, Vec<u8>, Vec<u8>)>,
-    state: Option<OwnedFd>,
-    state_end: u64,
-    failures: Vec<Failure>,
-    is_root: bool,
+/// The state of a chain that is being written beside the last one.
+#[derive(Default)]
+struct NewState {
+    fd: Option<OwnedFd>,
+    /// Bytes so far.
+    end: u64,
+    /// Why it cannot take the place of the last one.
+    error: Option<io::Error>,
 }
 
-/// Writes below `target` until the reader is gone; gives the exit code, 0 when all that came was in order.
-pub fn run(target: OwnedFd, socket: &OwnedFd, arena: &Arena) -> u8 {
-    let entered = crate::dump::limits::standard_streams(DescriptorKind::Stdio)
-        .and_then(|()| sandbox::limit(target.as_fd(), DescriptorKind::Target))
-        .and_then(|()| sandbox::limit(socket.as_fd(), DescriptorKind::RingSocket))
-        .and_then(|()| sandbox::enter_beneath(target.as_fd()))
-        .and_then(|entered| sandbox::assert_entered(&entered));
-    if entered.is_err() {
-        return exit::STARTUP;
-    }
-    let mut writer = Writer {
-        directories: Directories::new(target),
-        file: None,
-        attributes: Vec::new(),
-        state: None,
-        state_end: 0,
-        failures: Vec::new(),
-        is_root: tree::is_root(),
-    };
-    match writer.serve(socket.as_fd(), arena) {
+/// The writer.
+pub struct Writer {
+    pub(super) directories: Directories,
+    file: Option<File>,
+    /// Attributes for the file or directory that is finished next.
+    pub(super) attributes: Vec<Attribute>,
+    state: NewState,
+    durable: Durable,
+    /// A step failed that the following ones build on: nothing more is done.
+    halted: bool,
+    failures: Vec<Failure>,
+    pub(super) is_root: bool,
+    /// All that is in the target is the dump's: what is there must not keep it from being changed.
+    pub(super) rebuilds: bool,
+}
+
+/// Writes below `target` until the reader is gone; gives the exit code, 0 when all that came was in order. If it `rebuilds`, the target
+/// belongs to the dump. Errors: why the process cannot enter its sandbox.
+pub fn run(target: OwnedFd, socket: &OwnedFd, arena: &Arena, rebuilds: bool) -> Result<u8, sandbox::Error> {
+    crate::dump::limits::standard_streams(DescriptorKind::Stdio)?;
+    sandbox::limit(target.as_fd(), DescriptorKind::Target)?;
+    sandbox::limit(socket.as_fd(), DescriptorKind::RingSocket)?;
+    let entered = sandbox::enter_beneath(sandbox::Role::Writer, target.as_fd())?;
+    sandbox::assert_entered(&entered)?;
+    Ok(match Writer::new(target, rebuilds).serve(socket.as_fd(), arena) {
         Ok(()) => exit::DONE,
         Err(_) => exit::STARTUP,
-    }
+    })
 }
 
 impl Writer {
+    /// Before the first operation.
+    pub fn new(target: OwnedFd, rebuilds: bool) -> Writer {
+        Writer {
+            directories: Directories::new(target),
+            file: None,
+            attributes: Vec::new(),
+            state: NewState::default(),
+            durable: Durable::default(),
+            halted: false,
+            failures: Vec::new(),
+            is_root: tree::is_root(),
+            rebuilds,
+        }
+    }
+
+    /// Does what is in `bytes`; gives what failed. Errors: it is no operation, or makes no sense.
+    pub fn batch(&mut self, bytes: &[u8]) -> io::Result<Vec<Failure>> {
+        let mut take = Take(bytes);
+        while !take.0.is_empty() {
+            let operation = Operation::decode(&mut take).ok_or_else(refused)?;
+            self.operate(operation, &mut take)?;
+        }
+        Ok(std::mem::take(&mut self.failures))
+    }
+
     /// Errors: the reader has sent what is no operation.
     fn serve(&mut self, socket: BorrowedFd<'_>, arena: &Arena) -> io::Result<()> {
-        let mut bytes = [0; MAX_FRAME];
-        loop {
-            let received = match recv_frame(socket, &mut bytes) {
-                Ok(Some(received)) => received,
-                Ok(None) => continue,
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
-                Err(error) => return Err(error),
-            };
-            let (slot, length) = decode_batch(&bytes[..received.len])
-                .filter(|&(slot, length)| (slot as usize) < SLOTS && length as usize <= SLOT)
-                .ok_or_else(refused)?;
-            let start = slot as usize * SLOT;
-            let mut take = Take(arena.slice(start..start + length as usize));
-            while !take.0.is_empty() {
-                let operation = Operation::decode(&mut take).ok_or_else(refused)?;
-                self.operate(operation, &mut take)?;
-            }
-            let failures = std::mem::take(&mut self.failures);
+        while let Some(batch) = next_batch(socket, arena)? {
+            let failures = self.batch(batch)?;
             let mut parts = failures.chunks(MOST_FAILURES).peekable();
             loop {
                 let part = parts.next().unwrap_or(&[]);
@@ -102,9 +116,10 @@ impl Writer {
                 }
             }
         }
+        Ok(())
     }
 
-    fn fail(&mut self, tag: Tag, step: Step, result: io::Result<()>) -> bool {
+    pub(super) fn fail(&mut self, tag: Tag, step: Step, result: io::Result<()>) -> bool {
         match result {
             Ok(()) => true,
             Err(error) => {
@@ -118,6 +133,13 @@ impl Writer {
     /// Does one operation. Errors: it makes no sense, so that the reader is not ours.
     fn operate(&mut self, operation: Operation, take: &mut Take<'_>) -> io::Result<()> {
         match operation {
+            Operation::Data(_, length) if self.halted => {
+                _ = take.part(length as usize).ok_or_else(refused)?
+            }
+            Operation::CommitState(tag) if self.halted => {
+                self.fail(tag, Step::State, Err(io::Error::from_raw_os_error(libc::ECANCELED)));
+            }
+            _ if self.halted => {}
             Operation::Directory(id, place) => self.directories.add(id, place.dir, &place.name)?,
             Operation::MakeDirectory(tag, id, place) => {
                 self.directories.add(id, place.dir, &place.name)?;
@@ -128,7 +150,7 @@ impl Writer {
                 self.settle();
                 let created = self.create(&place, way);
                 match created {
-                    Ok(fd) => self.file = Some(File { tag, fd, end: 0, failed: false }),
+                    Ok(fd) => self.file = Some(File { tag, fd, dir: place.dir, end: 0, failed: false }),
                     Err(error) => _ = self.fail(tag, Step::Create, Err(error)),
                 }
             }
@@ -136,15 +158,13 @@ impl Writer {
                 let bytes = take.part(length as usize).ok_or_else(refused)?;
                 self.data(offset, bytes);
             }
-            Operation::Attribute(space, name, value) => {
-                let space = if space == 1 { Space::User } else { Space::System };
-                self.attributes.push((space, name, value));
-            }
+            Operation::Attribute(attribute) => self.attributes.push(attribute),
             Operation::Finish(size, about) => self.finish(size, &about),
             Operation::Symlink(tag, place, text, about, way) => {
                 self.settle();
-                self.clear_way(&place, way);
-                let made = self.at(&place, |dir, name| tree::make_link(&text, dir, name));
+                let made = self
+                    .clear_way(&place, way)
+                    .and_then(|()| self.at(&place, |dir, name| tree::make_link(&text, dir, name)));
                 if self.fail(tag, Step::Symlink, made) {
                     self.describe_name(tag, &place, &about);
                 }
@@ -153,8 +173,7 @@ impl Writer {
             Operation::Node(tag, place, rdev, about, way) => self.node(tag, &place, rdev, &about, way)?,
             Operation::Link(tag, from, to, way) => {
                 self.settle();
-                self.clear_way(&to, way);
-                let linked = self.between(&from, &to, link);
+                let linked = self.clear_way(&to, way).and_then(|()| self.link(&from, &to));
                 self.fail(tag, Step::Link, linked);
             }
             Operation::FinishDirectory(tag, id, about) => self.finish_directory(tag, id, &about),
@@ -168,11 +187,28 @@ impl Writer {
             }
             Operation::Rename(tag, from, to, id) => {
                 let renamed = self.rename(&from, &to);
+                self.halted = renamed.as_ref().is_err_and(|error| !is(error, libc::ENOENT));
                 if self.fail(tag, Step::Rename, renamed)
                     && let Some(id) = id
                 {
                     self.directories.moved(id, to.dir, &to.name)?;
                 }
+            }
+            Operation::Moved(id, place) => self.directories.moved(id, place.dir, &place.name)?,
+            Operation::Sync(tag) => {
+                let waited = self.durable.wait(&mut self.directories);
+                self.fail(tag, Step::State, waited);
+            }
+            Operation::Whiteout(tag, place) => {
+                let made = self.at(&place, tree::make_whiteout);
+                self.fail(tag, Step::Whiteout, made);
+            }
+            Operation::RemoveWhiteout(tag, place) => {
+                let removed = match self.at(&place, tree::remove_whiteout) {
+                    Err(error) if is(&error, libc::EEXIST) => Ok(()),
+                    removed => removed,
+                };
+                self.fail(tag, Step::RemoveWhiteout, removed);
             }
             Operation::State(bytes) => self.write_state(&bytes),
             Operation::CommitState(tag) => {
@@ -187,6 +223,7 @@ impl Writer {
                     },
                     made => made,
                 });
+                self.halted = made.is_err();
                 self.fail(tag, Step::MakeDirectory, made);
             }
         }
@@ -194,15 +231,21 @@ impl Writer {
     }
 
     /// Does something to a name in a directory, after both have been checked.
-    fn at<T>(
+    pub(super) fn at<T>(
         &mut self,
         place: &Place,
-        act: impl FnOnce(BorrowedFd<'_>, &[u8]) -> io::Result<T>,
+        act: impl Fn(BorrowedFd<'_>, &[u8]) -> io::Result<T>,
     ) -> io::Result<T> {
         if !is_name(&place.name) {
             return Err(refused());
         }
-        act(self.directories.get(place.dir)?, &place.name)
+        self.durable.directory(place.dir);
+        match act(self.directories.get(place.dir)?, &place.name) {
+            Err(error) if is(&error, libc::EPERM) && self.unlock(place) => {
+                act(self.directories.get(place.dir)?, &place.name)
+            }
+            done => done,
+        }
     }
 
     /// Does something to two names.
@@ -210,19 +253,57 @@ impl Writer {
         &mut self,
         from: &Place,
         to: &Place,
-        act: impl FnOnce(BorrowedFd<'_>, &[u8], BorrowedFd<'_>, &[u8]) -> io::Result<()>,
+        act: impl Fn(BorrowedFd<'_>, &[u8], BorrowedFd<'_>, &[u8]) -> io::Result<()>,
     ) -> io::Result<()> {
         if !is_name(&from.name) || !is_name(&to.name) {
             return Err(refused());
         }
+        self.durable.directory(from.dir);
+        self.durable.directory(to.dir);
         // The second may close the first.
         let first = self.directories.get(from.dir)?.try_clone_to_owned()?;
         act(first.as_fd(), &from.name, self.directories.get(to.dir)?, &to.name)
     }
 
+    /// When a tree is rebuilt, takes away the flags of a name and its directory that keep both from being changed: they get those of the dump
+    /// later. False: there were none.
+    fn unlock(&mut self, place: &Place) -> bool {
+        if !self.rebuilds {
+            return false;
+        }
+        let Ok(dir) = self.directories.get(place.dir) else { return false };
+        let dir_had = tree::unlock(dir).is_ok_and(|had| had.is_some());
+        let name_had = tree::unlock_name(dir, &place.name).is_ok_and(|had| had.is_some());
+        dir_had || name_had
+    }
+
+    /// Makes a further name. Flags that forbid it are taken away and set again, as restore does.
+    fn link(&mut self, from: &Place, to: &Place) -> io::Result<()> {
+        match self.between(from, to, link) {
+            Err(error) if is(&error, libc::EPERM) => {
+                let had = self.at(from, tree::unlock_name)?;
+                if !self.unlock(to) && had.is_none() {
+                    return Err(error);
+                }
+                let linked = self.between(from, to, link);
+                if let Some(flags) = had {
+                    self.at(from, |dir, name| tree::set_flags_of(dir, name, flags))?;
+                }
+                linked
+            }
+            linked => linked,
+        }
+    }
+
     /// Renames; that it has been done is no error.
     fn rename(&mut self, from: &Place, to: &Place) -> io::Result<()> {
-        match self.between(from, to, tree::rename) {
+        let renamed = match self.between(from, to, tree::rename) {
+            Err(error) if is(&error, libc::EPERM) && (self.unlock(from) | self.unlock(to)) => {
+                self.between(from, to, tree::rename)
+            }
+            renamed => renamed,
+        };
+        match renamed {
             Err(error) if is(&error, libc::ENOENT) => {
                 let is_gone = match self.at(from, tree::kind) {
                     Err(error) => is(&error, libc::ENOENT),
@@ -235,16 +316,22 @@ impl Writer {
         }
     }
 
-    /// With `-u`, removes what has the name; what cannot be removed is found when it is made.
-    fn clear_way(&mut self, place: &Place, way: InWay) {
-        if way == InWay::Unlink {
-            _ = self.at(place, tree::remove);
+    /// Removes what has the name, where that is asked for; a directory stays, and is found when the name is made.
+    ///
+    /// Errors: those of the file system. What is not permitted is an error of what is made, too.
+    fn clear_way(&mut self, place: &Place, way: InWay) -> io::Result<()> {
+        if way == InWay::Replace {
+            return Ok(());
+        }
+        match self.at(place, tree::remove) {
+            Err(error) if [libc::EISDIR, libc::EPERM].iter().any(|errno| is(&error, *errno)) => Ok(()),
+            removed => unless_absent(removed),
         }
     }
 
     /// Makes a new file. One that is there is removed, never written into: it may have other names, anywhere.
     fn create(&mut self, place: &Place, way: InWay) -> io::Result<OwnedFd> {
-        self.clear_way(place, way);
+        self.clear_way(place, way)?;
         self.at(place, |dir, name| match tree::create(dir, name, 0o600) {
             Err(error) if is(&error, libc::EEXIST) => match tree::kind(dir, name)? {
                 Kind::Regular => tree::remove(dir, name).and_then(|()| tree::create(dir, name, 0o600)),
@@ -277,64 +364,11 @@ impl Writer {
             let cut = crate::os::output::ftruncate(file.fd.as_fd(), size);
             self.fail(file.tag, Step::Write, cut);
         }
-        self.describe(file.tag, file.fd.as_fd(), about, attributes);
-    }
-
-    fn finish_directory(&mut self, tag: Tag, id: u32, about: &About) {
-        let attributes = std::mem::take(&mut self.attributes);
-        // Not the one that is kept open: a mode without search permission must not be in the way of what is below it.
-        match self.directories.get(id).and_then(|fd| fd.try_clone_to_owned()) {
-            Ok(fd) => self.describe(tag, fd.as_fd(), about, attributes),
-            Err(error) => _ = self.fail(tag, Step::FinishDirectory, Err(error)),
-        }
-    }
-
-    /// Owner before mode, which it changes; times after all that changes them; flags last, since they forbid the rest.
-    fn describe(
-        &mut self,
-        tag: Tag,
-        fd: BorrowedFd<'_>,
-        about: &About,
-        attributes: Vec<(Space, Vec<u8>, Vec<u8>)>,
-    ) {
-        let owned = tree::set_owner(fd, about.uid, about.gid);
-        let is_owned = self.owned(tag, owned);
-        for (space, name, value) in attributes {
-            let set = tree::set_attribute(fd, space, &name, &value);
-            self.fail(tag, Step::Attributes, set);
-        }
-        // A program that runs as its owner must not do so as another one.
-        let set = tree::set_mode(fd, if is_owned { about.mode } else { about.mode & !SETID });
-        self.fail(tag, Step::Mode, set);
-        let set = tree::set_times(fd, about.atime, about.mtime, about.birthtime);
-        self.fail(tag, Step::Times, set);
-        if about.flags != 0 {
-            let set = tree::set_flags(fd, about.flags);
-            self.fail(tag, Step::Flags, set);
-        }
-    }
-
-    /// Reports that a file has not got its owner, unless that is because this is not root.
-    fn owned(&mut self, tag: Tag, result: io::Result<()>) -> bool {
-        match result {
-            Err(error) if is(&error, libc::EPERM) && !self.is_root => false,
-            result => self.fail(tag, Step::Owner, result),
-        }
-    }
-
-    /// The same of a link, a FIFO or a device, which is not opened.
-    fn describe_name(&mut self, tag: Tag, place: &Place, about: &About) {
-        let owned = self.at(place, |dir, name| tree::set_owner_of(dir, name, about.uid, about.gid));
-        self.owned(tag, owned);
-        let set = self
-            .at(place, |dir, name| tree::set_times_of(dir, name, about.atime, about.mtime, about.birthtime));
-        self.fail(tag, Step::Times, set);
-        let lost = std::mem::take(&mut self.attributes).len();
-        for _ in 0..lost {
-            self.fail(tag, Step::Attributes, Err(io::Error::from_raw_os_error(libc::ENOTSUP)));
-        }
-        if about.flags != 0 {
-            self.fail(tag, Step::Flags, Err(io::Error::from_raw_os_error(libc::ENOTSUP)));
+        let old = if self.directories.bequeaths(file.dir) { Old::Acls } else { Old::Nothing };
+        self.describe(file.tag, file.fd.as_fd(), about, &attributes, old);
+        let closed = self.durable.file(file.fd, self.rebuilds);
+        if !file.failed {
+            self.fail(file.tag, Step::Write, closed);
         }
     }
 
@@ -345,8 +379,9 @@ impl Writer {
             S_IFCHR | S_IFBLK => (Step::Special, Some(rdev)),
             _ => return Err(refused()),
         };
-        self.clear_way(place, way);
-        let made = self.at(place, |dir, name| tree::make_node(dir, name, about.mode, rdev));
+        let made = self
+            .clear_way(place, way)
+            .and_then(|()| self.at(place, |dir, name| tree::make_node(dir, name, about.mode, rdev)));
         if self.fail(tag, step, made) {
             self.describe_name(tag, place, about);
         }
@@ -355,32 +390,39 @@ impl Writer {
     }
 
     fn write_state(&mut self, bytes: &[u8]) {
-        let target = self.directories.target();
-        let written = match &self.state {
-            Some(fd) => tree::write_at(fd.as_fd(), bytes, self.state_end),
+        let (target, state) = (self.directories.target(), &mut self.state);
+        if state.error.is_some() {
+            return;
+        }
+        let fd = match state.fd.take() {
+            Some(fd) => Ok(fd),
             None => {
                 _ = tree::remove(target, STATE_NEW);
-                tree::create(target, STATE_NEW, 0o600).and_then(|fd| {
-                    self.state_end = 0;
-                    let fd = self.state.insert(fd);
-                    tree::write_at(fd.as_fd(), bytes, 0)
-                })
+                tree::create(target, STATE_NEW, 0o600)
             }
         };
-        self.state_end += bytes.len() as u64;
-        self.fail(TARGET, Step::State, written);
+        let written = fd.and_then(|fd| {
+            tree::write_at(fd.as_fd(), bytes, state.end)?;
+            state.fd = Some(fd);
+            Ok(())
+        });
+        state.end += bytes.len() as u64;
+        state.error = written.err();
     }
 
     fn commit_state(&mut self) -> io::Result<()> {
-        let fd = self.state.take().ok_or_else(refused)?;
+        let NewState { fd, error, .. } = std::mem::take(&mut self.state);
+        error.map_or(Ok(()), Err)?;
+        let fd = fd.ok_or_else(refused)?;
         crate::os::output::fsync(fd.as_fd())?;
+        tree::close(fd)?;
         let target = self.directories.target();
         tree::rename(target, STATE_NEW, target, STATE)?;
         crate::os::output::sync(target)
     }
 }
 
-fn is(error: &io::Error, errno: i32) -> bool {
+pub(super) fn is(error: &io::Error, errno: i32) -> bool {
     error.raw_os_error() == Some(errno)
 }
 

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::workers::extent::EXTENT_BYTES;
-use dumpstream::TP_BSIZE;
+use dumpstream::{RunningDigest, TP_BSIZE};
 
 /// Bytes of a chunk, about: whole records, at least one.
 ///
@@ -68,9 +68,31 @@ impl Slots {
         self.chunk_blocks as usize * TP_BSIZE
     }
 
+    /// Bytes of the planner's own that a slot takes, in place of a chunk.
+    pub fn own_bytes(&self) -> usize {
+        self.chunk_bytes().next_multiple_of(ALIGNMENT)
+    }
+
+    /// Bytes of a record.
+    pub fn record_bytes(&self) -> usize {
+        self.record_blocks as usize * TP_BSIZE
+    }
+
     /// Bytes of the whole arena.
     pub fn arena_bytes(&self) -> usize {
-        self.slot_bytes() * self.count() as usize
+        self.carried().end.next_multiple_of(ALIGNMENT)
+    }
+
+    /// Where the record of a tape is in the arena of which a chunk has a part only. It belongs to the worker that has the token.
+    pub fn carried(&self) -> Range<usize> {
+        let start = self.running().end.next_multiple_of(ALIGNMENT);
+        start..start + self.record_bytes()
+    }
+
+    /// Where the digest of the volume so far is in the arena. It belongs to the worker that has the token.
+    pub fn running(&self) -> Range<usize> {
+        let start = self.slot_bytes() * self.count() as usize;
+        start..start + RunningDigest::SAVED
     }
 
     /// Where the buffer of slot `slot` is in the arena.
@@ -108,7 +130,8 @@ mod tests {
                     assert!(slots.extents(slot).start >= slots.buffer(slot).end);
                     end = slots.extents(slot).end;
                 }
-                assert!(end <= slots.arena_bytes());
+                assert!(end <= slots.running().start && slots.running().end <= slots.carried().start);
+                assert!(slots.carried().end <= slots.arena_bytes());
             }
         }
     }

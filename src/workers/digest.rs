@@ -4,6 +4,15 @@
 /// Bytes of a BLAKE3 digest.
 pub const DIGEST_BYTES: usize = 32;
 
+/// Which digests workers take of what they write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Of each chunk, which will be read back.
+    pub of_chunks: bool,
+    /// Of each volume, for an index.
+    pub of_volumes: bool,
+}
+
 /// The BLAKE3 digest of bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Digest(pub [u8; DIGEST_BYTES]);

@@ -6,6 +6,7 @@
 //! chunk and goes from worker to worker. What is written on a volume belongs to one epoch: a new medium begins a new one.
 
 pub mod arena;
+mod carried;
 pub mod digest;
 pub mod extent;
 pub mod protocol;
@@ -13,9 +14,10 @@ pub mod protocol;
 pub mod merge;
 pub mod read;
 mod staging;
+mod waiting;
 pub mod worker;
 
 pub use arena::Slots;
-pub use digest::Digest;
+pub use digest::{Digest, Taken};
 pub use extent::Extent;
-pub use protocol::{FromWorker, OnMedium, Outcome, Placed, ToWorker, Token};
+pub use protocol::{FromWorker, OnMedium, Outcome, Placed, Sealing, SecretWords, ToWorker, Token};

@@ -28,6 +28,15 @@ pub enum ToWorker {
         /// Whether room for that table is to be kept behind each chunk.
         keep_room: bool,
     },
+    /// How the chunks of the next medium are encrypted.
+    Key {
+        /// The key of the payload.
+        key: SecretWords,
+        /// Bytes before the payload.
+        head: u64,
+        /// The byte of the file that the volume begins at.
+        start: u64,
+    },
     /// The medium is to be closed, and all chunks of earlier epochs forgotten.
     Release {
         /// The epoch that begins.
@@ -47,8 +56,10 @@ pub enum ToWorker {
         extents: u32,
         /// Tape blocks at its end that no reader needs.
         padding: u32,
+        /// Bytes of the volume before it, if it is not compressed.
+        start: u64,
     },
-    /// Bytes of the planner's own, to be written as they are.
+    /// Bytes of the planner's own, to be written as they are, or encrypted.
     AssignBytes {
         /// Their number among the chunks.
         sequence: u64,
@@ -58,6 +69,8 @@ pub enum ToWorker {
         slot: u32,
         /// How many they are.
         bytes: u32,
+        /// Whether they are encrypted.
+        sealing: Sealing,
     },
     /// Part of the medium to be read back. What it was made from goes into the slot.
     AssignCheck {
@@ -76,6 +89,50 @@ pub enum ToWorker {
     },
     /// The first chunk of a medium may be written.
     Token(Token),
+}
+
+/// Whether bytes of the planner's own are encrypted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sealing {
+    /// They are not.
+    #[default]
+    No,
+    /// They are, and more follows.
+    More,
+    /// They are the end of the payload.
+    Last,
+}
+
+const SEALINGS: [Sealing; 3] = [Sealing::No, Sealing::More, Sealing::Last];
+
+/// A key in a frame, which is not shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SecretWords(pub [u64; 4]);
+
+impl fmt::Debug for SecretWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretWords")
+    }
+}
+
+impl SecretWords {
+    /// Of 32 bytes.
+    pub fn new(bytes: &[u8; 32]) -> SecretWords {
+        let mut words = [0; 4];
+        for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+            *word = u64::from_ne_bytes(*bytes);
+        }
+        SecretWords(words)
+    }
+
+    /// The 32 bytes.
+    pub fn bytes(self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(self.0) {
+            *bytes = word.to_ne_bytes();
+        }
+        bytes
+    }
 }
 
 /// What a worker sends to the next one, and the planner to the first: a chunk may be written.
@@ -205,6 +262,7 @@ const ASSIGN_BYTES: u32 = 11;
 const ASSIGN_CHECK: u32 = 12;
 const CHECKED: u32 = 13;
 const SILENT: u32 = 14;
+const KEY: u32 = 15;
 
 /// The tag and the numbers of a frame.
 type Words = [u64; FRAME_BYTES / 8];
@@ -222,14 +280,18 @@ impl ToWorker {
                 let limit = limit.map_or(0, NonZeroU64::get);
                 pack(MEDIUM, [epoch.into(), kind.code().into(), limit, keep_room.into()])
             }
-            ToWorker::Release { epoch } => pack(RELEASE, [epoch.into()]),
-            ToWorker::Assign { sequence, epoch, slot, blocks, extents, padding } => {
-                let numbers =
-                    [sequence, epoch.into(), slot.into(), blocks.into(), extents.into(), padding.into()];
-                pack(ASSIGN, numbers)
+            ToWorker::Key { key: SecretWords([a, b, c, d]), head, start } => {
+                pack(KEY, [a, b, c, d, head, start])
             }
-            ToWorker::AssignBytes { sequence, epoch, slot, bytes } => {
-                pack(ASSIGN_BYTES, [sequence, epoch.into(), slot.into(), bytes.into()])
+            ToWorker::Release { epoch } => pack(RELEASE, [epoch.into()]),
+            ToWorker::Assign { sequence, epoch, slot, blocks, extents, padding, start } => {
+                let [epoch, slot] = [epoch.into(), slot.into()];
+                let [blocks, extents, padding] = [blocks.into(), extents.into(), padding.into()];
+                pack(ASSIGN, [sequence, epoch, slot, blocks, extents, padding, start])
+            }
+            ToWorker::AssignBytes { sequence, epoch, slot, bytes, sealing } => {
+                let numbers = [sequence, epoch.into(), slot.into(), bytes.into(), sealing as u64];
+                pack(ASSIGN_BYTES, numbers)
             }
             ToWorker::AssignCheck { sequence, epoch, slot, offset, bytes, blocks } => {
                 let numbers = [sequence, epoch.into(), slot.into(), offset, bytes.into(), blocks.into()];
@@ -253,6 +315,11 @@ impl ToWorker {
                     limit: NonZeroU64::new(words[3]),
                     keep_room: flag(words[4])?,
                 }),
+                KEY => Some(ToWorker::Key {
+                    key: SecretWords([words[1], words[2], words[3], words[4]]),
+                    head: words[5],
+                    start: words[6],
+                }),
                 RELEASE => Some(ToWorker::Release { epoch: small(1)? }),
                 ASSIGN => Some(ToWorker::Assign {
                     sequence,
@@ -261,12 +328,14 @@ impl ToWorker {
                     blocks: small(4)?,
                     extents: small(5)?,
                     padding: small(6)?,
+                    start: words[7],
                 }),
                 ASSIGN_BYTES => Some(ToWorker::AssignBytes {
                     sequence,
                     epoch: small(2)?,
                     slot: small(3)?,
                     bytes: small(4)?,
+                    sealing: *SEALINGS.get(usize::try_from(words[5]).ok()?)?,
                 }),
                 ASSIGN_CHECK => Some(ToWorker::AssignCheck {
                     sequence,
@@ -411,8 +480,17 @@ mod tests {
             ToWorker::Medium { epoch: 3, kind: Kind::Tape, limit: None, keep_room: false },
             ToWorker::Medium { epoch: 3, kind: Kind::File, limit, keep_room: true },
             ToWorker::Release { epoch: 4 },
-            ToWorker::Assign { sequence: 1 << 50, epoch: 2, slot: 5, blocks: 1020, extents: 99, padding: 9 },
-            ToWorker::AssignBytes { sequence: 1 << 50, epoch: 2, slot: 5, bytes: 99 },
+            ToWorker::Assign {
+                sequence: 1 << 50,
+                epoch: 2,
+                slot: 5,
+                blocks: 1020,
+                extents: 99,
+                padding: 9,
+                start: 1 << 60,
+            },
+            ToWorker::AssignBytes { sequence: 1 << 50, epoch: 2, slot: 5, bytes: 99, sealing: Sealing::Last },
+            ToWorker::Key { key: SecretWords::new(&[7; 32]), head: 200, start: 1 << 40 },
             ToWorker::AssignCheck {
                 sequence: 1 << 50,
                 epoch: 2,

@@ -7,21 +7,26 @@ use std::io;
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
 
-use crate::compress::{Compressor, bound, table_bytes, unpack};
+use crate::compress::{Compressor, Form, unpack};
 use crate::disk::Disk;
+use crate::encrypt::Seal;
 use crate::event::{Event, EventQueue};
 use crate::media::patience;
-use crate::media::{Descriptor, Kind, Until, Written, write_bytes, write_chunk, write_frame};
+use crate::media::{Descriptor, Kind, Until, Written, write_bytes, write_chunk, write_frame, write_sealed};
 use crate::os::arena::Arena;
 use crate::os::socket::{recv_frame, send_frame};
 use crate::os::{disk, output};
+use crate::workers::carried::{pack, read_on};
 use crate::workers::extent::EXTENT_BYTES;
 use crate::workers::protocol::{BadFrame, FRAME_BYTES, most_faults};
 use crate::workers::read::Reader;
-use crate::workers::{Digest, Extent, FromWorker, OnMedium, Outcome, Placed, Slots, ToWorker, Token};
-use dumpstream::TP_BSIZE;
+use crate::workers::waiting::wait_until;
+use crate::workers::{
+    Digest, Extent, FromWorker, OnMedium, Outcome, Placed, Sealing, Slots, Taken, ToWorker, Token,
+};
+use agefile::PayloadKey;
+use dumpstream::{RunningDigest, Subtrees, TP_BSIZE};
 use ufs::Buffer;
 
 /// Keys of what a worker waits for.
@@ -38,10 +43,12 @@ pub struct Worker<'a> {
     pub slots: Slots,
     /// The disk to read.
     pub disk: Disk<'a>,
+    /// What chunks become.
+    pub form: Form,
     /// Makes frames of chunks; none if they are written as they are.
     pub compressor: Option<Compressor>,
-    /// Whether what is written will be read back: then it has a digest.
-    pub verify: bool,
+    /// The digests that are taken of what is written.
+    pub digests: Taken,
     /// The planner's socket.
     pub planner: BorrowedFd<'a>,
     /// The socket that tokens come from; none in a ring of one.
@@ -88,6 +95,7 @@ impl From<io::Error> for End {
 }
 
 /// A chunk that this worker was given.
+#[derive(Default)]
 struct Assigned {
     sequence: u64,
     slot: u32,
@@ -96,11 +104,15 @@ struct Assigned {
     /// Tape blocks at its end that no reader needs.
     padding: u32,
     read: bool,
-    /// Bytes that are to be written as they are; then it has no blocks.
+    /// Bytes that are the planner's own; then it has no blocks.
     bytes: Option<u32>,
+    sealing: Sealing,
     /// Whether it is as it will be on the medium: in the compressor, if there is one, and with a digest, if that is wanted.
     packed: bool,
     digest: Digest,
+    /// Bytes of the volume before it, if that is known, and then its part of the volume's digest.
+    start: u64,
+    subtrees: Subtrees,
     /// Where it is on the medium, if it is to be read back.
     check: Option<Part>,
 }
@@ -128,12 +140,14 @@ struct State {
     left_has_sent: bool,
     chunks: VecDeque<Assigned>,
     medium: Option<Medium>,
+    /// How volumes are encrypted, and the byte of its file that this one begins at.
+    seal: Option<(Seal, u64)>,
     epoch: u32,
     /// The chunk of this epoch that may be written, and what is on the medium by then.
     token: Option<(u64, OnMedium)>,
     reader: Reader,
     page: Vec<u8>,
-    /// A frame that was read back.
+    /// A frame that was read back, or is encrypted.
     frame: Buffer,
 }
 
@@ -156,6 +170,7 @@ impl Worker<'_> {
             left_has_sent: false,
             chunks: VecDeque::new(),
             medium: None,
+            seal: None,
             epoch: 0,
             token: None,
             reader: Reader::default(),
@@ -209,29 +224,34 @@ impl Worker<'_> {
                 let Some(fd) = fd else { return Err(End::Unexpected(frame)) };
                 self.begin_epoch(state, epoch, Some(Medium { fd, kind, limit, keep_room }))
             }
+            ToWorker::Key { key, head, start } => {
+                let key = PayloadKey::from_bytes(key.bytes());
+                state.seal = Some((Seal { key, head }, start));
+                Ok(())
+            }
             ToWorker::Release { epoch } => self.begin_epoch(state, epoch, None),
             ToWorker::Token(token) => {
                 take_token(state, token);
                 Ok(())
             }
-            ToWorker::AssignBytes { sequence, epoch, slot, bytes } => {
-                let fits = self.is_mine(sequence, slot) && bytes as usize <= self.slots.chunk_bytes();
+            ToWorker::AssignBytes { sequence, epoch, slot, bytes, sealing } => {
+                let fits = self.is_mine(sequence, slot) && bytes as usize <= self.slots.own_bytes();
                 if epoch != state.epoch || !fits {
                     return Err(End::Unexpected(frame));
                 }
                 let bytes = Some(bytes);
-                state.chunks.push_back(Assigned { bytes, read: true, ..Assigned::new(sequence, slot, 0) });
+                let chunk = Assigned { bytes, sealing, read: true, ..Assigned::new(sequence, slot, 0) };
+                state.chunks.push_back(chunk);
                 Ok(())
             }
             ToWorker::AssignCheck { sequence, epoch, slot, offset, bytes, blocks } => {
-                let whole = bytes as usize;
-                let most = self
-                    .compressor
-                    .as_ref()
-                    .map_or(blocks as usize * TP_BSIZE, |_| bound(self.slots.chunk_bytes()));
+                let most = match (self.form, blocks) {
+                    (Form::Records, 1..) => (blocks as usize * TP_BSIZE) as u64,
+                    (form, _) => form.most(self.slots.chunk_bytes()),
+                };
                 let fits = self.is_mine(sequence, slot)
                     && blocks <= self.slots.chunk_blocks
-                    && whole <= if blocks == 0 { self.slots.chunk_bytes() } else { most };
+                    && u64::from(bytes) <= most;
                 if epoch != state.epoch || !fits {
                     return Err(End::Unexpected(frame));
                 }
@@ -241,7 +261,7 @@ impl Worker<'_> {
                 state.chunks.push_back(chunk);
                 Ok(())
             }
-            ToWorker::Assign { sequence, epoch, slot, blocks, extents, padding } => {
+            ToWorker::Assign { sequence, epoch, slot, blocks, extents, padding, start } => {
                 let fits = self.is_mine(sequence, slot)
                     && blocks <= self.slots.chunk_blocks
                     && blocks.is_multiple_of(self.slots.record_blocks)
@@ -251,7 +271,8 @@ impl Worker<'_> {
                     return Err(End::Unexpected(frame));
                 }
                 let read = extents == 0;
-                let chunk = Assigned { extents, padding, read, ..Assigned::new(sequence, slot, blocks) };
+                let chunk =
+                    Assigned { extents, padding, start, read, ..Assigned::new(sequence, slot, blocks) };
                 state.chunks.push_back(chunk);
                 Ok(())
             }
@@ -298,12 +319,13 @@ impl Worker<'_> {
         Ok(true)
     }
 
-    /// Compresses the oldest chunk, if it is read and not compressed yet, and takes its digest: before its turn, so that all workers do
+    /// Compresses the oldest chunk, if it is read and not compressed yet, and takes its digests: before its turn, so that all workers do
     /// so at once.
     fn pack_next(&mut self, state: &mut State) -> Result<bool, End> {
         let Some(chunk) = state.chunks.front_mut().filter(|chunk| chunk.read && !chunk.packed) else {
             return Ok(false);
         };
+        let sealing = sealing(self.form, chunk);
         let start = self.slots.buffer(chunk.slot).start;
         let whole = chunk.bytes.unwrap_or(chunk.blocks * TP_BSIZE as u32);
         let mut bytes = self.arena.slice(start..start + whole as usize);
@@ -311,8 +333,11 @@ impl Worker<'_> {
             compressor.compress(bytes).map_err(|error| End::System(io::Error::other(error)))?;
             bytes = compressor.frame().bytes;
         }
-        if self.verify {
+        if self.digests.of_chunks && sealing == Sealing::No {
             chunk.digest = Digest::of(bytes);
+        }
+        if self.digests.of_volumes && self.form == Form::Records {
+            chunk.subtrees = Subtrees::of(chunk.start, bytes);
         }
         chunk.packed = true;
         Ok(true)
@@ -328,12 +353,27 @@ impl Worker<'_> {
             return Ok(false);
         };
         let sequence = chunk.sequence;
-        let outcome = self.write(chunk, medium, state.epoch, volume, &mut state.page);
+        let frames = u32::from(chunk.bytes.is_none());
+        let (seal, scratch) =
+            (state.seal.as_ref().map(|(seal, _)| seal), (&mut state.page, &mut state.frame));
+        let running = self.slots.running();
+        let mut digest =
+            self.digests.of_volumes.then(|| RunningDigest::load(self.arena.slice(running.clone())));
+        let outcome = self.write(chunk, (medium, seal), state.epoch, (volume, &mut digest), scratch);
+        if let Some(digest) = digest {
+            digest.save(self.arena.slice_mut(running));
+        }
+        if let Outcome::Written(placed) = outcome
+            && let Some(carried) = self.carried(medium.kind, volume.bytes + u64::from(placed.bytes))
+        {
+            let rest = state.frame.len() - carried.len();
+            self.arena.slice_mut(carried).copy_from_slice(&state.frame[rest..]);
+        }
         state.chunks.pop_front();
         state.token = None;
         if let Outcome::Written(placed) = outcome {
             let bytes = volume.bytes + u64::from(placed.bytes);
-            self.pass_on(state, sequence + 1, OnMedium { bytes, chunks: volume.chunks + 1 })?;
+            self.pass_on(state, sequence + 1, OnMedium { bytes, chunks: volume.chunks + frames })?;
         }
         self.tell(FromWorker::Done { sequence, epoch: state.epoch, outcome })?;
         Ok(true)
@@ -343,10 +383,10 @@ impl Worker<'_> {
     fn write(
         &self,
         chunk: &Assigned,
-        medium: &Medium,
+        (medium, seal): (&Medium, Option<&Seal>),
         epoch: u32,
-        volume: OnMedium,
-        page: &mut Vec<u8>,
+        (volume, digest): (OnMedium, &mut Option<RunningDigest>),
+        (page, sealed): (&mut Vec<u8>, &mut Buffer),
     ) -> Outcome {
         let patience = medium.kind.is_remote().then(patience::record);
         let silent = || self.tell(FromWorker::Silent { sequence: chunk.sequence, epoch });
@@ -356,30 +396,54 @@ impl Worker<'_> {
         let whole = chunk.bytes.unwrap_or(chunk.blocks * TP_BSIZE as u32);
         let bytes = self.arena.slice(start..start + whole as usize);
         let mut placed = Placed { bytes: whole, checksum: 0, digest: chunk.digest };
-        let written = match &self.compressor {
-            _ if chunk.bytes.is_some() => write_bytes(&mut out, medium.kind, bytes),
-            None => {
-                let record = self.slots.record_blocks as usize * TP_BSIZE;
+        let frame = self.compressor.as_ref().filter(|_| chunk.bytes.is_none()).map(Compressor::frame);
+        placed.checksum = frame.map_or(0, |frame| frame.checksum);
+        let plain = frame.map_or(bytes, |frame| frame.bytes);
+        let (sealing, front) = (sealing(self.form, chunk), self.carried(medium.kind, volume.bytes));
+        let front = front.map(|range| self.arena.slice(range));
+        let Some(whole) = pack(plain, front, (sealing, seal, volume.bytes), sealed) else {
+            return Outcome::Failed { records: 0, errno: libc::EINVAL };
+        };
+        let payload = &whole[front.map_or(0, <[u8]>::len)..];
+        placed.bytes = payload.len() as u32;
+        if self.digests.of_chunks && sealing != Sealing::No {
+            placed.digest = Digest::of(payload);
+        }
+        let room = match frame {
+            Some(_) => medium.room(self.form, volume, placed.bytes),
+            None => Some(0..0),
+        };
+        let Some(room) = room else { return Outcome::Limit };
+        let record = self.slots.record_bytes();
+        let written = match (&self.compressor, chunk.bytes) {
+            _ if front.is_some() => write_sealed(&mut out, medium.kind, whole, record, page),
+            (_, Some(_)) => write_bytes(&mut out, medium.kind, payload),
+            (None, None) => {
                 let padding = chunk.padding as usize * TP_BSIZE;
-                write_chunk(&mut out, medium.kind, bytes, record, padding, page)
+                write_chunk(&mut out, medium.kind, payload, record, padding, page)
             }
-            Some(compressor) => {
-                let frame = compressor.frame();
-                placed.bytes = frame.bytes.len() as u32;
-                placed.checksum = frame.checksum;
-                let Some(room) = medium.room(volume, placed.bytes) else { return Outcome::Limit };
-                write_frame(&mut out, medium.kind, frame.bytes, room)
-            }
+            (Some(_), None) => write_frame(&mut out, medium.kind, payload, room),
         };
         match written {
-            Written::All => Outcome::Written(placed),
+            Written::All => {
+                digest.iter_mut().for_each(|digest| digest.join(&chunk.subtrees, payload));
+                Outcome::Written(placed)
+            }
             Written::End(records) => {
-                let there = bytes.get(..records as usize * self.slots.record_blocks as usize * TP_BSIZE);
-                let digest = there.filter(|_| self.verify).map(Digest::of).unwrap_or_default();
+                let there = bytes.get(..records as usize * record);
+                digest.iter_mut().for_each(|digest| digest.update(there.unwrap_or_default()));
+                let digest = there.filter(|_| self.digests.of_chunks).map(Digest::of).unwrap_or_default();
                 Outcome::EndOfMedium { records, digest }
             }
             Written::Failed(records, errno) => Outcome::Failed { records, errno },
         }
+    }
+
+    /// Where the part of a record is that is behind `bytes` bytes of a volume, where a medium has records and chunks end within them.
+    fn carried(&self, kind: Kind, bytes: u64) -> Option<Range<usize>> {
+        let Form::Sealed { record, .. } = self.form else { return None };
+        let start = self.slots.carried().start;
+        kind.has_records().then(|| start..start + (bytes % record) as usize)
     }
 
     /// Reads back the oldest chunk, if that is what it is for, and what comes before it on a tape was read.
@@ -391,7 +455,8 @@ impl Worker<'_> {
             return Ok(false);
         }
         let (sequence, slot, blocks) = (chunk.sequence, chunk.slot, chunk.blocks);
-        let got = self.check(medium, part, slot, blocks, &mut state.frame);
+        let seal = state.seal.as_ref();
+        let got = self.check((medium, seal), part, slot, blocks, &mut state.frame);
         if in_turn {
             state.token = None;
             self.pass_on(state, sequence + 1, OnMedium::default())?;
@@ -408,25 +473,42 @@ impl Worker<'_> {
     /// Reads a part of the medium back; what it was made from, `blocks` tape blocks, is in the slot then.
     fn check(
         &mut self,
-        medium: &Medium,
+        (medium, seal): (&Medium, Option<&(Seal, u64)>),
         part: Part,
         slot: u32,
         blocks: u32,
         frame: &mut Buffer,
     ) -> io::Result<Outcome> {
         let start = self.slots.buffer(slot).start;
-        let record = self.slots.record_blocks as usize * TP_BSIZE;
-        // A table is no frame: it has no blocks.
-        if self.compressor.is_none() || blocks == 0 {
+        let record = self.slots.record_bytes();
+        if self.compressor.is_none() {
             let buffer = self.arena.slice_mut(start..start + part.bytes as usize);
             let got = read_back(medium, part.offset, buffer, record)?;
             return Ok(Outcome::Checked { bytes: got as u32, digest: Digest::of(&buffer[..got]) });
         }
         frame.set_length(part.bytes as usize);
-        let got = read_back(medium, part.offset, frame, record)?;
+        let got = match (self.form, medium.kind) {
+            (Form::Sealed { .. }, Kind::Tape) => {
+                let carried = self.arena.slice_mut(self.slots.carried());
+                read_on(frame, part.offset, carried, |record| output::read(medium.fd.as_fd(), record))?
+            }
+            _ => read_back(medium, part.offset, frame, record)?,
+        };
+        let digest = Digest::of(&frame[..got]);
+        // A table or a header is no frame: it has no blocks.
+        if blocks == 0 {
+            return Ok(Outcome::Checked { bytes: got as u32, digest });
+        }
+        let opened = match (self.form, seal) {
+            (Form::Sealed { .. }, Some((seal, start))) => {
+                seal.open(part.offset.saturating_sub(*start), &mut frame[..got])
+            }
+            (Form::Sealed { .. }, None) => None,
+            _ => Some(&frame[..got]),
+        };
         let out = self.arena.slice_mut(start..start + blocks as usize * TP_BSIZE);
-        let bytes = if unpack(&frame[..got], out) { got as u32 } else { 0 };
-        Ok(Outcome::Checked { bytes, digest: Digest::of(&frame[..got]) })
+        let bytes = if opened.is_some_and(|opened| unpack(opened, out)) { got as u32 } else { 0 };
+        Ok(Outcome::Checked { bytes, digest })
     }
 
     fn pass_on(&self, state: &mut State, sequence: u64, volume: OnMedium) -> Result<(), End> {
@@ -457,9 +539,7 @@ fn send(to: BorrowedFd<'_>, bytes: &[u8; FRAME_BYTES]) -> Result<(), End> {
 impl Assigned {
     /// A chunk with nothing done yet.
     fn new(sequence: u64, slot: u32, blocks: u32) -> Assigned {
-        let (read, packed, digest) = (false, false, Digest::default());
-        let (extents, padding, bytes, check) = (0, 0, None, None);
-        Assigned { sequence, slot, blocks, extents, padding, read, bytes, packed, digest, check }
+        Assigned { sequence, slot, blocks, ..Assigned::default() }
     }
 }
 
@@ -486,9 +566,9 @@ fn read_back(medium: &Medium, offset: u64, buffer: &mut [u8], record: usize) -> 
 impl Medium {
     /// The room that is to be kept behind a frame of `bytes` bytes for the table of it and those before, in bytes from its end: see
     /// [`write_frame`]. None if the frame and the table would go past the limit.
-    fn room(&self, before: OnMedium, bytes: u32) -> Option<Range<u64>> {
-        let table = table_bytes(u64::from(before.chunks) + 1);
+    fn room(&self, form: Form, before: OnMedium, bytes: u32) -> Option<Range<u64>> {
         let end = before.bytes + u64::from(bytes);
+        let table = form.end(end, u64::from(before.chunks) + 1);
         if self.limit.is_some_and(|limit| end + table > limit.get()) {
             return None;
         }
@@ -497,9 +577,17 @@ impl Medium {
         }
         let kept = match before.chunks {
             0 => 0,
-            chunks => before.bytes + table_bytes(chunks.into()),
+            chunks => before.bytes + form.end(before.bytes, chunks.into()),
         };
         Some(kept.saturating_sub(end)..table)
+    }
+}
+
+/// Whether a chunk is encrypted.
+fn sealing(form: Form, chunk: &Assigned) -> Sealing {
+    match (form, chunk.bytes) {
+        (Form::Sealed { .. }, None) => Sealing::More,
+        _ => chunk.sealing,
     }
 }
 
@@ -507,30 +595,5 @@ fn take_token(state: &mut State, token: Token) {
     // A token of an epoch before may still be on its way when a new one begins.
     if token.epoch == state.epoch {
         state.token = Some((token.sequence, token.volume));
-    }
-}
-
-/// Waits until `fd` is ready. Whenever that takes longer than `patience` it calls `silent`, and waits on.
-fn wait_until(
-    fd: BorrowedFd<'_>,
-    until: Until,
-    patience: Option<Duration>,
-    silent: impl Fn() -> Result<(), End>,
-) -> io::Result<()> {
-    let mut queue = EventQueue::new()?;
-    if matches!(until, Until::Writable | Until::Ready) {
-        queue.add_writable(fd, 0)?;
-    }
-    if matches!(until, Until::Readable | Until::Ready) {
-        queue.add_readable(fd, 0)?;
-    }
-    let mut events = Vec::new();
-    loop {
-        queue.wait(&mut events, patience)?;
-        if !events.is_empty() {
-            return Ok(());
-        }
-        // When the planner has exited this process ends as well.
-        silent().map_err(io::Error::other)?;
     }
 }

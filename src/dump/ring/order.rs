@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use crate::compress;
+use crate::compress::Form;
 use crate::disk::Fault;
 use crate::dump::passes::Notice;
 use crate::dump::volumes::Chunk;
@@ -64,10 +64,12 @@ pub enum Next {
 #[derive(Debug)]
 pub struct Order {
     slots: Slots,
-    /// Whether chunks are compressed.
-    compressed: bool,
+    /// What chunks become.
+    form: Form,
     next: u64,
     next_record: u64,
+    /// Bytes given out since the epoch began, uncompressed.
+    given: u64,
     epoch: u32,
     in_flight: VecDeque<InFlight>,
     spare: Vec<Chunk>,
@@ -75,12 +77,13 @@ pub struct Order {
 
 impl Order {
     /// No chunk under way.
-    pub fn new(slots: Slots, compressed: bool) -> Order {
+    pub fn new(slots: Slots, form: Form) -> Order {
         Order {
             slots,
-            compressed,
+            form,
             next: 0,
             next_record: 0,
+            given: 0,
             epoch: 0,
             in_flight: VecDeque::new(),
             spare: Vec::new(),
@@ -95,12 +98,18 @@ impl Order {
     /// Begins the next epoch, when no chunk is under way.
     pub fn begin_epoch(&mut self) -> u32 {
         self.epoch += 1;
+        self.given = 0;
         self.epoch
     }
 
     /// The number of the next chunk.
     pub fn next_sequence(&self) -> u64 {
         self.next
+    }
+
+    /// Bytes of the volume before the next chunk, if chunks are records.
+    pub fn bytes_before(&self) -> u64 {
+        self.given
     }
 
     /// Whether the next chunk's slot is free.
@@ -126,14 +135,12 @@ impl Order {
     /// Notes that the next chunk has been given to its worker.
     pub fn assigned(&mut self, chunk: Chunk) {
         let whole = chunk.blocks as usize * TP_BSIZE;
-        let bytes = match self.compressed {
-            true => 1..=u32::try_from(compress::bound(whole)).unwrap_or(u32::MAX),
-            false => whole as u32..=whole as u32,
-        };
+        let most = u32::try_from(self.form.most(whole)).unwrap_or(u32::MAX);
+        let bytes = if self.form == Form::Records { most..=most } else { 1..=most };
         self.push(chunk, bytes, false);
     }
 
-    /// Notes that so many bytes of the planner's own have been given to the next worker, in the place of a chunk.
+    /// Notes that bytes of the planner's own, so many on the medium, have been given to the next worker, in the place of a chunk.
     pub fn assigned_bytes(&mut self, bytes: u32) {
         self.push(Chunk::default(), bytes..=bytes, false);
     }
@@ -146,6 +153,7 @@ impl Order {
     fn push(&mut self, chunk: Chunk, bytes: RangeInclusive<u32>, check: bool) {
         let first_record = self.next_record;
         self.next_record += u64::from(chunk.blocks / self.slots.record_blocks);
+        self.given += u64::from(chunk.blocks) * TP_BSIZE as u64;
         self.in_flight.push_back(InFlight {
             sequence: self.next,
             first_record,
@@ -216,7 +224,9 @@ impl Order {
                 return Err(unasked);
             }
             Outcome::Written(placed) if !in_flight.bytes.contains(&placed.bytes) => return Err(unasked),
-            Outcome::Limit if !self.compressed || in_flight.chunk.blocks == 0 => return Err(unasked),
+            Outcome::Limit if self.form == Form::Records || in_flight.chunk.blocks == 0 => {
+                return Err(unasked);
+            }
             _ => in_flight.outcome = Some(outcome),
         }
         Ok(())
@@ -271,7 +281,7 @@ mod tests {
     use super::*;
 
     fn order() -> Order {
-        let mut order = Order::new(Slots::new(3, 64, 1), false);
+        let mut order = Order::new(Slots::new(3, 64, 1), Form::Records);
         order.begin_epoch();
         order
     }
@@ -325,7 +335,7 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "asks zstd, which is C")]
     fn a_compressed_chunk_has_the_bytes_it_can_have() {
-        let mut order = Order::new(Slots::new(3, 64, 1), true);
+        let mut order = Order::new(Slots::new(3, 64, 1), Form::Frames);
         order.begin_epoch();
         order.assigned(chunk());
         order.assigned_bytes(29);

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::compress::{Compressor, Level};
+use crate::compress::{Compressor, Form, Level};
 use crate::disk::{Disk, Fault};
 use crate::dump::passes::Notice;
 use crate::dump::ring::order::{InFlight, Next, Order, Unasked};
@@ -24,8 +24,11 @@ use crate::sandbox::{DescriptorKind, Role};
 use crate::workers::extent::EXTENT_BYTES;
 use crate::workers::protocol::{BadFrame, FRAME_BYTES};
 use crate::workers::worker::{End, Worker};
-use crate::workers::{Extent, FromWorker, OnMedium, Outcome, Slots, ToWorker, Token};
-use dumpstream::TP_BSIZE;
+use crate::workers::{
+    Extent, FromWorker, OnMedium, Outcome, Sealing, SecretWords, Slots, Taken, ToWorker, Token,
+};
+use agefile::{CHUNK, PayloadKey, sealed_length};
+use dumpstream::{Digest, RunningDigest, TP_BSIZE};
 
 /// A report of a worker.
 #[derive(Debug)]
@@ -53,6 +56,8 @@ pub enum Broken {
     Unexpected(u32, FromWorker),
     /// An answer to nothing that was asked.
     Unasked(Unasked),
+    /// The digest of a volume is of so many bytes, and not of those that were written.
+    Digest(u64, u64),
     /// A system call failed.
     System(io::Error),
 }
@@ -65,6 +70,9 @@ impl fmt::Display for Broken {
             Broken::Frame(worker, error) => write!(f, "worker {worker}: {error}"),
             Broken::Unexpected(worker, frame) => write!(f, "worker {worker}: unexpected frame {frame:?}"),
             Broken::Unasked(error) => error.fmt(f),
+            Broken::Digest(counted, written) => {
+                write!(f, "the workers' digest is of {counted} bytes, and {written} were written")
+            }
             Broken::System(error) => write!(f, "the ring of workers: {error}"),
         }
     }
@@ -100,14 +108,14 @@ pub struct Crew {
 }
 
 impl Crew {
-    /// Forks the workers, who compress what they write if there is a level, and take digests of it to `verify` it. The calling
+    /// Forks the workers, who compress what they write if there is a level, and take these digests of it. The calling
     /// process is in the sandbox already, and so are they.
     ///
     /// Errors: those of mmap(2), socketpair(2) and fork(2).
     pub fn start(
         slots: Slots,
-        compress: Option<Level>,
-        verify: bool,
+        (form, compress): (Form, Option<Level>),
+        digests: Taken,
         disk: &Disk<'_>,
         queue: &mut EventQueue,
     ) -> io::Result<Crew> {
@@ -135,8 +143,9 @@ impl Crew {
                 arena: &mut arena,
                 slots,
                 disk: *disk,
-                compressor: compress.map(Compressor::new),
-                verify,
+                form,
+                compressor: compress.map(|level| Compressor::new(level, form.unit())),
+                digests,
                 planner,
                 left,
                 right,
@@ -151,7 +160,7 @@ impl Crew {
             limit(child.as_fd(), DescriptorKind::ProcessDescriptor)?;
             queue.add_child(child, CHILDREN + index as u64)?;
         }
-        Ok(Crew { slots, arena, order: Order::new(slots, compress.is_some()), members, children })
+        Ok(Crew { slots, arena, order: Order::new(slots, form), members, children })
     }
 
     /// Whether the next chunk's slot is free.
@@ -185,29 +194,43 @@ impl Crew {
             extents += 1;
         }
         let epoch = self.order.epoch();
-        let (blocks, padding) = (chunk.blocks, chunk.padding());
+        let (blocks, padding, start) = (chunk.blocks, chunk.padding(), self.order.bytes_before());
         self.order.assigned(chunk);
         self.send(
             self.slots.worker_of(sequence),
-            ToWorker::Assign { sequence, epoch, slot, blocks, extents, padding },
+            ToWorker::Assign { sequence, epoch, slot, blocks, extents, padding, start },
             None,
         )
     }
 
-    /// Gives bytes to the next chunk's worker, to be written as they are: as many of `bytes` as a chunk takes. The others are
-    /// given back.
-    pub fn assign_bytes<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], Broken> {
+    /// Gives bytes to the next chunk's worker, to be written as they are, or encrypted as the end of the payload: as many of `bytes` as a
+    /// chunk takes. The others are given back.
+    pub fn assign_bytes<'b>(&mut self, bytes: &'b [u8], is_sealed: bool) -> Result<&'b [u8], Broken> {
         let sequence = self.order.next_sequence();
         let slot = self.slots.slot_of(sequence);
-        let (now, later) = bytes.split_at(bytes.len().min(self.slots.chunk_bytes()));
+        let most = self.slots.own_bytes();
+        // Only the last chunk of a payload is not whole.
+        let most = if is_sealed && bytes.len() > most { most / CHUNK * CHUNK } else { most };
+        let (now, later) = bytes.split_at(bytes.len().min(most));
         let start = self.slots.buffer(slot).start;
         self.arena.slice_mut(start..start + now.len()).copy_from_slice(now);
         let bytes = now.len() as u32;
-        self.order.assigned_bytes(bytes);
+        let (sealing, written) = match (is_sealed, later) {
+            (false, _) => (Sealing::No, bytes),
+            (true, []) => (Sealing::Last, sealed_length(bytes.into()) as u32),
+            (true, _) => (Sealing::More, sealed_length(bytes.into()) as u32),
+        };
+        self.order.assigned_bytes(written);
         let epoch = self.order.epoch();
-        let frame = ToWorker::AssignBytes { sequence, epoch, slot, bytes };
+        let frame = ToWorker::AssignBytes { sequence, epoch, slot, bytes, sealing };
         self.send(self.slots.worker_of(sequence), frame, None)?;
         Ok(later)
+    }
+
+    /// Gives all workers the key of the next volume, which begins at byte `start` of its file and has a header of `head` bytes.
+    pub fn take_key(&mut self, key: &PayloadKey, head: u64, start: u64) -> Result<(), Broken> {
+        let frame = ToWorker::Key { key: SecretWords::new(key.bytes()), head, start };
+        (0..self.slots.workers).try_for_each(|worker| self.send(worker, frame, None))
     }
 
     /// Has part of the medium read back: `blocks` tape blocks that are `bytes` bytes there, from byte `offset` of a file on.
@@ -251,13 +274,28 @@ impl Crew {
         self.members.iter().all(|member| member.ready == self.order.epoch())
     }
 
-    /// Lets the next chunk's worker write, on an empty medium or behind what it does not have to know of.
-    pub fn start_writing(&mut self) -> Result<(), Broken> {
+    /// The digest of the volume, of which `bytes` bytes are written, when no chunk is under way.
+    ///
+    /// Errors: it is of another number of bytes: a worker is not what it should be.
+    pub fn digest(&self, bytes: u64) -> Result<Digest, Broken> {
+        let running = RunningDigest::load(self.arena.slice(self.slots.running()));
+        if running.bytes() == bytes {
+            Ok(running.digest())
+        } else {
+            Err(Broken::Digest(running.bytes(), bytes))
+        }
+    }
+
+    /// Lets the next chunk's worker write, behind `bytes` bytes of the volume. The digest of a volume begins at its first byte.
+    pub fn start_writing(&mut self, bytes: u64) -> Result<(), Broken> {
+        if bytes == 0 {
+            self.arena.slice_mut(self.slots.running()).fill(0);
+        }
         let sequence = self.order.next_sequence();
         let epoch = self.order.epoch();
         self.send(
             self.slots.worker_of(sequence),
-            ToWorker::Token(Token { sequence, epoch, volume: OnMedium::default() }),
+            ToWorker::Token(Token { sequence, epoch, volume: OnMedium { bytes, chunks: 0 } }),
             None,
         )
     }

@@ -19,8 +19,12 @@ pub enum Fault {
     System(i32),
     /// The output must not be written.
     Unfit(UnfitOutput),
-    /// A tape has records, and compressed chunks are none.
+    /// Chunks that are compressed only are no records of a tape.
     Tape,
+    /// A tape with encrypted volumes of no limited size.
+    TapeUnlimited,
+    /// The tape ended before an encrypted volume did, which has to be whole.
+    TapeTooShort,
     /// It could not be read back.
     CannotVerify,
     /// What was written is not safe on the medium.
@@ -74,6 +78,10 @@ impl fmt::Display for Fault {
             Fault::System(errno) => f.write_str(&strerror(&io::Error::from_raw_os_error(*errno))),
             Fault::Unfit(unfit) => unfit.fmt(f),
             Fault::Tape => f.write_str("compressed dumps cannot be written to tape"),
+            Fault::TapeUnlimited => f.write_str("an encrypted dump to tape requires -B"),
+            Fault::TapeTooShort => f.write_str(
+                "the medium ended before the size of a volume (-B): an encrypted volume must fit on it",
+            ),
             Fault::CannotVerify => f.write_str("cannot be read back for --verify"),
             Fault::Unsafe(error) => error.fmt(f),
             Fault::Unsound(name, unsound) => f.write_str(&unsound.line(name)),

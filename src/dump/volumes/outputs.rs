@@ -11,7 +11,7 @@ use crate::dump::stop::{Reason, Stop, VolumeError};
 use crate::dump::volumes::fault::{Failure, Fault, Unopened};
 use crate::dump::volumes::medium::Medium;
 use crate::dump::volumes::remote;
-use crate::job::{Job, Output};
+use crate::job::{Job, Limit, Output};
 use crate::media::Kind;
 use crate::monitor::client::{NoReply, Opened};
 use crate::monitor::protocol::{Reply, Request};
@@ -47,8 +47,10 @@ pub enum Unfit {
         /// The device.
         name: OsString,
     },
-    /// A tape has records, and compressed chunks are none.
+    /// Chunks that are compressed only are no records of a tape.
     Tape(OsString),
+    /// A tape with encrypted volumes of no limited size.
+    TapeUnlimited(OsString),
     /// It cannot be read back.
     NotRead(OsString),
 }
@@ -122,6 +124,7 @@ impl<'a> Volumes<'a> {
         Ok(match opened.most {
             _ if self.cannot_be_verified(opened.kind) => Some(Unfit::NotRead(self.name(1))),
             _ if self.takes_no_frames(opened.kind) => Some(Unfit::Tape(self.name(1))),
+            _ if self.has_no_limit(opened.kind) => Some(Unfit::TapeUnlimited(self.name(1))),
             Some(most) if record > most => Some(Unfit::TooLong { record, most, name: self.name(1) }),
             _ => {
                 self.ahead = Some(opened);
@@ -172,6 +175,9 @@ impl<'a> Volumes<'a> {
         if self.takes_no_frames(opened.kind) {
             return Err(Fault::Tape.into());
         }
+        if self.has_no_limit(opened.kind) {
+            return Err(Fault::TapeUnlimited.into());
+        }
         if self.cannot_be_verified(opened.kind) {
             return Err(Fault::CannotVerify.into());
         }
@@ -198,7 +204,12 @@ impl<'a> Volumes<'a> {
     }
 
     fn takes_no_frames(&self, kind: Kind) -> bool {
-        self.job.compress.is_some() && kind == Kind::Tape
+        self.job.compress.is_some() && !self.job.is_encrypted() && kind == Kind::Tape
+    }
+
+    /// An encrypted volume is whole before its tape ends.
+    fn has_no_limit(&self, kind: Kind) -> bool {
+        self.job.is_encrypted() && kind.has_records() && self.job.limit == Limit::Unlimited
     }
 
     fn greet(&mut self) {

@@ -11,6 +11,7 @@ use crate::monitor::index_file::IndexFile;
 use crate::operator;
 use crate::operator::{Attention, MediaMessage, Message, Remark, StopMessage, Sums};
 use crate::os::time;
+use dumpstream::TP_BSIZE;
 
 impl Writing<'_> {
     /// Closes a medium that is full; there is more to come.
@@ -39,7 +40,11 @@ impl Writing<'_> {
 
     /// Records on this medium.
     pub(super) fn records(&self) -> u64 {
-        self.ledger.on_volume / u64::from(self.context.started.job.ntrec)
+        let record = u64::from(self.context.started.job.ntrec);
+        match self.ledger.frames {
+            None => self.ledger.on_volume / record,
+            Some(_) => self.ledger.bytes / (record * TP_BSIZE as u64),
+        }
     }
 
     /// All that was to go on this medium is on it.
@@ -144,9 +149,10 @@ impl Writing<'_> {
             self.context.console.say(StopMessage::BrokenPipe);
             return Err(Stop::Told.into());
         }
-        let fault = match errno == libc::EPROTO && medium.kind.is_remote() {
-            true => Fault::Remote(RemoteFault::Protocol),
-            false => Fault::System(errno),
+        let fault = match errno {
+            libc::EPROTO if medium.kind.is_remote() => Fault::Remote(RemoteFault::Protocol),
+            libc::ENOSPC if medium.kind.has_records() && self.ledger.head.is_some() => Fault::TapeTooShort,
+            errno => Fault::System(errno),
         };
         Err(self.failure(fault.into(), medium))
     }

@@ -9,9 +9,10 @@ use crate::dump::ring::order::InFlight;
 use crate::dump::stop::{Reason, Stop};
 use crate::dump::volumes::Chunk;
 use crate::dump::write::Writing;
+use crate::encrypt::Sealer;
 use crate::monitor::index_file::Unwritten;
 use crate::operator::{Message, Remark};
-use dumpstream::index::Head;
+use dumpstream::index::{Head, Volume};
 
 /// An index that is written and has no name yet.
 pub(super) struct Index {
@@ -38,6 +39,15 @@ impl Writing<'_> {
         }
     }
 
+    /// Notes the digest of the volume, of which all is written.
+    pub(super) fn note_digest(&mut self) -> Result<(), Stop> {
+        let bytes = self.ledger.bytes;
+        if let Some(indexing) = &mut self.ledger.indexing {
+            indexing.volume(Volume { bytes, digest: self.crew.digest(bytes)? });
+        }
+        Ok(())
+    }
+
     /// Writes the index, if one is wanted. The monitor gives it its name.
     ///
     /// A dump whose index could not be written is not recorded, though all of it is on its media: the next one would build on it,
@@ -49,11 +59,17 @@ impl Writing<'_> {
         };
         let identity = &started.identity;
         let head = Head::new(identity.date, identity.level, &identity.label, &identity.filesys);
-        let head = Head { files: indexing.files(), ..head };
+        let volumes = indexing.volumes().to_vec();
+        let head = Head { base: Some(identity.ddate), volumes, files: indexing.files(), ..head };
         let mut walk = indexing.walk();
+        let recipients = &started.job.encrypt;
+        let sealer = match recipients.is_empty() {
+            true => None,
+            false => Some(Sealer::new(recipients).ok_or(Reason::NoRandomness)?),
+        };
         let written = match indexing.is_full() {
             true => Err(Unwritten::System(io::Error::other("too many names"))),
-            false => file.write(&head, &mut walk, || self.handle_events_within(Some(Duration::ZERO))),
+            false => file.write(&head, &mut walk, sealer, || self.handle_events_within(Some(Duration::ZERO))),
         };
         match written {
             Ok(lines) => Ok(Some(Index { lines, left_out: walk.left_out() })),

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What has been written: one value, which goes back to a mark when a volume has to be written again.
 
-use crate::compress::{Entry, SeekTable};
+use crate::compress::{Entry, Form, SeekTable, skippable};
 use crate::dump::losses::Losses;
+use crate::dump::stop::Reason;
 use crate::dump::write::places::{Indexing, IndexingMark};
 use crate::dump::write::written::Verification;
+use crate::encrypt::in_payload;
 use crate::job::Job;
 use crate::workers::Placed;
 use dumpstream::TP_BSIZE;
@@ -21,6 +23,8 @@ pub(super) struct Ledger {
     pub bytes_before: u64,
     /// The frames of this medium; none where chunks are records.
     pub frames: Option<SeekTable>,
+    /// Bytes of the header that this medium begins with, if it is encrypted.
+    pub head: Option<u64>,
     /// With `--verify`, what is to be read back.
     pub verification: Option<Verification>,
     /// With `--index`, what it will say.
@@ -42,6 +46,7 @@ impl Ledger {
             bytes: 0,
             bytes_before: 0,
             frames: job.compress.map(|_| SeekTable::default()),
+            head: None,
             verification: job.verify.then(|| Verification::new(job.ntrec)),
             indexing,
         }
@@ -62,9 +67,9 @@ impl Ledger {
         *losses = mark.losses;
     }
 
-    /// A volume begins, on an empty medium.
-    pub fn begin_volume(&mut self, volume: u32) {
-        (self.on_volume, self.bytes) = (0, 0);
+    /// A volume begins, on an empty medium, with a header of `head` bytes if it is encrypted.
+    pub fn begin_volume(&mut self, volume: u32, head: Option<u64>) {
+        (self.on_volume, self.bytes, self.head) = (0, 0, head);
         self.frames.iter_mut().for_each(SeekTable::clear);
         if let Some(verification) = &mut self.verification {
             verification.begin_volume(volume);
@@ -77,9 +82,23 @@ impl Ledger {
         self.bytes_before += self.bytes;
     }
 
-    /// Where the next frame begins on this medium, and in its uncompressed stream.
+    /// Where the next frame begins on this medium, or in what it is decrypted to, and in its uncompressed stream.
     pub fn next_frame(&self) -> Option<(u64, u64)> {
-        self.frames.as_ref().map(|_| (self.bytes, self.on_volume * TP_BSIZE as u64))
+        let at = self.head.map_or(self.bytes, |head| in_payload(self.bytes, head));
+        self.frames.as_ref().map(|_| (at, self.on_volume * TP_BSIZE as u64))
+    }
+
+    /// What ends this medium if it has frames, before it is encrypted: the table, and what pads it.
+    ///
+    /// Errors: too many frames.
+    pub fn end(&mut self, form: Form) -> Result<Option<Vec<u8>>, Reason> {
+        let Some(frames) = self.frames.as_mut().filter(|frames| !frames.entries().is_empty()) else {
+            return Ok(None);
+        };
+        let padding = form.padding(self.bytes, frames.entries().len() as u64);
+        frames.pad(padding);
+        let table = frames.encode().ok_or(Reason::TooManyFrames)?;
+        Ok(Some([skippable(padding as usize), table].concat()))
     }
 
     /// Bytes on all media.
@@ -92,7 +111,11 @@ impl Ledger {
         self.count(blocks, placed.bytes.into());
         if let Some(frames) = self.frames.as_mut().filter(|_| blocks > 0) {
             let decompressed = blocks * TP_BSIZE as u32;
-            frames.push(Entry { compressed: placed.bytes, decompressed, checksum: placed.checksum });
+            let compressed = match self.head {
+                Some(_) => in_payload(placed.bytes.into(), 0) as u32,
+                None => placed.bytes,
+            };
+            frames.push(Entry { compressed, decompressed, checksum: placed.checksum });
         }
     }
 

@@ -37,7 +37,7 @@ use crate::operator;
 use crate::operator::{Attention, MediaMessage, Question, Remark};
 use crate::sandbox;
 use crate::sandbox::Role;
-use crate::workers::{Outcome, Slots};
+use crate::workers::{Outcome, Slots, Taken};
 use dumpstream::TP_BSIZE;
 
 /// How long workers may take to go when all is done.
@@ -80,7 +80,9 @@ impl<'a> Writing<'a> {
     ) -> Result<Writing<'a>, Stop> {
         let Context { started, disk, console, fs, source, .. } = context;
         fs.disk().stop_reading_ahead();
-        let crew = Crew::start(slots, started.job.compress, started.job.verify, source, queue)?;
+        let form = (started.job.form(), started.job.compress);
+        let digests = Taken { of_chunks: started.job.verify, of_volumes: indexing.is_some() };
+        let crew = Crew::start(slots, form, digests, source, queue)?;
         sandbox::enter(Role::Planner)?;
         context.questions.waits.watch(crew.children());
         let estimate = u64::try_from(estimate).unwrap_or(0);
@@ -171,7 +173,8 @@ impl<'a> Writing<'a> {
         let medium = self.volumes.open(volume, in_step)?;
         self.context.console.show(operator::Event::Volume { volume, output: &medium.name });
         self.stopped = None;
-        self.ledger.begin_volume(volume);
+        let header = self.new_header(&medium)?;
+        self.ledger.begin_volume(volume, header.as_ref().map(|header| header.len() as u64));
         let job = &self.context.started.job;
         let limit = job.frame_limit().and_then(NonZeroU64::new);
         self.crew.take_medium(medium.fd.as_fd(), medium.kind, limit, medium.can_be_cut())?;
@@ -181,7 +184,10 @@ impl<'a> Writing<'a> {
             self.wait_until_ready()?;
             return Err(VolumeError::from(error).with(medium));
         }
-        self.crew.start_writing()?;
+        self.crew.start_writing(0)?;
+        if let Some(header) = header {
+            self.crew.assign_bytes(&header, false)?;
+        }
         if volume > 1 {
             self.context.console.say(MediaMessage::VolumeBegins { volume, inode: inode.0.into() });
         }
@@ -191,20 +197,33 @@ impl<'a> Writing<'a> {
             self.filler.give_back(self.crew.take_back(outcome));
         }
         if !matches!(outcome, Some(Outcome::Failed { .. }))
-            && let Some(frames) = self.ledger.frames.as_ref().filter(|frames| !frames.entries().is_empty())
+            && let Some(end) = self.ledger.end(self.context.started.job.form())?
         {
-            let table = frames.encode().ok_or(Reason::TooManyFrames)?;
-            outcome = self.write_table(&medium, &table)?.or(outcome);
+            outcome = self.write_end(&medium, &end)?.or(outcome);
         }
         self.crew.release_medium()?;
         self.wait_until_ready()?;
         self.ledger.wrote_part(outcome.map_or(0, |outcome| self.crew.taken(outcome)));
+        if !matches!(outcome, Some(Outcome::Failed { .. })) {
+            self.note_digest()?;
+        }
         match outcome {
             None | Some(Outcome::Written(_) | Outcome::Checked { .. }) => self.close(medium, ended),
             Some(Outcome::Limit) => self.close_full(medium),
             Some(Outcome::EndOfMedium { .. }) => self.end_of_medium(medium),
             Some(Outcome::Failed { errno, .. }) => self.failed(medium, errno),
         }
+    }
+
+    /// The header of an encrypted volume, whose key the workers get; a new one for each volume.
+    fn new_header(&mut self, medium: &Medium) -> Result<Option<Vec<u8>>, Stop> {
+        let recipients = &self.context.started.job.encrypt;
+        if recipients.is_empty() {
+            return Ok(None);
+        }
+        let (header, key) = agefile::create(recipients, &[]).map_err(|_| Reason::NoRandomness)?;
+        self.crew.take_key(&key, header.len() as u64, medium.start())?;
+        Ok(Some(header))
     }
 
     /// Fills chunks until the volume or the dump ends, or the ring stops; then nothing is under way any more.
@@ -221,18 +240,18 @@ impl<'a> Writing<'a> {
         }
     }
 
-    /// Ends a compressed volume with the table of its frames. Gives the outcome if that could not be written: then the volume is
-    /// not whole.
-    fn write_table(&mut self, medium: &Medium, table: &[u8]) -> Result<Option<Outcome>, Stop> {
+    /// Ends a compressed volume with the table of its frames, and what pads it. Gives the outcome if that could not be written: then the
+    /// volume is not whole.
+    fn write_end(&mut self, medium: &Medium, end: &[u8]) -> Result<Option<Outcome>, Stop> {
         // On a full file part of a frame may stand there, or the room that was kept.
         medium.go_behind(self.ledger.bytes)?;
         self.crew.take_medium(medium.fd.as_fd(), medium.kind, None, false)?;
         self.wait_until_ready()?;
-        self.crew.start_writing()?;
-        let mut rest = table;
+        self.crew.start_writing(self.ledger.bytes)?;
+        let mut rest = end;
         while self.stopped.is_none() && !(rest.is_empty() && self.crew.is_idle()) {
             if !rest.is_empty() && self.crew.has_room() {
-                rest = self.crew.assign_bytes(rest)?;
+                rest = self.crew.assign_bytes(rest, self.ledger.head.is_some())?;
             } else {
                 self.handle_events()?;
             }

@@ -3,14 +3,16 @@
 //!
 //! Where headers stand is what the planner itself has placed; names are read from the directories as they are on the dump, so that
 //! the index and the dump cannot differ on a file system in use. All is in the order of the dump, and is kept until the dump is
-//! done: 12 bytes for each inode, 5 and the name for each entry of a directory, 8 for each directory, 24 for each compressed frame.
+//! done: 44 bytes for each inode, 5 and the name for each entry of a directory, 8 for each directory, 24 for each compressed frame, 40 for
+//! each volume.
 
 use crate::dump::volumes::{Chunk, What};
+use dumpstream::Content;
 use dumpstream::TP_BSIZE;
 use dumpstream::decode;
-use dumpstream::index::{Places, PlacesMark, Tree, TreeMark, Walk};
+use dumpstream::index::{Places, PlacesMark, Tree, TreeMark, Volume, Walk};
 use dumpstream::reading::File;
-use dumpstream::{Block, RecordType};
+use dumpstream::{Block, Header, RecordType};
 use ufs::FileType;
 use ufs::Ino;
 
@@ -21,6 +23,10 @@ pub struct Indexing {
     tree: Tree,
     /// The directory under way.
     directory: Option<File>,
+    /// The content of the inode under way.
+    content: Option<Content>,
+    /// The volumes that are written.
+    volumes: Vec<Volume>,
     /// Whether all directories have come.
     has_names: bool,
     /// Whether names had no room.
@@ -32,6 +38,8 @@ pub struct IndexingMark {
     places: PlacesMark,
     tree: TreeMark,
     directory: Option<File>,
+    content: Option<Content>,
+    volumes: usize,
     has_names: bool,
 }
 
@@ -45,14 +53,18 @@ impl Indexing {
     /// How far it has got: a volume may have to be written again from here.
     pub fn mark(&self) -> IndexingMark {
         let (places, tree) = (self.places.mark(), self.tree.mark());
-        IndexingMark { places, tree, directory: self.directory.clone(), has_names: self.has_names }
+        let (directory, content) = (self.directory.clone(), self.content.clone());
+        let volumes = self.volumes.len();
+        IndexingMark { places, tree, directory, content, volumes, has_names: self.has_names }
     }
 
     /// Forgets what came after a mark.
     pub fn go_back(&mut self, mark: IndexingMark) {
         self.places.go_back(&mark.places);
         self.tree.go_back(&mark.tree);
-        (self.directory, self.has_names) = (mark.directory, mark.has_names);
+        (self.directory, self.content) = (mark.directory, mark.content);
+        self.volumes.truncate(mark.volumes);
+        self.has_names = mark.has_names;
     }
 
     /// The next volume begins.
@@ -76,6 +88,7 @@ impl Indexing {
                 What::Header(kind) => self.header(kind, piece.ino, bytes),
                 What::Bytes | What::Zeros | What::Disk(_) => {
                     self.places.blocks(end - piece.at);
+                    self.content.iter_mut().for_each(|content| content.blocks(bytes));
                     if self.directory.is_some() {
                         bytes.iter().for_each(|block| self.data(block));
                     }
@@ -84,28 +97,57 @@ impl Indexing {
         }
     }
 
+    /// The volume under way is written.
+    pub fn volume(&mut self, volume: Volume) {
+        self.volumes.push(volume);
+    }
+
+    /// The volumes that are written.
+    pub fn volumes(&self) -> &[Volume] {
+        &self.volumes
+    }
+
     fn header(&mut self, kind: RecordType, ino: Ino, block: &[Block]) {
         match kind {
             RecordType::Inode => {
+                self.end_content();
                 self.places.inode(ino);
+                self.begin_content(ino, block);
                 self.directory = None;
                 if !self.has_names {
                     self.begin_directory(ino, block);
                 }
             }
             RecordType::End => {
+                self.end_content();
                 self.places.end();
                 self.directory = None;
             }
             RecordType::Addr => {
                 self.places.blocks(1);
-                if let (Some(file), [block]) = (&mut self.directory, block)
+                if let [block] = block
                     && let Ok(decoded) = decode(block)
                 {
-                    file.announce(&decoded.header);
+                    self.directory.iter_mut().for_each(|file| file.announce(&decoded.header));
+                    self.content.iter_mut().for_each(|content| content.announce(&decoded.header));
                 }
             }
             RecordType::Tape | RecordType::Bits | RecordType::Clri => self.places.blocks(1),
+        }
+    }
+
+    fn begin_content(&mut self, ino: Ino, block: &[Block]) {
+        // A worker had the block.
+        let decoded = block.first().and_then(|block| decode(block).ok());
+        let header = decoded.map(|decoded| decoded.header).filter(|header| header.inumber == ino);
+        // Without it there is a digest of nothing, which is not that of the file.
+        let header = header.unwrap_or_else(|| Header::new(RecordType::Inode, ino));
+        self.content = Some(Content::new(&header));
+    }
+
+    fn end_content(&mut self) {
+        if let Some(content) = self.content.take() {
+            self.places.digest(content.digest());
         }
     }
 

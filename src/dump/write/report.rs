@@ -8,8 +8,7 @@ use crate::dump::source::Faults;
 use crate::dump::stop::Stop;
 use crate::dump::volumes::Chunk;
 use crate::dump::write::Writing;
-use ufs::Buffer;
-use ufs::{ByteOffset, Ino};
+use ufs::ByteOffset;
 
 impl Writing<'_> {
     /// Prints the notices of a chunk that begins with record `first_record`.
@@ -17,22 +16,10 @@ impl Writing<'_> {
         for (at, notice) in notices {
             let record = first_record + u64::from(at / self.context.started.job.ntrec);
             match notice {
-                Notice::Unread { ino, offset, bytes } => self.tell_unread(record, ino, offset, bytes),
+                Notice::Unread { ino, offset, bytes } => self.context.tell_unread(record, ino, offset, bytes),
                 notice => self.context.errors.notice(notice),
             }
         }
-    }
-
-    /// Reports unreadable parts of a directory, in order with the read errors of workers.
-    fn tell_unread(&self, record: u64, ino: Ino, offset: ByteOffset, bytes: u32) {
-        let mut buffer = Buffer::default();
-        buffer.set_length(bytes as usize);
-        self.context.fs.disk().read_telling(offset, &mut buffer, &mut |fault| {
-            self.context.errors.fault(Reader::Record(record), fault);
-            if fault.sector {
-                self.context.errors.losses().data(ino, fault.count.into());
-            }
-        });
     }
 
     /// Notes which inodes have lost what, by sectors: a larger read that failed was made again by them.

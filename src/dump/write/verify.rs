@@ -21,7 +21,7 @@ impl Writing<'_> {
         medium.go_to_start().map_err(Reason::NotWound)?;
         self.crew.take_medium(medium.fd.as_fd(), medium.kind, None, false)?;
         self.wait_until_ready()?;
-        self.crew.start_writing()?;
+        self.crew.start_writing(0)?;
         self.stopped = None;
         if let Some(verification) = &mut self.ledger.verification {
             verification.begin_reading();

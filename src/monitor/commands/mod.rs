@@ -10,4 +10,4 @@ mod supervisor;
 mod task;
 
 pub use client::{Commands, Happened};
-pub use task::{FromRunner, Task, TaskKind};
+pub use task::{FromRunner, Task, TaskKind, remote_command};

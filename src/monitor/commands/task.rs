@@ -124,7 +124,7 @@ impl Task {
 }
 
 /// `$RSH [-l user] host $RMT`; `RSH` may have options of its own behind its name.
-fn remote_command(remote: &Remote) -> Vec<OsString> {
+pub fn remote_command(remote: &Remote) -> Vec<OsString> {
     let shell = std::env::var("RSH").unwrap_or_else(|_| REMOTE_SHELL.to_owned());
     let mut words: Vec<OsString> = shell.split_whitespace().map(OsString::from).collect();
     if let Some(user) = &remote.user {

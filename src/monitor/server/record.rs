@@ -11,6 +11,7 @@ use crate::job::Output;
 use crate::monitor::index_names::Unkept;
 use crate::monitor::protocol::Reply;
 use crate::monitor::refusal::{NoRecord, Unrecorded, Unsound, errno_of};
+use crate::monitor::signer::Signer;
 use crate::os::{disk, output, shared};
 
 /// How often a lock that another program holds is tried.
@@ -72,19 +73,31 @@ impl Monitor<'_> {
     }
 
     /// Gives the index its name, and enters the dump in the dumpdates file, which is locked. Between the two there is nothing to wait for.
+    /// Then the index gets its signature.
     ///
-    /// Errors: neither is done.
+    /// Errors: none of it is done, or all but the signature.
     fn record(&self) -> Result<(), Unrecorded> {
         if let Some((volume, _)) = &self.written {
             return Err(Unrecorded { why: NoRecord::Volume(*volume), index_lost: None });
         }
+        let signature = self.sign()?;
         if let Some(index) = self.serving.index {
             index.names().keep().map_err(|unkept| self.without_index(unkept.into()))?;
         }
-        match &self.kept.record {
-            Some(record) => record.write().map_err(|unwritten| self.without_index(unwritten.into())),
+        if let Some(record) = &self.kept.record {
+            record.write().map_err(|unwritten| self.without_index(unwritten.into()))?;
+        }
+        match signature {
+            Some((signer, text)) => signer.write(&text).map_err(|error| unsigned(&error, true)),
             None => Ok(()),
         }
+    }
+
+    /// The signature of the index, if one is wanted.
+    fn sign(&self) -> Result<Option<(&Signer, String)>, Unrecorded> {
+        let (Some(index), Some(signer)) = (self.serving.index, self.serving.signer) else { return Ok(None) };
+        let text = signer.sign(index.descriptor()).map_err(|error| unsigned(&error, false))?;
+        Ok(Some((signer, text)))
     }
 
     /// The dump is not recorded, and so its index does not stay.
@@ -92,6 +105,11 @@ impl Monitor<'_> {
         let taken_back = self.serving.index.map_or(Ok(()), |index| index.names().take_back());
         Unrecorded { why, index_lost: taken_back.err().as_ref().map(errno_of) }
     }
+}
+
+/// The signature could not be made, or of a recorded dump not be written.
+fn unsigned(error: &io::Error, is_recorded: bool) -> Unrecorded {
+    Unrecorded { why: NoRecord::Signature(errno_of(error), is_recorded), index_lost: None }
 }
 
 impl From<Unkept> for NoRecord {

@@ -66,8 +66,8 @@ pub fn enter(_role: Role) -> io::Result<Entered> {
 }
 
 /// Enters capability mode, where the rights of `target` are all that there is.
-pub fn enter_beneath(_target: BorrowedFd<'_>) -> io::Result<Entered> {
-    enter(Role::Writer)
+pub fn enter_beneath(role: Role, _target: BorrowedFd<'_>) -> io::Result<Entered> {
+    enter(role)
 }
 
 /// What cap_getmode(2) says.
@@ -96,9 +96,17 @@ const BENEATH: &[capsicum::Right] = &[
     capsicum::Right::Futimes,
     capsicum::Right::Futimesat,
     capsicum::Right::Pwrite,
+    capsicum::Right::Fstatfs,
     capsicum::Right::ExtattrSet,
+    capsicum::Right::ExtattrGet,
+    capsicum::Right::ExtattrList,
+    capsicum::Right::ExtattrDelete,
     capsicum::Right::AclSet,
 ];
+
+/// What is looked at beneath a directory.
+const LOOK: &[capsicum::Right] =
+    &[capsicum::Right::Lookup, capsicum::Right::Fstatat, capsicum::Right::ExtattrGet];
 
 fn capsicum_rights(right: Right) -> &'static [capsicum::Right] {
     match right {
@@ -114,6 +122,7 @@ fn capsicum_rights(right: Right) -> &'static [capsicum::Right] {
         Right::Pdkill => &[capsicum::Right::Pdkill],
         Right::Kqueue => &[capsicum::Right::Kqueue],
         Right::Beneath => BENEATH,
+        Right::Look => LOOK,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::os::check;
 use crate::os::linux::syscalls;
 use crate::os::sandbox::{Entered, Ioctl, Right, Role};
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetStatus, Scope,
 };
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
@@ -30,15 +30,15 @@ pub fn enter(role: Role) -> io::Result<Entered> {
     enter_with(role, None)
 }
 
-/// Enters as the writer. For root, `target` becomes the root directory, too: Landlock does not keep a process from changing owners, modes
-/// and times elsewhere.
-pub fn enter_beneath(target: BorrowedFd<'_>) -> io::Result<Entered> {
+/// Enters as a process for what is beneath `target`. For root, that becomes the root directory, too: Landlock does not keep a process from
+/// changing owners, modes and times elsewhere.
+pub fn enter_beneath(role: Role, target: BorrowedFd<'_>) -> io::Result<Entered> {
     // SAFETY: fchdir takes a descriptor, which is borrowed and so open.
     check(unsafe { libc::fchdir(target.as_raw_fd()) })?;
     // SAFETY: the name ends in NUL.
     let changed = check(unsafe { libc::chroot(c".".as_ptr()) });
     let no_root = matches!(&changed, Err(error) if error.raw_os_error() == Some(libc::EPERM));
-    let entered = enter_with(Role::Writer, Some(target))?;
+    let entered = enter_with(role, Some(target))?;
     match changed {
         Ok(_) => Ok(entered),
         // What others own is out of reach without root.
@@ -57,7 +57,7 @@ fn enter_with(role: Role, target: Option<BorrowedFd<'_>>) -> io::Result<Entered>
     let mut missing = None;
     if !WALLED.load(Ordering::Relaxed) {
         hide_memory()?;
-        missing = landlock(target)?;
+        missing = landlock(target.map(|target| (target, beneath(role))))?;
         let probes = syscalls::probes(role).map_err(io::Error::other)?;
         let filter =
             SeccompFilter::new(probes, SeccompAction::Allow, SeccompAction::Errno(libc::EPERM as u32), arch);
@@ -101,9 +101,17 @@ fn install(filter: Result<SeccompFilter, seccompiler::BackendError>) -> io::Resu
     }
 }
 
+/// What a role may do beneath its directory.
+fn beneath(role: Role) -> BitFlags<AccessFs> {
+    match role {
+        Role::Comparer => AccessFs::ReadFile | AccessFs::ReadDir,
+        _ => AccessFs::from_all(ABI::V6) & !(AccessFs::Execute | AccessFs::IoctlDev),
+    }
+}
+
 /// Takes away every file name but those beneath `target`, network port, abstract socket and foreign signal. Says what is missing, if
 /// anything.
-pub(super) fn landlock(target: Option<BorrowedFd<'_>>) -> io::Result<Option<String>> {
+pub(super) fn landlock(target: Option<(BorrowedFd<'_>, BitFlags<AccessFs>)>) -> io::Result<Option<String>> {
     let status = (|| {
         let mut ruleset = Ruleset::default()
             .set_compatibility(CompatLevel::BestEffort)
@@ -111,8 +119,7 @@ pub(super) fn landlock(target: Option<BorrowedFd<'_>>) -> io::Result<Option<Stri
             .handle_access(AccessNet::from_all(ABI::V6))?
             .scope(Scope::from_all(ABI::V6))?
             .create()?;
-        if let Some(target) = target {
-            let access = AccessFs::from_all(ABI::V6) & !(AccessFs::Execute | AccessFs::IoctlDev);
+        if let Some((target, access)) = target {
             ruleset = ruleset.add_rule(PathBeneath::new(target, access))?;
         }
         ruleset.restrict_self()

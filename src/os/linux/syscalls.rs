@@ -58,6 +58,8 @@ const UNSEEN: &[c_long] = &[
     // the allocator, for memory that grows by megabytes, and its seed
     libc::SYS_mremap,
     libc::SYS_getrandom,
+    // the message of a panic
+    libc::SYS_gettid,
     // locks of the standard streams: they are uncontended, but a lock that finds itself taken waits here
     libc::SYS_futex,
     // the clock and waiting by it, where the kernel's page of code for that (vdso) is not there
@@ -103,8 +105,28 @@ const WRITER: &[c_long] = &[
     libc::SYS_fchownat,
     libc::SYS_utimensat,
     libc::SYS_fsetxattr,
+    libc::SYS_syncfs,
+    libc::SYS_fstatfs,
+    libc::SYS_fgetxattr,
+    libc::SYS_flistxattr,
+    libc::SYS_fremovexattr,
     libc::SYS_geteuid,
 ];
+
+/// fchmodat2(2), since Linux 6.6, and setxattrat(2), since 6.13 (asm-generic/unistd.h); the C library has neither.
+pub const FCHMODAT2: c_long = 452;
+pub const SETXATTRAT: c_long = 463;
+
+/// What the writer has if it is root, so that the target is its root directory: these take names from anywhere. Of anybody else's nodes all
+/// that they could set is already set.
+const WRITER_IF_ROOT: &[c_long] = &[FCHMODAT2, SETXATTRAT];
+/// The process that compares looks at files beneath a directory that is open, and opens them only to read them: see [`looking`].
+const COMPARER: &[c_long] =
+    &[libc::SYS_newfstatat, libc::SYS_readlinkat, libc::SYS_fgetxattr, libc::SYS_geteuid];
+
+/// Flags of openat(2) with any of which a file could be made or changed.
+const WRITING: i32 =
+    libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | libc::O_APPEND | (libc::O_TMPFILE & !libc::O_DIRECTORY);
 
 /// Answered with `EPERM`: names that the C library or Rust's runtime looks up by itself. Only openat is seen (a panic's backtrace, the
 /// allocator's look at the machine); each of the others is what some version does instead.
@@ -158,13 +180,19 @@ pub fn allowed(role: Role) -> Result<Rules, BackendError> {
     any_of(&mut rules, libc::SYS_prctl, 0, PRCTLS.map(|option| option as u64))?;
     any_of(&mut rules, libc::SYS_fcntl, 1, FCNTLS.map(|command| command as u64))?;
     memory(&mut rules)?;
-    if !matches!(role, Role::Reader | Role::Writer) {
+    if !matches!(role, Role::Reader | Role::Writer | Role::Comparer) {
         always(&mut rules, READING);
     }
     if role == Role::Writer {
         always(&mut rules, WRITER);
+        // Refused by the other filter if this is not root.
+        always(&mut rules, WRITER_IF_ROOT);
     }
-    if !matches!(role, Role::Worker | Role::Reader | Role::Writer) {
+    if role == Role::Comparer {
+        always(&mut rules, COMPARER);
+        looking(&mut rules)?;
+    }
+    if !matches!(role, Role::Worker | Role::Reader | Role::Writer | Role::Comparer) {
         always(&mut rules, PLANNER);
         any_of(&mut rules, libc::SYS_waitid, 0, [P_PIDFD])?;
     }
@@ -182,6 +210,17 @@ pub fn probes(role: Role) -> Result<Rules, BackendError> {
     always(&mut rules, PROBES_OLD);
     if role == Role::Writer {
         rules.retain(|call, _| !WRITER.contains(call));
+        // It opens directories, and files that it makes: nothing that is there already, as a device that was restored. What is opened as a
+        // path can be neither read nor written.
+        let none_of = |flags: i32| (2, MaskedEq((flags | libc::O_DIRECTORY | libc::O_PATH) as u64), 0);
+        add(&mut rules, libc::SYS_openat, [none_of(libc::O_CREAT)])?;
+        add(&mut rules, libc::SYS_openat, [none_of(libc::O_EXCL)])?;
+        if !nix::unistd::geteuid().is_root() {
+            always(&mut rules, WRITER_IF_ROOT);
+        }
+    }
+    if role == Role::Comparer {
+        rules.retain(|call, _| !COMPARER.contains(call) && *call != libc::SYS_openat);
     }
     Ok(rules)
 }
@@ -192,6 +231,14 @@ fn memory(rules: &mut Rules) -> Result<(), BackendError> {
     let anonymous = libc::MAP_ANONYMOUS as u64;
     add(rules, libc::SYS_mmap, [(2, no_exec.clone(), 0), (3, MaskedEq(anonymous), anonymous)])?;
     add(rules, libc::SYS_mprotect, [(2, no_exec, 0)])
+}
+
+/// What is opened is only read.
+fn looking(rules: &mut Rules) -> Result<(), BackendError> {
+    rules.remove(&libc::SYS_openat);
+    let condition = SeccompCondition::new(2, Dword, MaskedEq(WRITING as u64), 0)?;
+    rules.entry(libc::SYS_openat).or_default().push(SeccompRule::new(vec![condition])?);
+    Ok(())
 }
 
 fn forking(rules: &mut Rules) -> Result<(), BackendError> {

@@ -4,7 +4,7 @@
 use super::*;
 use dumpstream::reading::names::Directory;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// A tree by path: `None` is a directory, else the content.
 type Files = BTreeMap<Vec<u8>, (Ino, Option<u32>)>;
@@ -88,6 +88,10 @@ impl Disk {
             }
             Action::MakeStage(spot) => {
                 assert!(self.entries.insert(Disk::key(spot), (0, true)).is_none());
+            }
+            Action::RemoveWhiteout(spot) => {
+                let found = self.entries.remove(&Disk::key(spot)).expect("something to remove");
+                assert_eq!(found, (Ino::WHITEOUT.0, false));
             }
             Action::Link(from, to) => {
                 let found = *self.entries.get(&Disk::key(from)).expect("something to link");
