@@ -19,7 +19,7 @@ use capdump_support::small;
 use nix::fcntl::{FcntlArg, fcntl};
 
 const LIMIT: Duration = Duration::from_secs(20);
-const ROLES: [&str; 5] = ["PlannerForking", "Planner", "Worker", "Reader", "Writer"];
+const ROLES: [&str; 6] = ["PlannerForking", "Planner", "Worker", "Reader", "Writer", "Comparer"];
 
 /// A descriptor that the program was not meant to be given, and inherits all the same; its number is that of `src/os/probe.rs`. Without it,
 /// it would be as if all were closed.
@@ -46,7 +46,7 @@ fn attempt(dir: &TempDir, role: &str, what: &str, start: Start) -> Ran {
 fn attempt_once(dir: &TempDir, role: &str, what: &str, start: Start) -> Ran {
     assert_eq!(*STRANGE, 77);
     let mut command = start(Path::new(match role {
-        "Writer" => env!("CARGO_BIN_EXE_caprestore"),
+        "Writer" | "Comparer" => env!("CARGO_BIN_EXE_caprestore"),
         _ => env!("CARGO_BIN_EXE_capdump"),
     }));
     match role {
@@ -55,6 +55,7 @@ fn attempt_once(dir: &TempDir, role: &str, what: &str, start: Start) -> Ran {
             .arg(dir.join("dump"))
             .arg("--into")
             .arg(dir.join("into")),
+        "Comparer" => command.arg("-Cf").arg(dir.join("dump")).arg("--into").arg(dir.join("into")),
         "Reader" => command.arg("--check").arg(dir.join("dump")),
         _ => command.args(["-0a", "--workers", "2", "-f"]).arg(dir.join("out")).arg(dir.join("image")),
     };
@@ -102,15 +103,21 @@ fn attempts_are_made() {
 fn refused(what: &str) {
     let dir = source();
     // Without root, the root directory of the one that writes stays what it is, and what is there can be looked at.
-    let looks = what == "look at a file" && !program::is_root();
-    let roles = ROLES.into_iter().filter(|role| *role != "Writer" || !looks);
+    let looks = ["look at a file", "change a file", "climb"].contains(&what) && !program::is_root();
+    let roles = ROLES.into_iter().filter(|role| !matches!(*role, "Writer" | "Comparer") || !looks);
     for (role, start) in roles.flat_map(|role| STARTS.map(|start| (role, start))) {
         let ran = attempt(&dir, role, what, start);
-        let refused =
-            ran.code() == 0 && (matches!(role, "Reader" | "Writer") || ran.stderr.contains("DUMP IS DONE"));
+        let refused = match role {
+            "Reader" | "Writer" => ran.code() == 0,
+            // What was dumped is there if it has been restored before.
+            "Comparer" => matches!(ran.code(), 0 | 2),
+            _ => ran.code() == 0 && ran.stderr.contains("DUMP IS DONE"),
+        };
         assert!(refused || killed(&ran), "{role}: {what}: {}: {}", ran.code(), ran.stderr);
     }
     assert!(!Path::new("/tmp/capdump-must-not-be").exists());
+    // The one that writes may make things in its own folder.
+    assert!(!Path::new("capdump-probe-device").exists());
 }
 
 macro_rules! refused {
@@ -133,6 +140,9 @@ refused! {
     a_strange_descriptor_is_not_read: "read a strange descriptor",
     nothing_is_looked_at: "look at a file",
     no_process_is_held: "hold a process",
+    no_device_is_opened: "open a device",
+    nobody_climbs_out: "climb",
+    no_file_is_changed: "change a file",
 }
 
 /// The planner forks its workers in the sandbox; nobody forks after that. Capability mode does not keep from forking, but what is forked is
@@ -141,7 +151,7 @@ refused! {
 #[test]
 fn only_the_planner_forks_and_only_at_first() {
     let dir = source();
-    for role in ["Planner", "Worker", "Reader", "Writer"] {
+    for role in ["Planner", "Worker", "Reader", "Writer", "Comparer"] {
         let ran = attempt(&dir, role, "fork", without_tty);
         assert!(killed(&ran), "{role}: {}: {}", ran.code(), ran.stderr);
     }

@@ -331,7 +331,11 @@ fn what_cannot_be_started() {
     assert_eq!(check(&[]).code(), 1);
     let ran = run(capdump().args(["--check", "--list", "x"]), LIMIT);
     assert_eq!(ran.code(), 1);
-    assert!(ran.stderr.ends_with(": --check, --list and --emit are mutually exclusive\n"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.ends_with(": --check, --diff, --list and --emit are mutually exclusive\n"),
+        "{}",
+        ran.stderr
+    );
     let ran = run(capdump().args(["--json", "-0", "x"]), LIMIT);
     assert!(ran.stderr.ends_with(": --json cannot be used here\n"), "{}", ran.stderr);
 }

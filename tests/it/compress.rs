@@ -19,14 +19,14 @@ use capdump_support::ufs_writer::spec::{Kind, Spec};
 use capdump_support::{listing, procs, restore, small, zstd};
 use nix::sys::signal::Signal;
 
-const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 fn geometry() -> Geometry {
     Geometry::new(2, (32768, 4096), 2, 300, 16 << 20)
 }
 
 /// Some 12 MB, of which half can be compressed.
-fn image(dir: &TempDir) -> (PathBuf, Spec) {
+pub(crate) fn image(dir: &TempDir) -> (PathBuf, Spec) {
     let g = geometry();
     let mut spec = Spec::default();
     let sub = spec.add(None, "sub", Attrs::perm(0o755), Kind::Dir);
@@ -53,15 +53,15 @@ fn command(options: &[&str], image: &Path) -> Command {
     command
 }
 
-fn dump(options: &[&str], image: &Path) -> Ran {
+pub(crate) fn dump(options: &[&str], image: &Path) -> Ran {
     run(&mut command(options, image), LIMIT)
 }
 
-fn stdout(options: &[&str], image: &Path) -> Vec<u8> {
+pub(crate) fn stdout(options: &[&str], image: &Path) -> Vec<u8> {
     dump(&[options, &["-f", "-"]].concat(), image).ok().stdout
 }
 
-fn list(names: &[PathBuf]) -> String {
+pub(crate) fn list(names: &[PathBuf]) -> String {
     names.iter().map(|name| name.display().to_string()).collect::<Vec<_>>().join(",")
 }
 
@@ -135,7 +135,7 @@ fn restore_reads_it_through_zstdcat() {
 }
 
 /// Volumes that were compressed: each by itself, and all together the files of `spec`. Gives them unpacked.
-fn assert_hold(volumes: &[Vec<u8>], spec: &Spec, ntrec: usize) -> Vec<Vec<u8>> {
+pub(crate) fn assert_hold(volumes: &[Vec<u8>], spec: &Spec, ntrec: usize) -> Vec<Vec<u8>> {
     let plain: Vec<Vec<u8>> = volumes.iter().map(|volume| zstd::frames(volume).concat()).collect();
     for (volume, plain) in volumes.iter().zip(&plain) {
         assert!(zstd::unpack(volume) == *plain);

@@ -277,6 +277,10 @@ fn check(dir: &TempDir, tree: &Tree, image: &Path, made: &[Made]) {
         let mut command = caprestore::command(Path::new(env!("CARGO_BIN_EXE_caprestore")));
         caprestore::run_in(command.arg("-rf").arg(&made[n].file), &ours, "").ok();
     }
+    let chain: Vec<&Path> = last.chain.iter().map(|&n| made[n].file.as_path()).collect();
+    if chain.len() > 1 {
+        assert!(crate::chain::agrees(&chain).iter().all(|&good| good));
+    }
     let found = caprestore::differences(&ours, &Dump::one(std::fs::read(&full).unwrap()).unwrap());
     assert!(found.is_empty(), "level {}: {:?}: {found:#?}", last.level, last.chain);
     for folder in [chained, whole, ours] {

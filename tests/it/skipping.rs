@@ -136,7 +136,7 @@ fn a_compressed_file_and_a_pipe_are_read_alike() {
 }
 
 /// Bytes that a run reads, the least of three: a read that seems to wait for a disk makes the next ones larger.
-fn bytes_read(purpose: &[&str], dump: &Path) -> Option<u64> {
+pub fn bytes_read(purpose: &[&str], dump: &Path) -> Option<u64> {
     let once = || {
         let mut command = capdump();
         command.args(purpose).arg(dump).stdout(Stdio::null()).stderr(Stdio::null());

@@ -12,19 +12,15 @@ use std::time::Duration;
 use capdump_support::caprestore::{Place, differences, listing, run_in};
 use capdump_support::listing;
 use capdump_support::makefs::makefs;
-use capdump_support::program::{have, run, skipped, without_tty};
+use capdump_support::program::{have, is_root, run, skipped, without_tty};
 use capdump_support::stream_writer::Stream;
 use capdump_support::tree;
 
 use super::{caprestore, decoded};
+use crate::changes::{chain, next_level};
 
 const DIR: u8 = 4;
 const FILE: u8 = 8;
-
-/// A level on top of another one.
-fn next_level(base: &Stream) -> Stream {
-    Stream { date: base.date + 1000, ddate: base.date, level: base.level + 1, ..Stream::new() }
-}
 
 /// Restores the levels one after the other; gives what is in the folder.
 fn restored(place: &Place, levels: &[&Stream]) -> BTreeMap<String, String> {
@@ -235,4 +231,55 @@ fn an_interrupted_restore_goes_on() {
         }
     }
     assert!(resumed > 0 || step < 5, "{step} runs, none was interrupted");
+}
+
+/// The lines that restore prints with -v between those about files.
+#[test]
+fn headings_of_a_chain() {
+    if !is_root() {
+        return skipped("owners need root");
+    }
+    let place = Place::new();
+    let into = place.join("into");
+    let headings = |letter: &str, dump: &Path| {
+        let ran = run_in(caprestore().arg(format!("-{letter}vf")).arg(dump), &into, "").ok();
+        let out = String::from_utf8(ran.stdout).unwrap();
+        let about =
+            ["Make node ", "Remove ", "rename ", "extract ", "Create ", "Tape block", "Dump", "Delete "];
+        let is_heading = |line: &&str| {
+            line.ends_with("(directories).") || !about.iter().any(|word| line.starts_with(word))
+        };
+        out.lines().filter(is_heading).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let begin = ["Verify tape and initialize maps"];
+    let end = [
+        "Extract new leaves.",
+        "Checkpointing the restore",
+        "Add links",
+        "Set directory mode, owner, and times.",
+        "Check the symbol table.",
+        "Checkpointing the restore",
+    ];
+    for (number, stream) in chain().iter().enumerate() {
+        let dump = place.join("dump");
+        fs::write(&dump, stream.bytes()).unwrap();
+        let middle: &[&str] = match number {
+            0 => &[
+                "Begin level 0 restore",
+                "Initialize symbol table.",
+                "Extract directories from tape",
+                "Calculate extraction list.",
+            ],
+            _ => &[
+                "Begin incremental restore",
+                "Initialize symbol table.",
+                "Extract directories from tape",
+                "Mark entries to be removed.",
+                "Calculate node updates.",
+                "Find unreferenced names.",
+                "Remove old nodes (directories).",
+            ],
+        };
+        assert_eq!(headings("r", &dump), [&begin, middle, &end].concat());
+    }
 }

@@ -3,10 +3,23 @@
 
 mod cases;
 mod chains;
+mod choices;
+mod compare;
+mod editor;
+mod failing;
+mod full;
 mod hostile;
 mod images;
+mod interactive;
+mod interrupted;
+mod linux;
+mod mutated;
+mod options;
 mod processes;
+mod random;
+mod swaps;
 mod trees;
+mod volumes;
 
 use std::process::Command;
 

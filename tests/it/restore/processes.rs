@@ -38,7 +38,17 @@ fn held(id: u32) -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_reader_and_a_writer() {
+fn a_reader_and_writers() {
+    holders("-rf", "writer", 3);
+}
+
+#[test]
+fn a_reader_and_a_comparer() {
+    holders("-Cf", "comparer", 1);
+}
+
+/// Checks who holds what with this option, where so many processes of this name have the target.
+fn holders(option: &str, process: &str, count: usize) {
     if !program::is_root() {
         return skipped("looking into sandboxed processes needs root");
     }
@@ -46,30 +56,28 @@ fn a_reader_and_a_writer() {
     let (fifo, into) = (place.join("dump"), place.join("into"));
     fs::create_dir(&into).unwrap();
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let mut child = caprestore().arg("-rf").arg(&fifo).current_dir(&into).spawn().unwrap();
+    let mut command = caprestore();
+    let mut child = command.args(["--jobs", "3", option]).arg(&fifo).current_dir(&into).spawn().unwrap();
     // The rest does not come, so that all of them wait.
     let mut stream = Stream::new();
     stream.directory(2, 2, &[(b"file", 4, 8)]).file(4, &[b'x'; 100_000]);
     let mut writer = fs::OpenOptions::new().write(true).open(&fifo).unwrap();
     writer.write_all(&stream.bytes()[..20_480]).unwrap();
     let all = || procs::descendants(child.id());
-    assert!(procs::until(LIMIT, || all().len() == 2 && all().iter().all(|&id| is_sandboxed(id))));
+    assert!(procs::until(LIMIT, || all().len() == count + 1 && all().iter().all(|&id| is_sandboxed(id))));
     let (readers, writers): (Vec<u32>, Vec<u32>) =
         all().into_iter().partition(|&id| held(id).contains(&fifo));
-    let ([reader], [writer_process]) = (&readers[..], &writers[..]) else {
-        panic!("{readers:?} {writers:?}")
-    };
+    let [reader] = readers[..] else { panic!("{readers:?} {writers:?}") };
     assert_eq!(by_the_table("monitor"), is_sandboxed(child.id()));
-    assert!(by_the_table("reader") && by_the_table("writer"));
-    assert!(!held(*reader).contains(&into), "{:?}", held(*reader));
-    let held = held(*writer_process);
-    let sockets = held
-        .iter()
-        .filter(|path| path.starts_with("socket:") || path.to_string_lossy().starts_with("socket:"));
-    assert_eq!(sockets.count(), 1, "{held:?}");
-    // Its root is the target.
-    let root = fs::read_link(format!("/proc/{writer_process}/root")).unwrap();
-    assert_eq!(root, into);
+    assert!(by_the_table("reader") && by_the_table(process));
+    assert!(!held(reader).contains(&into), "{:?}", held(reader));
+    for id in writers {
+        let held = held(id);
+        let sockets = held.iter().filter(|path| path.to_string_lossy().starts_with("socket:"));
+        assert_eq!(sockets.count(), 1, "{held:?}");
+        // Its root is the target.
+        assert_eq!(fs::read_link(format!("/proc/{id}/root")).unwrap(), into);
+    }
     drop(writer);
     procs::send(child.id(), Signal::SIGTERM);
     assert!(program::wait(&mut child, LIMIT).is_some());

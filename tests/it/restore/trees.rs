@@ -17,7 +17,7 @@ use super::{caprestore, decoded};
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// A dump of a mixed tree, with these options of dump.
-fn dump(place: &Place, options: &[&str]) -> Option<PathBuf> {
+pub(super) fn dump(place: &Place, options: &[&str]) -> Option<PathBuf> {
     if !have("makefs") {
         skipped("makefs(8) is not there");
         return None;
@@ -70,6 +70,51 @@ fn holes_are_holes() {
     assert!(blocks("holes") < 200_000, "{}", blocks("holes"));
     assert!(fs::metadata(into.join("only")).unwrap().size() == 700_001 && blocks("only") < 20_000);
     assert!(blocks("full") >= 300_000);
+}
+
+#[test]
+fn several_writers_make_the_same_tree() {
+    if !is_root() {
+        return skipped("owners need root");
+    }
+    let place = Place::new();
+    let (dump, into) = (place.join("dump"), place.join("into"));
+    let (directories, files) = (30, 24);
+    let mut stream = Stream::new();
+    let names: Vec<Vec<u8>> = (0..files + 3).map(|number| format!("name{number}").into_bytes()).collect();
+    let top: Vec<(&[u8], u32, u8)> = (0..20).map(|at| (&names[at][..], 3 + at as u32, 4)).collect();
+    stream.directory(2, 2, &top);
+    let first = |at: u32| 100 + at * (files as u32 + 1);
+    for at in 0..directories {
+        // The last ten are below the first ones.
+        let parent = if at < 20 { 2 } else { 3 + at - 20 };
+        let file = |number: usize| first(at) + number as u32;
+        let mut entries: Vec<(&[u8], u32, u8)> =
+            (0..files).map(|number| (&names[number][..], file(number), 8)).collect();
+        entries.push((&names[files], file(files), 10));
+        // A further name of a file of another directory.
+        entries.push((&names[files + 1], first((at + 7) % directories), 8));
+        if at < 10 {
+            entries.push((&names[files + 2], 23 + at, 4));
+        }
+        stream.directory(3 + at, parent, &entries);
+    }
+    for at in 0..directories {
+        for number in 0..files as u32 {
+            // One is larger than what a writer gets at once.
+            let length = if number == 5 && at % 10 == 0 { 2_500_000 } else { 10_000 };
+            stream.file(first(at) + number, &tree::bytes((at * 100 + number).into(), length));
+        }
+        stream.inode(first(at) + files as u32, 0o120_777, format!("to{at}").as_bytes());
+    }
+    fs::write(&dump, stream.bytes()).unwrap();
+    for jobs in ["1", "2", "5"] {
+        let ran = run_in(caprestore().args(["--jobs", jobs, "-rf"]).arg(&dump), &into, "").ok();
+        assert_eq!(ran.stderr, "", "{jobs}");
+        assert_eq!(differences(&into, &decoded(&stream.bytes())), [""; 0], "{jobs}");
+        assert_eq!(fs::metadata(into.join("name0/name0")).unwrap().nlink(), 2);
+        fs::remove_dir_all(&into).unwrap();
+    }
 }
 
 #[test]
@@ -128,6 +173,21 @@ fn several_volumes_of_a_list_and_by_question() {
     let ran = run_in(caprestore().args(["-rf", &names[0]]), &into, "none\n");
     assert_eq!(ran.code(), 1, "{}", ran.stderr);
     assert!(ran.stderr.contains("not found on tape"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_writes_to_a_pipe_is_read_to_its_end() {
+    let place = Place::new();
+    let dump = place.join("dump");
+    let mut stream = Stream::new();
+    stream.directory(2, 2, &[(b"first", 4, 8), (b"last", 5, 8)]).file(4, b"data").file(5, &[7; 2_000_000]);
+    fs::write(&dump, stream.bytes()).unwrap();
+    for what in ["-tf -", "-xf - first"] {
+        let caprestore = env!("CARGO_BIN_EXE_caprestore");
+        let script = format!("(cat {}; echo status $? >&2) | {caprestore} {what}", dump.display());
+        let ran = run_in(without_tty(Path::new("sh")).args(["-c", &script]), &place.join("into"), "").ok();
+        assert!(ran.stderr.contains("status 0\n"), "{what}: {}", ran.stderr);
+    }
 }
 
 #[test]

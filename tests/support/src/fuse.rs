@@ -5,7 +5,7 @@
 //! file is cached, and a read reaches the server as it was asked for, in pieces of 1 MiB at most.
 
 mod server;
-mod wire;
+pub(crate) mod wire;
 
 use std::fs::{self, File};
 use std::ops::Range;

@@ -23,6 +23,32 @@ pub struct Line {
     pub frame: Option<(usize, usize)>,
     /// Tape blocks to the next header.
     pub blocks: usize,
+    /// Of its content, in hexadecimal.
+    pub digest: String,
+}
+
+/// A volume in the first line of an index.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Volume {
+    /// Its bytes.
+    pub bytes: u64,
+    /// Their digest, in hexadecimal.
+    pub digest: String,
+}
+
+/// The volumes in an index.
+///
+/// Panics if it is none.
+pub fn volumes(path: &Path) -> Vec<Volume> {
+    let (head, _) = read(path);
+    let fields = head.split('\t').filter_map(|field| field.strip_prefix("volume="));
+    let volume = |(number, field): (usize, &str)| {
+        let (given, rest) = field.split_once(':').unwrap();
+        let (bytes, digest) = rest.split_once(":blake3=").unwrap();
+        assert_eq!(given, number.to_string());
+        Volume { bytes: bytes.parse().unwrap(), digest: digest.to_owned() }
+    };
+    (1..).zip(fields).map(volume).collect()
 }
 
 fn unescape(printed: &[u8]) -> Vec<u8> {
@@ -52,8 +78,11 @@ pub fn read(path: &Path) -> (String, Vec<Line>) {
 fn line(fields: &[&[u8]]) -> Line {
     let number = |n: usize| std::str::from_utf8(fields[n]).unwrap().parse::<usize>().unwrap();
     let frame = (fields[4] != b"-").then(|| (number(4), number(6)));
-    assert_eq!(fields.len(), if frame.is_some() { 7 } else { 6 });
+    let at = if frame.is_some() { 7 } else { 6 };
+    assert_eq!(fields.len(), at + 1);
+    let digest = std::str::from_utf8(fields[at]).unwrap().strip_prefix("blake3=").unwrap().to_owned();
+    assert!(digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()));
     let (path, ino, volume) = (unescape(fields[0]), number(1) as u32, number(2));
     let printed = String::from_utf8_lossy(fields[0]).into_owned();
-    Line { printed, path, ino, volume, offset: number(3), frame, blocks: number(5) }
+    Line { printed, path, ino, volume, offset: number(3), frame, blocks: number(5), digest }
 }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What capdump's tests share: a small UFS writer, a dump decoder of its own, and real programs to test against.
 
+pub mod age;
 pub mod canonical;
 pub mod caprestore;
 pub mod check;
 pub mod decode;
 pub mod directory;
+#[cfg(target_os = "linux")]
+pub mod failing_fs;
 #[cfg(target_os = "linux")]
 pub mod fuse;
 pub mod golden;
@@ -16,6 +19,8 @@ pub mod loop_device;
 pub mod makefs;
 pub mod messages;
 pub mod mounts;
+#[cfg(target_os = "linux")]
+pub mod operations;
 pub mod partition_table;
 pub mod peer;
 pub mod procs;

@@ -4,7 +4,7 @@
 use crate::directory;
 use crate::header::{BLOCK, C_ADDR, MAGIC, change, field};
 
-/// Inodes that the maps have room for: one tape block of them.
+/// Inodes of a tape block of a map.
 const INODES: u32 = 8192;
 
 /// An inode of a dump.
@@ -22,6 +22,8 @@ pub struct Inode {
     pub data: Vec<u8>,
     /// Tape blocks of zeros are holes.
     pub sparse: bool,
+    /// Its extended attributes, as UFS2 keeps them.
+    pub attributes: Vec<u8>,
 }
 
 /// A dump in the making.
@@ -69,7 +71,23 @@ impl Stream {
     /// Adds any inode.
     pub fn inode(&mut self, ino: u32, mode: u32, data: &[u8]) -> &mut Stream {
         let data = data.to_vec();
-        self.inodes.push(Inode { ino, mode, data, mtime: 1_600_000_000, rdev: 0, sparse: false });
+        self.inodes.push(Inode { ino, mode, data, mtime: 1_600_000_000, ..Inode::default() });
+        self
+    }
+
+    /// Gives the last inode an extended attribute of users (`struct extattr`, ufs/ufs/extattr.h).
+    pub fn attribute(&mut self, name: &[u8], value: &[u8]) -> &mut Stream {
+        let head = (7 + name.len()).next_multiple_of(8);
+        let length = (head + value.len()).next_multiple_of(8);
+        let pad = length - head - value.len();
+        let out = &mut self.inodes.iter_mut().next_back().expect("it was added").attributes;
+        let start = out.len();
+        out.extend((length as u32).to_le_bytes());
+        out.extend([1, pad as u8, name.len() as u8]);
+        out.extend(name);
+        out.resize(start + head, 0);
+        out.extend(value);
+        out.resize(start + length, 0);
         self
     }
 
@@ -79,23 +97,26 @@ impl Stream {
         self.header(&mut out, 1, 0, |_| ());
         let dumped: Vec<u32> = self.inodes.iter().map(|inode| inode.ino).collect();
         let used: Vec<u32> = dumped.iter().chain(&self.used).copied().collect();
+        // The last inode that the maps have room for.
+        let last = used.iter().max().map_or(0, |ino| ino / INODES) * INODES + INODES - 1;
         for (kind, map) in [(6, &used), (3, &dumped)] {
-            self.header(&mut out, kind, if kind == 6 { INODES - 1 } else { 2 }, |block| {
-                put(block, "c_count", 1)
+            self.header(&mut out, kind, if kind == 6 { last } else { 2 }, |block| {
+                put(block, "c_count", u64::from(last / INODES + 1))
             });
-            let mut bits = vec![0; BLOCK];
+            let mut bits = vec![0; BLOCK * (last / INODES + 1) as usize];
             map.iter().for_each(|ino| bits[(ino - 1) as usize / 8] |= 1 << ((ino - 1) % 8));
             out.extend(bits);
         }
         for inode in &self.inodes {
             let is_hole = |data: &[u8]| inode.sparse && data.iter().all(|&byte| byte == 0);
-            let mut blocks = inode.data.chunks(BLOCK).peekable();
+            let mut blocks = inode.data.chunks(BLOCK).chain(inode.attributes.chunks(BLOCK)).peekable();
             let mut kind = 2;
             loop {
                 let part: Vec<&[u8]> = blocks.by_ref().take(512).collect();
                 self.header(&mut out, kind, inode.ino, |block| {
                     put(block, "c_mode", inode.mode.into());
                     put(block, "c_size", inode.data.len() as u64);
+                    put(block, "c_extsize", inode.attributes.len() as u64);
                     put(block, "c_rdev", inode.rdev.into());
                     put(block, "c_mtime", inode.mtime.cast_unsigned());
                     put(block, "c_count", part.len() as u64);
@@ -114,9 +135,9 @@ impl Stream {
                 }
             }
         }
-        self.header(&mut out, 5, INODES - 1, |_| ());
+        self.header(&mut out, 5, last, |_| ());
         while !out.len().is_multiple_of(10 * BLOCK) {
-            self.header(&mut out, 5, INODES - 1, |_| ());
+            self.header(&mut out, 5, last, |_| ());
         }
         out
     }

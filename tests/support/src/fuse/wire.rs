@@ -1,33 +1,33 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! The structures of /dev/fuse (Linux's linux/fuse.h), as far as one file needs them.
+//! The structures of /dev/fuse (Linux's linux/fuse.h), as far as the files of tests need them.
 
 /// Bytes of a read or a write at most.
-pub(super) const LARGEST: usize = 1 << 20;
+pub(crate) const LARGEST: usize = 1 << 20;
 /// Bytes of a request at most: what is written, and its headers.
-pub(super) const REQUEST: usize = LARGEST + 4096;
+pub(crate) const REQUEST: usize = LARGEST + 4096;
 /// The file's node; the folder's is 1.
 pub(super) const FILE: u64 = 2;
 /// Requests that the kernel may have under way of those that nobody waits for in read(2) or write(2).
 const BACKGROUND: u32 = 256;
 
-pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
+pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_ne_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }
 
-pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
+pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
 }
 
-pub(super) fn words(list: &[u32]) -> Vec<u8> {
+pub(crate) fn words(list: &[u32]) -> Vec<u8> {
     list.iter().flat_map(|w| w.to_ne_bytes()).collect()
 }
 
-fn longs(list: &[u64]) -> Vec<u8> {
+pub(crate) fn longs(list: &[u64]) -> Vec<u8> {
     list.iter().flat_map(|n| n.to_ne_bytes()).collect()
 }
 
 /// `struct fuse_out_header`, before so many bytes.
-pub(super) fn header(length: usize, error: i32, unique: u64) -> Vec<u8> {
+pub(crate) fn header(length: usize, error: i32, unique: u64) -> Vec<u8> {
     [words(&[16 + length as u32, error.cast_unsigned()]), longs(&[unique])].concat()
 }
 
