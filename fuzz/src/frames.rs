@@ -6,7 +6,7 @@ use capdump::internals::EXTENT_BYTES;
 use capdump::internals::FRAME_BYTES;
 use capdump::internals::Next;
 use capdump::internals::protocol::{Reply, Request};
-use capdump::internals::{Extent, FromWorker, Order, Slots, ToWorker, merge};
+use capdump::internals::{Extent, Form, FromWorker, Order, Slots, ToWorker, merge};
 
 use crate::input::Input;
 
@@ -85,7 +85,8 @@ struct Side {
 impl Side {
     fn new(measures: u8, how: u8) -> Side {
         let slots = Slots::new(1 + u32::from(measures & 7), 1 + u32::from(measures >> 3) * 8, 1);
-        let order = Order::new(slots, how & 1 != 0);
+        let form = if how & 1 == 0 { Form::Records } else { Form::Frames };
+        let order = Order::new(slots, form);
         let mut side = Side { slots, check: how & 2 != 0, order, settled: 0 };
         side.order.begin_epoch();
         side.fill();
