@@ -33,7 +33,7 @@ demo:
 	sh scripts/demo "$(BUILT)release/capdump"
 
 test:
-	sh scripts/need cc makefs restore zstd xz bzip2 lz4 fls rmt-tar sshd ssh strace zsh fish
+	sh scripts/need cc makefs restore zstd age minisign signify-openbsd xz bzip2 lz4 fls rmt-tar sshd ssh strace zsh fish
 	sh scripts/test-periodic
 	CARGO="$(CARGO)" CARGOFLAGS="$(CARGOFLAGS)" NEXTEST="$(NEXTEST)" sh scripts/test
 
