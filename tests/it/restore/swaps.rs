@@ -43,6 +43,15 @@ fn make_watched(folder: &Path) {
     }
 }
 
+/// Says at its end that all is to end, also when a test fails: a scope waits for its threads first.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Swaps until it is told to end; how often that could be done.
 fn swap(into: &Path, ends: &AtomicBool, done: &AtomicU64) {
     let links: Vec<(PathBuf, PathBuf)> = SWAPPED
@@ -86,6 +95,7 @@ fn directories_become_links() {
     let mut runs = 0;
     std::thread::scope(|scope| {
         scope.spawn(|| swap(&into, &ends, &swaps));
+        let _ends = Ends(&ends);
         let end = Instant::now() + seconds();
         while Instant::now() < end || runs == 0 {
             for (option, number) in [("-rf", 0), ("-xf", 0), ("-rf", 1), ("-Rf", 1), ("-xuf", 1), ("-rf", 2)]
@@ -100,7 +110,6 @@ fn directories_become_links() {
                 runs += 1;
             }
         }
-        ends.store(true, Ordering::Relaxed);
     });
     for (now, before) in watched(&place).iter().zip(&before) {
         assert_eq!(listing::differences(now, before), [""; 0]);

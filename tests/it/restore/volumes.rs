@@ -281,9 +281,9 @@ fn a_wrong_volume_in_a_list() {
     }
 }
 
-/// A file over many volumes, no header of it among them: tape blocks that are missing are noticed by the numbers of the volumes.
+/// A file over many volumes, no header of it among them: tape blocks that are missing or doubled are noticed by the numbers of the volumes.
 #[test]
-fn missing_tape_blocks_are_noticed_between_volumes() {
+fn missing_and_doubled_tape_blocks_are_noticed_between_volumes() {
     if !have("makefs") {
         return skipped("makefs(8) is not there");
     }
@@ -293,14 +293,17 @@ fn missing_tape_blocks_are_noticed_between_volumes() {
     let names = dumped(&place, &["-B", "40"]);
     for volume in 2..names.len() {
         let whole = fs::read(&names[volume - 1]).unwrap();
-        for cut in [1, 2, 7, 20] {
-            fs::write(&names[volume - 1], [&whole[..10_240], &whole[10_240 + cut * 1024..]].concat())
-                .unwrap();
+        let without = |blocks: usize| [&whole[..10_240], &whole[10_240 + blocks * 1024..]].concat();
+        let twice = |blocks: usize| [&whole[..10_240 + blocks * 1024], &whole[10_240..]].concat();
+        let end = whole.len() - 2048;
+        let changed = [1, 2, 7, 20].map(without).into_iter().chain([1, 2, 7, 20].map(twice));
+        for (number, bytes) in changed.chain([[&whole[..end], &whole[end - 1024..]].concat()]).enumerate() {
+            fs::write(&names[volume - 1], bytes).unwrap();
             let mut check = without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")));
             let ran = run(check.arg("--check").args(&names), LIMIT);
-            assert_ne!(ran.code(), 0, "volume {volume}, {cut}: {}", ran.stderr);
+            assert_ne!(ran.code(), 0, "volume {volume}, {number}: {}", ran.stderr);
             let ran = run_in(caprestore().args(["-xf", &list(&names), "a"]), &place.join("into"), "n\n");
-            assert_ne!(ran.code(), 0, "volume {volume}, {cut}: {}", ran.stderr);
+            assert_ne!(ran.code(), 0, "volume {volume}, {number}: {}", ran.stderr);
         }
         fs::write(&names[volume - 1], whole).unwrap();
     }

@@ -186,8 +186,8 @@ impl FailingFs {
 
 impl Drop for FailingFs {
     fn drop(&mut self) {
-        // As in `fuse`: a mount that can't be undone is left.
-        if umount2(&self.on, MntFlags::MNT_DETACH).is_ok() {
+        // As in `fuse`.
+        if umount2(&self.on, MntFlags::MNT_FORCE | MntFlags::MNT_DETACH).is_ok() {
             self.thread.take().into_iter().for_each(|thread| _ = thread.join());
         }
     }

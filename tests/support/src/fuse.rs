@@ -185,8 +185,9 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        // The server ends when it is unmounted; if it can't be, it is left, with the mount.
-        if umount2(&self.dir, MntFlags::MNT_DETACH).is_ok() {
+        // The server ends when the connection does, whoever holds a file on it (`MNT_FORCE`); if it can't be unmounted, it is left, with the
+        // mount.
+        if umount2(&self.dir, MntFlags::MNT_FORCE | MntFlags::MNT_DETACH).is_ok() {
             self.wait();
         }
     }

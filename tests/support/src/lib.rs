@@ -34,4 +34,5 @@ pub mod swap;
 pub mod target;
 pub mod tree;
 pub mod ufs_writer;
+mod watchdog;
 pub mod zstd;

@@ -17,6 +17,12 @@ pub fn kill_group(leader: u32) {
     let _ = killpg(pid(leader), Signal::SIGKILL);
 }
 
+/// Kills a process that a test has started, or a child of it.
+pub fn kill_one(id: u32) {
+    // It may have gone by itself.
+    let _ = kill(pid(id), Signal::SIGKILL);
+}
+
 /// Sends a signal to a process that a test has started, or to a child of it.
 ///
 /// Panics if the process has gone.
@@ -75,6 +81,29 @@ fn all() -> Vec<Process> {
         Process::new(id.parse().ok()?, words)
     };
     text.lines().filter_map(process).collect()
+}
+
+/// Live children of a process.
+pub fn children(id: u32) -> Vec<u32> {
+    all()
+        .into_iter()
+        .filter(|process| process.parent == id && process.alive)
+        .map(|process| process.id)
+        .collect()
+}
+
+/// Whether a process has not ended.
+pub fn is_alive(id: u32) -> bool {
+    all().into_iter().any(|process| process.id == id && process.alive)
+}
+
+/// What these processes are and wait for, as ps(1) has it.
+pub fn described(ids: &[u32]) -> String {
+    let ids: Vec<String> = ids.iter().map(u32::to_string).collect();
+    let mut ps = std::process::Command::new("ps");
+    let output = ps.args(["-ww", "-o", "pid,ppid,state,wchan,args", "-p", &ids.join(",")]).output();
+    output
+        .map_or_else(|e| format!("ps(1): {e}"), |output| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Children and their children, not the process itself.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::{procs, session};
+use crate::{procs, session, watchdog};
 
 /// What a program left.
 #[derive(Debug)]
@@ -90,6 +90,7 @@ impl Drop for TempDir {
 
 /// A command that runs `program`, which is looked for as [`have`] does, with the default action of every signal.
 pub fn command(program: &Path) -> Command {
+    watchdog::start();
     let mut command = Command::new(find(program).as_deref().unwrap_or(program));
     session::default_signals(&mut command);
     command
