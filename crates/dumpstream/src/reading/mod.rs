@@ -16,6 +16,7 @@ mod dir;
 mod file;
 mod finding;
 mod maps;
+mod marks;
 pub mod names;
 pub mod plan;
 mod reader;

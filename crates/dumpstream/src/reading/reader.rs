@@ -4,6 +4,7 @@
 use roaring::RoaringBitmap;
 
 use super::file::File;
+use super::marks::Marks;
 use super::names::{Directory, Names};
 use super::{Fault, Finding, Place};
 use crate::TapeBlock;
@@ -32,9 +33,10 @@ pub trait Sink {
 }
 
 /// What the next tape block should be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) enum Expect {
     /// The first block of a volume.
+    #[default]
     Volume,
     /// A header.
     Header,
@@ -53,7 +55,7 @@ pub(super) enum Expect {
 }
 
 /// Reads a dump.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Reader {
     pub(super) names: Names,
     /// `TS_CLRI` and `TS_BITS`, when they were read.
@@ -97,45 +99,11 @@ pub struct Reader {
     limit: Option<u64>,
     /// Volumes before the first one or after the last one were not given.
     pub(super) partial: bool,
+    pub(super) marks: Marks,
 }
 
 /// Most inodes that are remembered of one compressed frame.
 const MOST_RECENT: usize = 1 << 20;
-
-impl Default for Reader {
-    fn default() -> Reader {
-        Reader {
-            names: Names::default(),
-            used: None,
-            dumped: None,
-            seen: RoaringBitmap::new(),
-            suspect: RoaringBitmap::new(),
-            damage: 0,
-            broken: 0,
-            files: 0,
-            blocks: 0,
-            first: None,
-            place: Place::default(),
-            expect: Expect::Volume,
-            file: None,
-            next: 0,
-            slack: 0,
-            own: None,
-            numbered: false,
-            last: Ino(0),
-            last_is_dir: false,
-            shift: 0,
-            doubt: None,
-            recent: None,
-            recent_block: 0,
-            begins: 0,
-            open_before: None,
-            closed: false,
-            limit: None,
-            partial: false,
-        }
-    }
-}
 
 impl Reader {
     /// The next volume begins: number `volume` of those given, from 1.
@@ -258,6 +226,7 @@ impl Reader {
 
     /// These many tape blocks do not come: what comes is behind them. To be followed by [`Reader::gap`] or [`Reader::spoil`].
     pub fn missing(&mut self, blocks: u64) {
+        self.marks.pass();
         self.count(blocks);
     }
 
@@ -274,12 +243,16 @@ impl Reader {
 
     /// The next tape block.
     pub fn block(&mut self, block: &Block, sink: &mut impl Sink) {
+        let begins = matches!(self.expect, Expect::Volume | Expect::Skip(0, _));
         match std::mem::replace(&mut self.expect, Expect::Header) {
             Expect::Data => self.data(block, sink),
             Expect::Header => self.header(block, sink),
             Expect::Map(kind, left) => self.map(kind, left, block, sink),
             Expect::Skip(0, behind) => self.later_volume(block, *behind, sink),
-            Expect::Skip(left, behind) => self.expect = skip(left - 1, *behind),
+            Expect::Skip(left, behind) => {
+                self.expect = skip(left - 1, *behind);
+                self.check_repeated(block, sink);
+            }
             Expect::Volume => self.first_volume(block, sink),
             Expect::Lost(passed) => self.search(passed, block, sink),
             Expect::First if !decode(block).is_ok_and(|header| self.is_ours(&header)) => {
@@ -292,6 +265,9 @@ impl Reader {
                 self.expect = Expect::End(0);
             }
             Expect::End(passed) => self.expect = Expect::End(passed + 1),
+        }
+        if !begins {
+            self.marks.note(block);
         }
         self.count(1);
     }

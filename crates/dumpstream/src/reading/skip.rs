@@ -18,6 +18,7 @@ impl Reader {
         let Some(file) = self.file.as_mut().filter(|_| blocks > 0) else { return };
         file.skip(blocks);
         self.expect = if file.wants_data() { Expect::Data } else { Expect::Header };
+        self.marks.pass();
         self.count(blocks);
     }
 

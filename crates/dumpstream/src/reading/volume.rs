@@ -66,6 +66,7 @@ impl Reader {
         }
         let tapea = header.place.tapea.0;
         self.begins_at(tapea);
+        self.marks.repeat(0);
         let fresh = skip(u64::from(header.header.count), Expect::Header);
         let at = tapea.checked_sub(self.next).filter(|_| self.numbered);
         let follows = self.numbered && self.follows(tapea);
@@ -76,6 +77,7 @@ impl Reader {
             (behind, None) if self.numbered => {
                 let repeated = self.next - tapea;
                 self.here(sink, None, Fault::Repeated(repeated));
+                self.marks.repeat(repeated);
                 skip(repeated, behind)
             }
             _ => {
@@ -88,6 +90,17 @@ impl Reader {
         self.slack = 1;
         self.next = tapea.wrapping_sub(1);
         self.numbered = true;
+    }
+
+    /// Whether a tape block that the number of the volume's header says to be repeated is. If it is not, the volume before had more tape
+    /// blocks than the numbers say.
+    pub(super) fn check_repeated(&mut self, block: &Block, sink: &mut impl Sink) {
+        if let Some(back) = self.marks.is_another(block) {
+            let (wanted, found) = (self.next.saturating_add(back), self.next);
+            self.here(sink, None, Fault::Numbers(TapeBlock(wanted), TapeBlock(found)));
+            self.abandon();
+            self.marks.repeat(0);
+        }
     }
 
     /// Whether a header with this number can be the next one.

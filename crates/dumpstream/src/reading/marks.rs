@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//! What the last tape blocks of a volume were: a dump that could not write a record to its end writes it again on the next volume, and
+//! only then may a volume begin with a smaller number than the one before ended with.
+
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::fast::FixedState;
+
+use crate::layout::{C_CHECKSUM, C_FIRSTREC, C_MAGIC, C_OLD_FIRSTREC, C_VOLUME};
+use crate::{Block, MAGIC, NFS_MAGIC};
+
+/// Tape blocks that are known: 32 MiB of the volume, more than all records that a dump has under way.
+const MOST: usize = 1 << 15;
+
+/// Hashes of the last tape blocks.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    /// A ring; `next` is where the next one goes.
+    ring: Vec<u64>,
+    next: usize,
+    /// Whether tape blocks before those of the ring were passed over.
+    is_partial: bool,
+    /// How far back the tape blocks that are said to be repeated are.
+    back: u64,
+}
+
+impl Marks {
+    /// The next tape block of the dump; headers of volumes are left out.
+    pub fn note(&mut self, block: &Block) {
+        let mark = mark(block);
+        if self.ring.len() < MOST {
+            self.ring.push(mark);
+        } else {
+            self.ring[self.next] = mark;
+            self.next = (self.next + 1) % MOST;
+        }
+    }
+
+    /// Tape blocks were passed over.
+    pub fn pass(&mut self) {
+        self.ring.clear();
+        (self.next, self.is_partial) = (0, true);
+    }
+
+    /// So many tape blocks that come are said to be the last ones once more.
+    pub fn repeat(&mut self, blocks: u64) {
+        self.back = blocks;
+    }
+
+    /// How far back the tape block is that this one should repeat, if it is another one; to be asked before it is noted.
+    pub fn is_another(&self, block: &Block) -> Option<u64> {
+        if self.back == 0 {
+            return None;
+        }
+        let at = usize::try_from(self.back).ok().and_then(|back| self.ring.len().checked_sub(back));
+        let is_same = match at {
+            Some(at) => self.ring[(self.next + at) % self.ring.len()] == mark(block),
+            // What was passed over may have been the same.
+            None => self.is_partial,
+        };
+        (!is_same).then_some(self.back)
+    }
+}
+
+/// A hash of the tape block; of a header without what differs where it is written again: the number of its volume and that of the first
+/// tape block there, and so the checksum.
+fn mark(block: &Block) -> u64 {
+    let mut hasher = FixedState::with_seed(0).build_hasher();
+    if is_header(block) {
+        let mut same = *block;
+        for (at, bytes) in [(C_VOLUME, 4), (C_CHECKSUM, 4), (C_OLD_FIRSTREC, 4), (C_FIRSTREC, 8)] {
+            same[at..at + bytes].fill(0);
+        }
+        hasher.write(&same);
+    } else {
+        hasher.write(block);
+    }
+    hasher.finish()
+}
+
+fn is_header(block: &Block) -> bool {
+    let magic = [0, 1, 2, 3].map(|byte| block[C_MAGIC + byte]);
+    let is_magic = |number: u32| number == MAGIC || number == NFS_MAGIC;
+    is_magic(u32::from_le_bytes(magic)) || is_magic(u32::from_be_bytes(magic))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(n: u32) -> Block {
+        let mut block = [0; 1024];
+        block[500..504].copy_from_slice(&n.to_ne_bytes());
+        block
+    }
+
+    fn header(n: u32, volume: u8) -> Block {
+        let mut header = block(n);
+        header[C_MAGIC..C_MAGIC + 4].copy_from_slice(&MAGIC.to_ne_bytes());
+        header[C_VOLUME] = volume;
+        header[C_CHECKSUM] = volume;
+        header
+    }
+
+    /// Whether the marks take these for the last ones.
+    fn repeats(marks: &mut Marks, blocks: &[Block]) -> bool {
+        marks.repeat(blocks.len() as u64);
+        blocks.iter().all(|block| {
+            let same = marks.is_another(block).is_none();
+            marks.note(block);
+            same
+        })
+    }
+
+    #[test]
+    fn the_last_ones_are_known() {
+        let most = MOST as u32;
+        for count in [5, most - 1, most, most + 1, 3 * most + 7] {
+            let mut marks = Marks::default();
+            (0..count).for_each(|n| marks.note(&block(n)));
+            assert!(repeats(&mut marks, &[block(count - 1)]), "{count}");
+            assert!(repeats(&mut marks, &[block(count - 1), block(count - 1)]), "{count}");
+            (0..count).for_each(|n| marks.note(&block(n)));
+            let last: Vec<Block> = (count - 3..count).map(block).collect();
+            assert!(repeats(&mut marks, &last), "{count}");
+            assert!(!repeats(&mut marks, &[block(count - 2)]), "{count}");
+        }
+    }
+
+    #[test]
+    fn more_than_there_was_is_no_repetition_unless_it_was_passed_over() {
+        let mut marks = Marks::default();
+        marks.note(&block(1));
+        assert!(!repeats(&mut marks, &[block(1), block(1)]));
+        marks.pass();
+        marks.note(&block(1));
+        assert!(repeats(&mut marks, &[block(7), block(1)]));
+        assert!(!repeats(&mut marks, &[block(2)]));
+    }
+
+    #[test]
+    fn headers_that_are_written_again_are_of_another_volume() {
+        let mut marks = Marks::default();
+        marks.note(&header(1, 1));
+        assert!(repeats(&mut marks, &[header(1, 2)]));
+        assert!(!repeats(&mut marks, &[header(2, 2)]));
+        let mut data = block(1);
+        data[C_VOLUME] = 1;
+        marks.note(&data);
+        assert!(!repeats(&mut marks, &[block(1)]));
+    }
+}
