@@ -5,6 +5,7 @@
 //! `CAPDUMP_SWEEP_SECONDS` says how long faults are tried; without it, 10.
 
 #![cfg(target_os = "linux")]
+#![allow(clippy::print_stdout)]
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -205,6 +206,53 @@ fn faults_are_told_in_the_same_order() {
         }
     }
     assert!(told > 0, "no fault was met");
+}
+
+/// Places at which a sector cannot be read, if there is time for all.
+const PLACES: usize = 1000;
+
+/// One sector that cannot be read, within what is read at once with other data: it alone is lost, and reported, as on a disk that serves one
+/// request at a time.
+#[test]
+fn a_bad_sector_at_each_place_of_merged_reads() {
+    let Some(place) = Place::new() else { return };
+    let end = Instant::now() + seconds() / 2;
+    let (whole, served) = place.many(Faults::default(), FULL);
+    whole.ok();
+    let merged =
+        served.log.lock().unwrap().reads.iter().filter(|read| read.1 as u64 > BLOCK).copied().collect();
+    drop(served);
+    let sectors = sectors(merged);
+    assert!(sectors.len() > PLACES, "{}", sectors.len());
+    // Each 381st of them, so that any part of the places is spread over the disk.
+    let order = (0..PLACES).map(|n| sectors[n * 381 % PLACES * sectors.len() / PLACES]);
+    let mut tried = 0;
+    for at in order.take_while(|_| Instant::now() < end) {
+        let faults = || Faults { read_eio: std::iter::once(at..at + SECTOR).collect(), ..Faults::default() };
+        let what = format!("sector {}", at / SECTOR);
+        let (many, _) = place.many(faults(), FULL);
+        let (single, _) = place.single(&place.image, faults(), FULL);
+        assert_same(&many, &single, &what);
+        let named: Vec<&str> = many.stderr.lines().filter(|line| line.contains("[sector ")).collect();
+        let is_this = |line: &&str| line.contains(&format!("[sector {}]", at / SECTOR));
+        assert!(!named.is_empty() && named.iter().all(is_this), "{what}: {}", many.stderr);
+        let zeroed = place.zeroed(&[at..at + SECTOR]);
+        let (zeros, _) = place.single(&zeroed, Faults::default(), FULL);
+        // Without a root there is no dump.
+        let found = canonical::differences(&zeros.stdout, &many.stdout, &[]);
+        let alike = found.is_empty() || (zeros.stdout.is_empty() && many.stdout.is_empty());
+        assert!(alike, "{what}: {found:?}: {}", many.stderr);
+        tried += 1;
+    }
+    println!("{tried} of {PLACES} places");
+    assert!(tried > 0);
+}
+
+/// The sectors that reads are of, behind the superblock, each once.
+fn sectors(reads: Vec<(u64, usize)>) -> Vec<u64> {
+    let of = |(at, length): (u64, usize)| (at..at + length as u64).step_by(SECTOR as usize);
+    let all: std::collections::BTreeSet<u64> = reads.into_iter().flat_map(of).collect();
+    all.into_iter().filter(|at| *at >= BEHIND_SUPERBLOCK).collect()
 }
 
 #[test]
