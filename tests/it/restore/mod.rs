@@ -5,6 +5,7 @@ mod cases;
 mod chains;
 mod choices;
 mod compare;
+mod damaged;
 mod editor;
 mod failing;
 mod full;

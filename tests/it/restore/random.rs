@@ -21,29 +21,33 @@ use super::caprestore;
 use super::mutated::{Random, seconds};
 use crate::mutations::Choose;
 
-const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// Sizes around those of tape blocks, volumes and headers.
 const SIZES: [usize; 12] = [0, 0, 1, 100, 1024, 1025, 5000, 16_000, 28_000, 90_000, 524_288, 600_000];
 
 /// A tree, and a dump of it.
-struct Dumped {
-    dir: TempDir,
+pub struct Dumped {
+    /// Where all of it is.
+    pub dir: TempDir,
     /// Regular files by path, with their contents.
-    files: BTreeMap<String, Vec<u8>>,
+    pub files: BTreeMap<String, Vec<u8>>,
     directories: Vec<String>,
-    volumes: Vec<String>,
+    /// Names of the volumes.
+    pub volumes: Vec<String>,
     key: Option<Key>,
-    options: Vec<String>,
+    /// By which it was dumped.
+    pub options: Vec<String>,
 }
 
 impl Dumped {
-    fn join(&self, name: &str) -> String {
+    /// A file's name.
+    pub fn join(&self, name: &str) -> String {
         self.dir.join(name).display().to_string()
     }
 
     /// Makes a tree.
-    fn new(choose: &mut Random) -> Dumped {
+    pub fn new(choose: &mut Random) -> Dumped {
         let dir = TempDir::new("caprestore-choices");
         let source = dir.join("source");
         fs::create_dir(&source).unwrap();
@@ -88,8 +92,6 @@ impl Dumped {
 
     /// Dumps it in some way.
     fn dump(&mut self, choose: &mut Random) {
-        let size = [(8192, 1024), (4096, 512), (32_768, 4096)][choose.below(3)];
-        makefs(&self.dir.join("image"), &self.dir.join("source"), 2, size, &["-M", "16m"]);
         self.options.clear();
         if choose.below(3) == 0 {
             self.options.push("--compress=zstd".to_owned());
@@ -105,6 +107,15 @@ impl Dumped {
             0 => self.options.push("-a".to_owned()),
             size => self.options.extend(["-B".to_owned(), sizes[size - 1].to_owned()]),
         }
+        let options = self.options.clone();
+        self.dump_by(choose, &options.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+
+    /// Dumps it by these options.
+    pub fn dump_by(&mut self, choose: &mut Random, options: &[&str]) {
+        let size = [(8192, 1024), (4096, 512), (32_768, 4096)][choose.below(3)];
+        makefs(&self.dir.join("image"), &self.dir.join("source"), 2, size, &["-M", "16m"]);
+        self.options = options.iter().map(|&option| option.to_owned()).collect();
         let names: Vec<String> = (1..=200).map(|n| self.join(&format!("v{n}"))).collect();
         let mut command = without_tty(Path::new(env!("CARGO_BIN_EXE_capdump")));
         command.args(["-0", "-f", &names.join(",")]).args(&self.options);
@@ -140,7 +151,7 @@ impl Dumped {
     }
 
     /// caprestore with the options that the dump needs.
-    fn caprestore(&self, letter: &str, volumes: &str) -> Command {
+    pub fn caprestore(&self, letter: &str, volumes: &str) -> Command {
         let mut command = caprestore();
         command.args([letter, "-f", volumes]).current_dir(self.dir.path());
         self.key.iter().for_each(|key| _ = command.arg("--identity").arg(&key.file));
@@ -289,7 +300,7 @@ fn below(directories: &[String], choose: &mut Random) -> String {
 }
 
 /// Regular files below a folder.
-fn found(top: &Path) -> BTreeMap<String, Vec<u8>> {
+pub fn found(top: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut paths: Vec<PathBuf> = vec![top.to_owned()];
     while let Some(path) = paths.pop() {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //! What the last tape blocks of a volume were: a dump that could not write a record to its end writes it again on the next volume, and
-//! only then may a volume begin with a smaller number than the one before ended with.
+//! only then may a volume begin with a smaller number than the one before ended with. Where tape blocks are there twice for another reason,
+//! the number is smaller, too; then others come, or ones that may be others, since there are many like them: zeros above all.
 
+use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::FixedState;
@@ -20,8 +22,20 @@ pub(super) struct Marks {
     next: usize,
     /// Whether tape blocks before those of the ring were passed over.
     is_partial: bool,
-    /// How far back the tape blocks that are said to be repeated are.
+    repeated: Option<Repeated>,
+}
+
+/// Tape blocks that are said to be the last ones once more.
+#[derive(Debug)]
+struct Repeated {
+    /// How far back each one is.
     back: u64,
+    /// How many are to come.
+    left: u64,
+    /// Hashes that are there more than once.
+    common: HashSet<u64>,
+    /// Whether one of them was unlike all others, so that no other place can have been meant.
+    is_sure: bool,
 }
 
 impl Marks {
@@ -42,24 +56,47 @@ impl Marks {
         (self.next, self.is_partial) = (0, true);
     }
 
-    /// So many tape blocks that come are said to be the last ones once more.
+    /// A volume begins, and so many tape blocks that come are said to be the last ones once more.
     pub fn repeat(&mut self, blocks: u64) {
-        self.back = blocks;
+        let mut all = HashSet::new();
+        self.repeated = (blocks > 0).then(|| Repeated {
+            back: blocks,
+            left: blocks,
+            common: self.ring.iter().copied().filter(|mark| !all.insert(*mark)).collect(),
+            is_sure: false,
+        });
     }
 
-    /// How far back the tape block is that this one should repeat, if it is another one; to be asked before it is noted.
-    pub fn is_another(&self, block: &Block) -> Option<u64> {
-        if self.back == 0 {
-            return None;
-        }
-        let at = usize::try_from(self.back).ok().and_then(|back| self.ring.len().checked_sub(back));
+    /// How many tape blocks were said to be repeated, if they are not those that were there before or may be others; to be asked of each one
+    /// that comes, before it is noted.
+    pub fn is_another(&mut self, block: &Block) -> Option<u64> {
+        let repeated = self.repeated.as_mut()?;
+        repeated.left = repeated.left.saturating_sub(1);
+        let at = usize::try_from(repeated.back).ok().and_then(|back| self.ring.len().checked_sub(back));
         let is_same = match at {
-            Some(at) => self.ring[(self.next + at) % self.ring.len()] == mark(block),
-            // What was passed over may have been the same.
-            None => self.is_partial,
+            Some(at) => {
+                let before = self.ring[(self.next + at) % self.ring.len()];
+                repeated.is_sure |= !repeated.common.contains(&before) && !is_uniform(block);
+                before == mark(block)
+            }
+            None => {
+                // What was passed over may have been the same.
+                repeated.is_sure = true;
+                self.is_partial
+            }
         };
-        (!is_same).then_some(self.back)
+        let is_over = repeated.left == 0;
+        let is_another = !is_same || (is_over && !repeated.is_sure);
+        if is_another || is_over {
+            return self.repeated.take().map(|repeated| repeated.back).filter(|_| is_another);
+        }
+        None
     }
+}
+
+/// Whether all bytes are the same, as in many places of a disk.
+fn is_uniform(block: &Block) -> bool {
+    block.iter().all(|byte| *byte == block[0])
 }
 
 /// A hash of the tape block; of a header without what differs where it is written again: the number of its volume and that of the first
@@ -116,14 +153,13 @@ mod tests {
     fn the_last_ones_are_known() {
         let most = MOST as u32;
         for count in [5, most - 1, most, most + 1, 3 * most + 7] {
-            let mut marks = Marks::default();
-            (0..count).for_each(|n| marks.note(&block(n)));
-            assert!(repeats(&mut marks, &[block(count - 1)]), "{count}");
-            assert!(repeats(&mut marks, &[block(count - 1), block(count - 1)]), "{count}");
-            (0..count).for_each(|n| marks.note(&block(n)));
-            let last: Vec<Block> = (count - 3..count).map(block).collect();
-            assert!(repeats(&mut marks, &last), "{count}");
-            assert!(!repeats(&mut marks, &[block(count - 2)]), "{count}");
+            let are_last = |numbers: std::ops::Range<u32>| {
+                let mut marks = Marks::default();
+                (0..count).for_each(|n| marks.note(&block(n)));
+                repeats(&mut marks, &numbers.map(block).collect::<Vec<_>>())
+            };
+            assert!(are_last(count - 1..count) && are_last(count - 3..count), "{count}");
+            assert!(!are_last(count - 2..count - 1) && !are_last(count..count + 1), "{count}");
         }
     }
 
@@ -136,6 +172,17 @@ mod tests {
         marks.note(&block(1));
         assert!(repeats(&mut marks, &[block(7), block(1)]));
         assert!(!repeats(&mut marks, &[block(2)]));
+    }
+
+    #[test]
+    fn what_is_there_often_tells_nothing() {
+        let mut marks = Marks::default();
+        [1, 2, 3, 4, 4].iter().for_each(|n| marks.note(&block(*n)));
+        assert!(!repeats(&mut marks, &[block(4)]));
+        marks.note(&[0; 1024]);
+        assert!(!repeats(&mut marks, &[[0; 1024]]));
+        [5, 4].iter().for_each(|n| marks.note(&block(*n)));
+        assert!(repeats(&mut marks, &[block(5), block(4)]));
     }
 
     #[test]

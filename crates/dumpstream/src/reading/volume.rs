@@ -92,14 +92,13 @@ impl Reader {
         self.numbered = true;
     }
 
-    /// Whether a tape block that the number of the volume's header says to be repeated is. If it is not, the volume before had more tape
-    /// blocks than the numbers say.
+    /// Looks whether a tape block that the number of the volume's header says to be repeated is. If it is not, the volume before had more
+    /// tape blocks than the numbers say.
     pub(super) fn check_repeated(&mut self, block: &Block, sink: &mut impl Sink) {
         if let Some(back) = self.marks.is_another(block) {
             let (wanted, found) = (self.next.saturating_add(back), self.next);
             self.here(sink, None, Fault::Numbers(TapeBlock(wanted), TapeBlock(found)));
             self.abandon();
-            self.marks.repeat(0);
         }
     }
 
