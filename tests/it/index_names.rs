@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::indexed::{LIMIT, capdump, dump};
 use capdump_support::index::read;
 use capdump_support::program::{self, TempDir};
-use capdump_support::{procs, small};
+use capdump_support::{fifo, procs, small};
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
@@ -51,7 +51,7 @@ impl Held {
     }
 
     fn read_fifo(&self) {
-        let mut fifo = File::open(self.dir.join("fifo")).unwrap();
+        let mut fifo = fifo::reader(&self.dir.join("fifo"));
         fifo.read_to_end(&mut Vec::new()).unwrap();
     }
 
@@ -154,7 +154,7 @@ fn an_end_while_the_record_waits_leaves_no_index() {
         let lock = Flock::lock(dates, FlockArg::LockExclusive).unwrap();
         let fifo = held.dir.join("fifo");
         // The dump holds the FIFO until it is recorded.
-        let reader = std::thread::spawn(move || fs::read(fifo).unwrap());
+        let reader = std::thread::spawn(move || fifo::reader(&fifo).read_to_end(&mut Vec::new()).unwrap());
         let said = || fs::read_to_string(held.dir.join("err")).unwrap();
         assert!(
             procs::until(LIMIT, || said().contains("waiting for another process to unlock")),

@@ -6,10 +6,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use capdump_support::procs;
 use capdump_support::program::{self, TempDir, skipped, without_tty};
 use capdump_support::pty::Session;
 use capdump_support::small;
+use capdump_support::{fifo, procs};
 use nix::sys::signal::Signal;
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -118,7 +118,7 @@ fn a_reader_is_one_process() {
     let mut command = without_tty(capdump());
     let mut child = command.arg("--check").arg(&fifo).spawn().unwrap();
     // Nothing comes, so it waits.
-    let _writer = std::fs::OpenOptions::new().write(true).open(&fifo).unwrap();
+    let _writer = fifo::writer(&fifo);
     let sandboxed = procs::until(LIMIT, || is_sandboxed(child.id()));
     assert_eq!(sandboxed, is_sandboxed_by_the_table("reader"));
     assert!(procs::descendants(child.id()).is_empty());

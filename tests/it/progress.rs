@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use capdump_support::fuse::{Faults, Pace, Served, available};
 use capdump_support::program::{Ran, TempDir, run, without_tty};
 use capdump_support::pty::Session;
-use capdump_support::{procs, small};
+use capdump_support::{fifo, procs, small};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
@@ -39,7 +39,7 @@ fn held(dir: &TempDir, options: &[&str]) -> (Session, File) {
     small::one_file(&dir.join("image"), 20 << 20);
     mkfifo(&dir.join("fifo"), Mode::from_bits_truncate(0o600)).unwrap();
     let session = session(dir, &[&["-0a", "-f", "fifo"], options].concat());
-    let mut fifo = File::open(dir.join("fifo")).unwrap();
+    let mut fifo = fifo::reader(&dir.join("fifo"));
     fifo.read_exact(&mut vec![0; 8 << 20]).unwrap();
     (session, fifo)
 }

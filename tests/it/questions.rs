@@ -11,7 +11,7 @@ use std::time::Duration;
 use capdump_support::check::{Rules, decode_and_check};
 use capdump_support::program::{TempDir, run, without_tty};
 use capdump_support::pty::Session;
-use capdump_support::{peer, procs, small};
+use capdump_support::{fifo, peer, procs, small};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
@@ -151,7 +151,7 @@ impl Held {
         let mut command = Session::command(capdump());
         command.args(["-0a", "-f"]).arg(&path).arg(image);
         let mut session = Session::start(command);
-        let mut fifo = File::open(path).unwrap();
+        let mut fifo = fifo::reader(&path);
         session.expect("(Pass IV)", LIMIT);
         fifo.read_exact(&mut vec![0; 5 << 20]).unwrap();
         Held { session, fifo, _dir: dir }
@@ -250,7 +250,7 @@ fn a_reader_may_come_late_to_a_fifo() {
     std::thread::sleep(Duration::from_millis(200));
     assert!(child.try_wait().unwrap().is_none());
     let mut stream = Vec::new();
-    let mut fifo = File::open(&path).unwrap();
+    let mut fifo = fifo::reader(&path);
     fifo.read_to_end(&mut stream).unwrap();
     assert!(child.wait().unwrap().success());
     decode_and_check(&[stream], &Rules::new(10)).unwrap();

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use capdump_support::caprestore::Place;
-use capdump_support::procs;
 use capdump_support::program::{self, skipped};
 use capdump_support::stream_writer::Stream;
+use capdump_support::{fifo, procs};
 use nix::sys::signal::Signal;
 
 use super::caprestore;
@@ -61,7 +61,7 @@ fn holders(option: &str, process: &str, count: usize) {
     // The rest does not come, so that all of them wait.
     let mut stream = Stream::new();
     stream.directory(2, 2, &[(b"file", 4, 8)]).file(4, &[b'x'; 100_000]);
-    let mut writer = fs::OpenOptions::new().write(true).open(&fifo).unwrap();
+    let mut writer = fifo::writer(&fifo);
     writer.write_all(&stream.bytes()[..20_480]).unwrap();
     let all = || procs::descendants(child.id());
     assert!(procs::until(LIMIT, || all().len() == count + 1 && all().iter().all(|&id| is_sandboxed(id))));

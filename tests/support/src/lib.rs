@@ -9,6 +9,7 @@ pub mod decode;
 pub mod directory;
 #[cfg(target_os = "linux")]
 pub mod failing_fs;
+pub mod fifo;
 #[cfg(target_os = "linux")]
 pub mod fuse;
 pub mod golden;
