@@ -5,6 +5,7 @@ use crate::exit;
 use crate::operator::Restoring;
 use crate::restore::job::Mode;
 use crate::restore::outside::{Reply, Request};
+use crate::restore::reader::Way;
 use crate::restore::session::Session;
 use dumpstream::reading::{Names, Reader};
 use ufs::Ino;
@@ -34,7 +35,7 @@ pub struct Course {
 impl Course {
     /// A volume begins.
     pub fn begin(&mut self, volume: u32) {
-        self.jumped |= !self.is_followed_by(volume) && self.volume != 0;
+        self.jumped |= !self.is_followed_by(volume);
         self.volume = volume;
         self.chosen = None;
         (self.passed_last, self.left_off) = (false, false);
@@ -42,6 +43,16 @@ impl Course {
             (self.jumped, self.passed_directories) = (false, false);
         }
         self.mark();
+    }
+
+    /// No volume is at hand any more: the dump is read once more, for other files.
+    pub fn begin_again(&mut self) {
+        *self = Course::default();
+    }
+
+    /// The volume that the dump is read from once more: the first one, if the operator has not chosen another.
+    pub fn first(&mut self) -> u32 {
+        self.chosen.take().unwrap_or(1)
     }
 
     /// Whether what is on a volume follows what was read last.
@@ -104,6 +115,11 @@ impl Session<'_> {
     pub(super) fn asks_for_volumes(&self) -> bool {
         let selects = matches!(self.job.mode, Mode::Extract | Mode::Interactive);
         selects && !self.is_list && !self.job.source.is_pipe() && !self.job.to_stdout && self.index.is_none()
+    }
+
+    /// How volumes are found.
+    pub(super) fn way_to_volumes(&self) -> Way {
+        if self.asks_for_volumes() { Way::Chosen } else { Way::Known }
     }
 
     /// Asks for the volume to begin with, as restore does where volumes can be changed.

@@ -169,17 +169,20 @@ pub fn read_all(
     mut next: Option<Input>,
     opener: &Opener<'_>,
 ) -> (u8, Option<Input>) {
-    let mut last = None;
+    let (mut last, mut volume, mut reader) = (None, 1, Reader::default());
     while let Some(input) = next.take().filter(|_| !session.is_over()) {
-        let mut reader = Reader::default();
         last = Some(input);
-        read(&mut session, &mut reader, &mut last, opener);
+        read(&mut session, &mut reader, volume, &mut last, opener);
         if session.end_of_dump(&mut reader) {
             last = None;
             // Once more, for what has been selected since.
-            let mounts = session.asks_for_volumes();
-            next = next_volume(&mut session, 1, if mounts { Way::Mounted } else { Way::Known }, opener)
-                .map(|(_, input)| input);
+            let (first, way) = (session.course.first(), session.way_to_volumes());
+            let found = next_volume(&mut session, first, way, opener);
+            next = found.map(|(number, input)| {
+                volume = number;
+                session.begin_again(&mut reader, number);
+                input
+            });
         }
     }
     (session.finish(), last)
@@ -244,9 +247,15 @@ impl Session<'_> {
 
 /// Reads volumes, until the dump is over or the session wants no more. Each is closed before the next one is asked for: a tape drive can be
 /// open only once.
-fn read(session: &mut Session<'_>, reader: &mut Reader, slot: &mut Option<Input>, opener: &Opener<'_>) {
-    // The volume, and how many were given to the reader.
-    let (mut volume, mut given) = (1, 1);
+fn read(
+    session: &mut Session<'_>,
+    reader: &mut Reader,
+    mut volume: u32,
+    slot: &mut Option<Input>,
+    opener: &Opener<'_>,
+) {
+    // How many were given to the reader.
+    let mut given = 1;
     while let Some(input) = slot {
         reader.begin_volume(given);
         session.begin_volume(volume, input);
@@ -289,9 +298,10 @@ fn read(session: &mut Session<'_>, reader: &mut Reader, slot: &mut Option<Input>
             continue;
         }
         let Some(next) = session.after_volume(reader) else { return };
-        let way = if session.asks_for_volumes() { Way::Chosen } else { Way::Known };
         *slot = None;
-        let Some((next, opened)) = next_volume(session, next, way, opener) else { return };
+        let Some((next, opened)) = next_volume(session, next, session.way_to_volumes(), opener) else {
+            return;
+        };
         *slot = Some(opened);
         if session.course.is_followed_by(next) && !reader.is_over() {
             given += 1;
@@ -308,8 +318,6 @@ fn read(session: &mut Session<'_>, reader: &mut Reader, slot: &mut Option<Input>
 pub enum Way {
     /// By the command line, or by what the operator says.
     Known,
-    /// The operator says where it is.
-    Mounted,
     /// The operator says where it is; if that is of no use, and no file goes on there, it may be another one.
     Chosen,
 }
@@ -340,8 +348,6 @@ pub fn next_volume(
         }
         match way {
             Way::Chosen if session.is_between_files() => volume = session.which()?,
-            // It is read for its directories, whichever the files are on.
-            Way::Mounted => session.choose_volume(),
             _ => {}
         }
         if session.is_over() {

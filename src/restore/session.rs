@@ -260,6 +260,7 @@ impl<'a> Session<'a> {
         }
         self.take_failures(&mut names);
         if !self.is_over() && self.commands.is_some() {
+            self.course.begin_again();
             self.interact(&mut names);
         }
         self.names = names;

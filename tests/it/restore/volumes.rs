@@ -104,6 +104,41 @@ fn volumes_as_the_operator_says() {
     assert!(place.join("into2").join(&late).exists());
 }
 
+/// Each extraction of `-i` begins with the volume that is asked for, whichever the last one ended with.
+#[test]
+fn interactive_extractions_begin_where_the_operator_says() {
+    if !is_root() {
+        return skipped("the tree of an ordinary user has other volumes");
+    }
+    let place = Place::new();
+    let Some((names, lines)) = volumes(&place, &["-B", "400"]) else { return };
+    let last = names.len();
+    let (late, early) = (file_on(&lines, last, &place), file_on(&lines, last - 2, &place));
+    for volume in (2..last).filter(|volume| *volume != last - 2) {
+        fs::remove_file(&names[volume - 1]).unwrap();
+    }
+    let name = |volume: usize| &names[volume - 1];
+    let extract = |file: &str, volume: usize| format!("add {file}\nextract\n{volume}\n{}\nn\n", name(volume));
+    let of_both = [(&late, last), (&early, last - 2)];
+    for (number, [first, second]) in [of_both, [of_both[1], of_both[0]]].into_iter().enumerate() {
+        let into = place.join(&format!("into{number}"));
+        // The second one twice: the volume is the one that the first of them ended with.
+        let answers = [
+            extract(first.0, first.1),
+            extract(second.0, second.1),
+            format!("delete .\n{}", extract(second.0, second.1)),
+            "quit\n".to_owned(),
+        ];
+        let ran = run_in(caprestore().args(["-if", name(1)]), &into, &answers.concat());
+        let mounts: Vec<&str> =
+            ran.stderr.lines().filter_map(|line| line.split("Mount tape volume ").nth(1)).collect();
+        let wanted = [first.1, second.1, second.1].map(|volume| volume.to_string());
+        assert_eq!(mounts, wanted, "{}", ran.stderr);
+        assert!(!ran.stderr.contains("not found"), "{}", ran.stderr);
+        assert!([&late, &early].iter().all(|file| into.join(file).exists()), "{}", ran.stderr);
+    }
+}
+
 #[test]
 fn a_file_over_two_volumes_and_the_first_one_last() {
     if !is_root() {
