@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use capdump_support::caprestore::Place;
 use capdump_support::makefs::makefs;
@@ -14,8 +14,9 @@ use capdump_support::program::{have, run, skipped, without_tty};
 use capdump_support::tree;
 
 use super::caprestore;
+use super::mutated::seconds;
 
-/// Trees that are tried.
+/// Trees that are tried at least.
 const TREES: u64 = 16;
 
 /// Answers to one program: who asks for ever does not end.
@@ -142,7 +143,9 @@ fn check(place: &Place, what: &str, chosen: &[String], ended: Result<(), String>
     let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&found), names(&wanted), "{what}");
     assert!(found == wanted, "{what}: contents");
-    if let Err(printed) = ended {
+    // Names of one file that come one after the other are in each other's way, as in restore(8).
+    let is_in_way = |printed: &String| what.starts_with("-i") && printed.contains(": File exists");
+    if let Some(printed) = ended.err().filter(|printed| !is_in_way(printed)) {
         panic!("{what}: {printed}");
     }
     fs::remove_dir_all(place.join("into")).unwrap();
@@ -153,13 +156,15 @@ fn what_is_chosen_comes_from_volumes_in_any_order() {
     if !have("makefs") {
         return skipped("makefs(8) is not there");
     }
-    for seed in 0..TREES {
+    let end = Instant::now() + seconds() / 2;
+    for seed in (0..).take_while(|seed| *seed < TREES || Instant::now() < end) {
         let mut random = Random((seed + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let place = Place::new();
         grow(&place.join("source"), &mut random);
         let kind = 1 + random.below(2) as u8;
         let sizes = random.one(&[(4096, 512), (8192, 1024), (32_768, 4096)]);
-        makefs(&place.join("image"), &place.join("source"), kind, sizes, &[]);
+        // Without a size it makes some that are too small.
+        makefs(&place.join("image"), &place.join("source"), kind, sizes, &["-M", "16m"]);
         let options =
             random.one(&[&["-a"][..], &["-B", "30"], &["-B", "100"], &["-B", "100", "--compress=zstd"]]);
         let names: Vec<String> =
