@@ -7,6 +7,7 @@ mod choices;
 mod compare;
 mod damaged;
 mod editor;
+mod evolution;
 mod failing;
 mod full;
 mod hostile;
