@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-//! What the last tape blocks of a volume were: a dump that could not write a record to its end writes it again on the next volume, and
-//! only then may a volume begin with a smaller number than the one before ended with. Where tape blocks are there twice for another reason,
-//! the number is smaller, too; then others come, or ones that may be others, since there are many like them: zeros above all.
+//! Remembers the last tape blocks of a volume. A dump that could not write a record to its end writes it again on the next volume, which
+//! then begins with a smaller number than expected. Tape blocks that were doubled on the volume before have the same effect, so what is
+//! said to be repeated is compared. Where all of it is common data, such as zeros, the comparison proves nothing.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher};
@@ -11,7 +11,7 @@ use foldhash::fast::FixedState;
 use crate::layout::{C_CHECKSUM, C_FIRSTREC, C_MAGIC, C_OLD_FIRSTREC, C_VOLUME};
 use crate::{Block, MAGIC, NFS_MAGIC};
 
-/// Tape blocks that are known: 32 MiB of the volume, more than all records that a dump has under way.
+/// Tape blocks that are remembered: 32 MiB of the volume, more than a dump has in its buffers.
 const MOST: usize = 1 << 15;
 
 /// Hashes of the last tape blocks.
@@ -34,12 +34,12 @@ struct Repeated {
     left: u64,
     /// Hashes that are there more than once.
     common: HashSet<u64>,
-    /// Whether one of them was unlike all others, so that no other place can have been meant.
+    /// Whether one of them was unlike all others, so that it cannot be one from another place.
     is_sure: bool,
 }
 
 impl Marks {
-    /// The next tape block of the dump; headers of volumes are left out.
+    /// Takes the next tape block of the dump, unless it is the header of a volume.
     pub fn note(&mut self, block: &Block) {
         let mark = mark(block);
         if self.ring.len() < MOST {
@@ -67,8 +67,8 @@ impl Marks {
         });
     }
 
-    /// How many tape blocks were said to be repeated, if they are not those that were there before or may be others; to be asked of each one
-    /// that comes, before it is noted.
+    /// How many tape blocks were said to be repeated, if this one differs from the one before, or if it is the last and none of them proves
+    /// anything. To be called for each tape block before [`Marks::note`].
     pub fn is_another(&mut self, block: &Block) -> Option<u64> {
         let repeated = self.repeated.as_mut()?;
         repeated.left = repeated.left.saturating_sub(1);

@@ -92,8 +92,8 @@ impl Reader {
         self.numbered = true;
     }
 
-    /// Looks whether a tape block that the number of the volume's header says to be repeated is. If it is not, the volume before had more
-    /// tape blocks than the numbers say.
+    /// Compares a tape block that, by the number in the volume's header, was on the volume before already. If it was not, that volume had
+    /// more tape blocks than it should.
     pub(super) fn check_repeated(&mut self, block: &Block, sink: &mut impl Sink) {
         if let Some(back) = self.marks.is_another(block) {
             let (wanted, found) = (self.next.saturating_add(back), self.next);
